@@ -1,0 +1,55 @@
+/*
+ * The log: one line an event, to syslog, the journal or stderr.
+ *
+ * Threads: any thread may log. Lines go through a bounded ring to a writer thread of the log's
+ * own, so a stalled journal stops nothing; what does not fit is dropped and counted, and the count
+ * is logged once there is room. Before log_open() and after log_close() lines go to stderr,
+ * unbuffered and in the calling thread: that is where usage and configuration errors end up.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_JOURNAL };
+
+/* Levels with the numbers of syslog(3). */
+enum log_level {
+    LOG_LEVEL_ERROR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7,
+};
+
+struct log_opts {
+    enum log_target target;
+    bool debug;        /* also LOG_LEVEL_DEBUG */
+    const char *ident; /* program name; must outlive the log */
+};
+
+/* Starts the writer thread. Signals are blocked in it. Call after fork. */
+bool log_open(const struct log_opts *opts, struct error *err);
+
+/* Changes the target and the level of an open log (SIGHUP). */
+void log_reconfigure(const struct log_opts *opts);
+
+/* Writes what is queued and ends the writer. Safe to call twice. */
+void log_close(void);
+
+bool log_debug_enabled(void);
+
+/* One line, at most 4 KiB; control characters in it are replaced. */
+void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) \
+    do { \
+        if (log_debug_enabled()) \
+            log_write(LOG_LEVEL_DEBUG, __VA_ARGS__); \
+    } while (0)
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * What the store keeps of an address, as bytes: a verdict with its evidence and times, versioned
+ * and bounds-checked. Pure. The checksum is the store's.
+ *
+ * Threads: any.
+ */
+#ifndef CALLOUT_RECORD_H
+#define CALLOUT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callout/verdict.h"
+#include "smtp/address.h"
+
+#define RECORD_VERSION  1
+#define RECORD_SIZE_MAX 2048
+
+struct record {
+    struct verdict verdict; /* source is as it was learned (probe, dns, ...), ms not stored */
+    /*
+     * A refresh that failed leaves the verdict as it is and is noted here: no new attempt before
+     * retry_at; `noted` is what that attempt came to. retry_at 0: none.
+     */
+    int64_t retry_at;
+    enum verdict_reason noted;
+};
+
+/* Encodes; returns the length, or 0 when `size` is too small (RECORD_SIZE_MAX always suffices). */
+size_t record_encode(const struct record *r, uint8_t *buf, size_t size);
+
+/* False for anything that is not a whole, well-formed record of a known version. */
+bool record_decode(const uint8_t *buf, size_t len, struct record *out);
+
+/*
+ * The store key of an address: domain, NUL, folded local part, so that one domain is one range.
+ * Returns its length, at most STORE_KEY_MAX. `buf` holds RECORD_KEY_SIZE bytes.
+ */
+#define RECORD_KEY_SIZE (ADDRESS_MAX + ADDRESS_LOCAL_MAX + 2)
+size_t record_key(const struct address *a, uint8_t buf[RECORD_KEY_SIZE]);
+
+#endif

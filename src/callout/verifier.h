@@ -1,0 +1,80 @@
+/*
+ * THE entry: ask what is known of a recipient. Looks into the store, and where that is not enough
+ * joins or starts a flight (one callout under way) on the engine loop.
+ *
+ * Threads: verifier_ask() from any thread; verifier_new(), _stop() and _free() from the thread that
+ * owns the daemon's life. The engine loop runs in a thread of the verifier's own.
+ */
+#ifndef CALLOUT_VERIFIER_H
+#define CALLOUT_VERIFIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "callout/verdict.h"
+#include "dns/mxlookup.h"
+#include "dns/resolver.h"
+#include "smtp/address.h"
+#include "smtp/session.h"
+#include "store/store.h"
+
+/* Seconds: refresh after, forget after (forget >= refresh). */
+struct lifetime {
+    int64_t refresh;
+    int64_t forget;
+};
+
+/* A plain value; durations in milliseconds unless said otherwise. */
+struct verifier_opts {
+    struct session_opts session;
+    char probe_sender[ADDRESS_TEXT_SIZE]; /* MAIL FROM; "" is the null sender */
+    struct mxlist_opts mx;
+    struct resolver_opts resolver;
+    uint16_t smtp_port;
+    int64_t callout_ms;                              /* a whole callout, all candidates */
+    struct lifetime lifetimes[VERDICT_STATUS_COUNT]; /* by enum verdict_status */
+    unsigned total;                                  /* flights under way at most */
+    unsigned max_waiting;                            /* waiters at most, all flights together */
+};
+
+struct verifier;
+
+struct verifier_request {
+    const struct address *address; /* copied */
+    int64_t wait_ms;               /* longest wait of this asker; <= 0: as long as the callout */
+    uint64_t stale_ok; /* set of reasons (1 << reason) that may be answered from a stale record */
+    bool fresh;        /* do not answer from the store */
+    bool no_probe;     /* store and DNS only: no SMTP connection is made */
+    bool trace;        /* collect the dialogue */
+};
+
+/* `trace`: the dialogue, lines ended by '\n', NULL unless asked for; valid during the call. */
+typedef void (*verifier_cb)(void *arg, const struct verdict *v, const char *trace);
+
+/* Starts the engine thread. `store` may be NULL: cacheless. It is borrowed and outlives *v. */
+bool verifier_new(struct verifier **v, const struct verifier_opts *opts, struct store *store,
+                  struct error *err);
+
+/* New options for what starts from now on (SIGHUP). On failure the old ones stay. */
+bool verifier_reconfigure(struct verifier *v, const struct verifier_opts *opts, struct error *err);
+
+/*
+ * True: *now is the answer and cb is never called. False: cb fires exactly once, later, on the loop
+ * `on` (never inside this call); when `wait_ms` runs out first with deferred/pending, the callout
+ * going on behind it. A `stale_ok` answer is given at once and refreshed in the background.
+ */
+bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
+                  verifier_cb cb, void *arg, struct verdict *now);
+
+/*
+ * Every waiter is answered (with what is known, else deferred/pending), sessions get their QUIT,
+ * for at most `grace_ms`; then the engine thread ends. Callbacks posted to other loops still have
+ * to be run by those. Later asks are answered deferred/pending at once. Blocks.
+ */
+void verifier_stop(struct verifier *v, int64_t grace_ms);
+void verifier_free(struct verifier **v);
+
+#endif

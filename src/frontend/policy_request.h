@@ -1,0 +1,43 @@
+/*
+ * The Postfix policy delegation protocol, requests only (SMTPD_POLICY_README): name=value lines,
+ * an empty line ends a request. Pure: the connection finds the empty line, this reads what is
+ * before it.
+ *
+ * Threads: a plain value.
+ */
+#ifndef FRONTEND_POLICY_REQUEST_H
+#define FRONTEND_POLICY_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define POLICY_REQUEST_MAX   65536 /* bytes of one request, all lines */
+#define POLICY_ATTRIBUTE_MAX 1023  /* bytes of a kept value; longer ones of these are an error */
+
+/* The attributes that are read; others are ignored. Absent ones are "". X(name) */
+#define POLICY_ATTRIBUTES(X) \
+    X(request) \
+    X(protocol_state) \
+    X(recipient) \
+    X(sender) \
+    X(sasl_username) \
+    X(ccert_fingerprint) \
+    X(client_address) \
+    X(instance) \
+    X(queue_id)
+
+struct policy_request {
+#define X(name) char name[POLICY_ATTRIBUTE_MAX + 1];
+    POLICY_ATTRIBUTES(X)
+#undef X
+};
+
+/*
+ * Reads the lines of one request, each ended by '\n', without the empty line. False: close the
+ * connection; *why is a constant reason ("line without =", "NUL byte", "not an
+ * smtpd_access_policy request", "recipient longer than 1023 octets", "attribute given twice").
+ */
+bool policy_request_parse(const char *data, size_t len, struct policy_request *out,
+                          const char **why);
+
+#endif
