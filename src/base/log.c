@@ -1,0 +1,228 @@
+#include "base/log.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-journal.h>
+#endif
+
+#include "base/str.h"
+
+#define LOG_LINE_MAX 4096
+#define LOG_RING_MAX 4096 /* lines queued at most; later ones are dropped and counted */
+
+struct log_line {
+    enum log_level level;
+    char *text;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    struct log_opts opts;
+    struct log_line ring[LOG_RING_MAX];
+    size_t head, count;
+    uint64_t dropped;
+    bool open, closing;
+    pthread_t writer;
+} the_log = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .filled = PTHREAD_COND_INITIALIZER,
+    .opts = {.target = LOG_TARGET_STDERR, .ident = "calloutd"},
+};
+static atomic_bool debug_on;
+
+static const char *level_prefix(enum log_level level)
+{
+    switch (level) {
+    case LOG_LEVEL_ERROR:
+        return "error: ";
+    case LOG_LEVEL_WARNING:
+        return "warning: ";
+    case LOG_LEVEL_DEBUG:
+        return "debug: ";
+    case LOG_LEVEL_INFO:
+        break;
+    }
+    return "";
+}
+
+static void emit_stderr(const char *ident, enum log_level level, const char *text)
+{
+    char line[LOG_LINE_MAX + 128];
+    char priority[8] = "";
+
+    /* Under systemd stderr is the journal, and "<4>" carries the level (sd-daemon(3)). */
+    if (getenv("JOURNAL_STREAM") != NULL)
+        (void)str_format(priority, sizeof(priority), "<%d>", (int)level);
+    (void)str_format(line, sizeof(line), "%s%s: %s%s\n", priority, ident, level_prefix(level),
+                     text);
+    for (size_t done = 0, len = strlen(line); done < len;) {
+        ssize_t n = write(STDERR_FILENO, line + done, len - done);
+
+        if (n <= 0)
+            return;
+        done += (size_t)n;
+    }
+}
+
+static void emit(const struct log_opts *opts, enum log_level level, const char *text)
+{
+    switch (opts->target) {
+    case LOG_TARGET_STDERR:
+        emit_stderr(opts->ident, level, text);
+        break;
+    case LOG_TARGET_SYSLOG:
+        syslog(LOG_MAIL | (int)level, "%s%s", level_prefix(level), text);
+        break;
+    case LOG_TARGET_JOURNAL:
+#ifdef HAVE_SYSTEMD
+        (void)sd_journal_send("MESSAGE=%s", text, "PRIORITY=%d", (int)level, "SYSLOG_IDENTIFIER=%s",
+                              opts->ident, NULL);
+#else
+        emit_stderr(opts->ident, level, text);
+#endif
+        break;
+    }
+}
+
+/* Waits for a line, or for the report of lost ones; false at the end. */
+static bool log_next(struct log_line *line, uint64_t *dropped, struct log_opts *opts)
+{
+    bool more;
+
+    pthread_mutex_lock(&the_log.lock);
+    while (the_log.count == 0 && !the_log.closing)
+        pthread_cond_wait(&the_log.filled, &the_log.lock);
+    more = the_log.count > 0;
+    if (more) {
+        *line = the_log.ring[the_log.head];
+        the_log.head = (the_log.head + 1) % LOG_RING_MAX;
+        the_log.count--;
+    }
+    *dropped = the_log.dropped;
+    the_log.dropped = 0;
+    *opts = the_log.opts;
+    pthread_mutex_unlock(&the_log.lock);
+    return more;
+}
+
+static void *log_writer(void *arg)
+{
+    struct log_line line;
+    struct log_opts opts;
+    uint64_t dropped;
+
+    while (log_next(&line, &dropped, &opts)) {
+        emit(&opts, line.level, line.text);
+        free(line.text);
+        if (dropped > 0) {
+            char text[80];
+
+            (void)str_format(text, sizeof(text), "log full: dropped=%llu lines",
+                             (unsigned long long)dropped);
+            emit(&opts, LOG_LEVEL_WARNING, text);
+        }
+    }
+    return arg;
+}
+
+bool log_open(const struct log_opts *opts, struct error *err)
+{
+    sigset_t all, old;
+    int rc;
+
+    log_reconfigure(opts);
+    the_log.closing = false;
+    openlog(opts->ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    rc = pthread_create(&the_log.writer, NULL, log_writer, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc != 0) {
+        error_set(err, "log: cannot start the writer thread: %s", strerror(rc));
+        return false;
+    }
+    pthread_mutex_lock(&the_log.lock);
+    the_log.open = true;
+    pthread_mutex_unlock(&the_log.lock);
+    return true;
+}
+
+void log_reconfigure(const struct log_opts *opts)
+{
+    pthread_mutex_lock(&the_log.lock);
+    the_log.opts = *opts;
+    pthread_mutex_unlock(&the_log.lock);
+    atomic_store(&debug_on, opts->debug);
+}
+
+void log_close(void)
+{
+    pthread_mutex_lock(&the_log.lock);
+    if (!the_log.open) {
+        pthread_mutex_unlock(&the_log.lock);
+        return;
+    }
+    the_log.open = false;
+    the_log.closing = true;
+    pthread_cond_signal(&the_log.filled);
+    pthread_mutex_unlock(&the_log.lock);
+    pthread_join(the_log.writer, NULL);
+    closelog();
+}
+
+bool log_debug_enabled(void)
+{
+    return atomic_load_explicit(&debug_on, memory_order_relaxed);
+}
+
+/* Queues a copy; true when it was taken care of (queued, or dropped and counted). */
+static bool log_enqueue(enum log_level level, const char *text)
+{
+    bool open;
+    char *copy = strdup(text);
+
+    pthread_mutex_lock(&the_log.lock);
+    open = the_log.open;
+    if (open && copy != NULL && the_log.count < LOG_RING_MAX) {
+        size_t tail = (the_log.head + the_log.count) % LOG_RING_MAX;
+
+        the_log.ring[tail].level = level;
+        the_log.ring[tail].text = copy;
+        the_log.count++;
+        copy = NULL;
+        pthread_cond_signal(&the_log.filled);
+    } else if (open) {
+        the_log.dropped++;
+    }
+    pthread_mutex_unlock(&the_log.lock);
+    free(copy);
+    return open;
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+    char raw[LOG_LINE_MAX], text[LOG_LINE_MAX];
+    struct log_opts opts;
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(raw, sizeof(raw), fmt, ap);
+    va_end(ap);
+    str_printable(text, sizeof(text), raw, strlen(raw));
+    if (log_enqueue(level, text))
+        return;
+    pthread_mutex_lock(&the_log.lock);
+    opts = the_log.opts;
+    pthread_mutex_unlock(&the_log.lock);
+    opts.target = LOG_TARGET_STDERR;
+    emit(&opts, level, text);
+}

@@ -1,0 +1,239 @@
+#include "base/loop.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/log.h"
+
+struct letter {
+    loop_fn fn;
+    void *arg;
+    struct letter *next;
+};
+
+struct loop {
+    const char *name;
+    struct event_base *base;
+    struct event *wakeup; /* the mailbox's eventfd is readable */
+    int wakeup_fd;
+    pthread_t thread;
+    bool threaded;
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* guards the mailbox */
+    struct letter *head, *tail;
+};
+
+struct loop_timer {
+    struct event *ev;
+    loop_fn fn;
+    void *arg;
+};
+
+static struct letter *mailbox_take(struct loop *l)
+{
+    struct letter *all;
+
+    pthread_mutex_lock(&l->lock);
+    all = l->head;
+    l->head = l->tail = NULL;
+    pthread_mutex_unlock(&l->lock);
+    return all;
+}
+
+static void mailbox_run(struct loop *l)
+{
+    struct letter *all = mailbox_take(l), *one, *tmp;
+
+    LL_FOREACH_SAFE (all, one, tmp) {
+        one->fn(one->arg);
+        free(one);
+    }
+}
+
+static void on_wakeup(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *l = arg;
+    uint64_t count;
+
+    (void)what;
+    if (read(fd, &count, sizeof(count)) < 0)
+        return; /* EAGAIN: somebody's earlier wake-up already took it */
+    mailbox_run(l);
+    if (atomic_load(&l->stopping))
+        event_base_loopbreak(l->base);
+}
+
+struct loop *loop_new(const char *name)
+{
+    struct loop *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return NULL;
+    l->name = name;
+    l->wakeup_fd = -1;
+    pthread_mutex_init(&l->lock, NULL);
+    l->base = event_base_new();
+    l->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (l->base != NULL && l->wakeup_fd >= 0)
+        l->wakeup = event_new(l->base, l->wakeup_fd, EV_READ | EV_PERSIST, on_wakeup, l);
+    if (l->wakeup == NULL || event_add(l->wakeup, NULL) != 0)
+        loop_free(&l);
+    return l;
+}
+
+void loop_free(struct loop **lp)
+{
+    struct loop *l = *lp;
+
+    if (l == NULL)
+        return;
+    while (l->head != NULL)
+        mailbox_run(l);
+    if (l->wakeup != NULL)
+        event_free(l->wakeup);
+    if (l->base != NULL)
+        event_base_free(l->base);
+    if (l->wakeup_fd >= 0)
+        close(l->wakeup_fd);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+    *lp = NULL;
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+    return l->base;
+}
+
+void loop_run(struct loop *l)
+{
+    if (event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+        log_error("%s loop failed and ended", l->name);
+}
+
+static void wake(struct loop *l)
+{
+    static const uint64_t one = 1;
+
+    /* Can only fail when the counter is full, and then the loop is awake anyhow. */
+    if (write(l->wakeup_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+void loop_stop(struct loop *l)
+{
+    atomic_store(&l->stopping, true);
+    wake(l);
+}
+
+static void *loop_main(void *arg)
+{
+    loop_run(arg);
+    return NULL;
+}
+
+bool loop_start_thread(struct loop *l)
+{
+    sigset_t all, old;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    rc = pthread_create(&l->thread, NULL, loop_main, l);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    l->threaded = rc == 0;
+    return l->threaded;
+}
+
+void loop_join(struct loop *l)
+{
+    if (l->threaded)
+        pthread_join(l->thread, NULL);
+    l->threaded = false;
+}
+
+void loop_post(struct loop *l, loop_fn fn, void *arg)
+{
+    struct letter *one = malloc(sizeof(*one));
+    bool first;
+
+    if (one == NULL)
+        abort();
+    one->fn = fn;
+    one->arg = arg;
+    one->next = NULL;
+    pthread_mutex_lock(&l->lock);
+    first = l->head == NULL;
+    if (first)
+        l->head = one;
+    else
+        l->tail->next = one;
+    l->tail = one;
+    pthread_mutex_unlock(&l->lock);
+    if (first)
+        wake(l);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop_timer *t = arg;
+
+    (void)fd;
+    (void)what;
+    t->fn(t->arg);
+}
+
+struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void *arg)
+{
+    struct loop_timer *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    t->fn = fn;
+    t->arg = arg;
+    t->ev = event_new(l->base, -1, 0, on_timer, t);
+    if (t->ev == NULL) {
+        free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void loop_timer_arm(struct loop_timer *t, int64_t ms)
+{
+    struct timeval tv;
+
+    if (ms < 0)
+        ms = 0;
+    tv.tv_sec = (time_t)(ms / 1000);
+    tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+    if (event_add(t->ev, &tv) != 0)
+        abort(); /* only out of memory; an unarmed deadline would hang somebody */
+}
+
+void loop_timer_disarm(struct loop_timer *t)
+{
+    event_del(t->ev);
+}
+
+bool loop_timer_armed(const struct loop_timer *t)
+{
+    return event_pending(t->ev, EV_TIMEOUT, NULL) != 0;
+}
+
+void loop_timer_free(struct loop_timer **tp)
+{
+    struct loop_timer *t = *tp;
+
+    if (t == NULL)
+        return;
+    event_free(t->ev);
+    free(t);
+    *tp = NULL;
+}

@@ -1,0 +1,93 @@
+/* base/log: lines reach their target in order, hostile bytes do not. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static char out[262144];
+
+/* Runs fn with stderr going to a file, and reads that file into `out`. */
+static void with_stderr(void (*fn)(void))
+{
+    FILE *f = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    size_t n;
+
+    ck_assert_ptr_nonnull(f);
+    unsetenv("JOURNAL_STREAM");
+    ck_assert_int_ge(dup2(fileno(f), STDERR_FILENO), 0);
+    fn();
+    ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+    close(saved);
+    rewind(f);
+    n = fread(out, 1, sizeof(out) - 1, f);
+    out[n] = '\0';
+    fclose(f);
+}
+
+static void write_some(void)
+{
+    struct log_opts opts = {.target = LOG_TARGET_STDERR, .ident = "test"};
+
+    log_warning("before open");
+    ck_assert(log_open(&opts, NULL));
+    log_debug("not shown");
+    log_info("evil\nline\x1b[0m");
+    opts.debug = true;
+    log_reconfigure(&opts);
+    log_debug("shown");
+    log_close();
+    log_close();
+    log_error("after close");
+}
+
+START_TEST(lines_in_order)
+{
+    with_stderr(write_some);
+    ck_assert_str_eq(out, "calloutd: warning: before open\n"
+                          "test: evil line?[0m\n"
+                          "test: debug: shown\n"
+                          "test: error: after close\n");
+}
+END_TEST
+
+static void write_long(void)
+{
+    static char big[20000];
+    struct log_opts opts = {.target = LOG_TARGET_STDERR, .ident = "test"};
+
+    memset(big, 'x', sizeof(big) - 1);
+    ck_assert(log_open(&opts, NULL));
+    log_info("%s", big);
+    for (int i = 0; i < 2000; i++)
+        log_info("n=%d", i);
+    log_close();
+}
+
+START_TEST(long_lines_are_cut_and_none_is_lost)
+{
+    with_stderr(write_long);
+    ck_assert_uint_eq(strcspn(out, "\n"), strlen("test: ") + 4095);
+    ck_assert_ptr_nonnull(strstr(out, "\ntest: n=0\n"));
+    ck_assert_ptr_nonnull(strstr(out, "\ntest: n=1999\n"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("log");
+    TCase *t = tcase_create("core");
+    SRunner *r = srunner_create(s);
+    int failed;
+
+    tcase_add_test(t, lines_in_order);
+    tcase_add_test(t, long_lines_are_cut_and_none_is_lost);
+    suite_add_tcase(s, t);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

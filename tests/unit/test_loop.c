@@ -1,0 +1,174 @@
+/* base/loop: the mailbox between threads, and timers. */
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/loop.h"
+
+#define POSTERS 4
+#define LETTERS 20000
+
+struct counter {
+    struct loop *loop;
+    int got, last[POSTERS];
+    bool ordered;
+};
+
+struct letter_box {
+    struct counter *counter;
+    int poster, number;
+};
+
+static void receive(void *arg)
+{
+    struct letter_box *b = arg;
+    struct counter *c = b->counter;
+
+    if (b->number != c->last[b->poster] + 1)
+        c->ordered = false;
+    c->last[b->poster] = b->number;
+    if (++c->got == POSTERS * LETTERS)
+        loop_stop(c->loop);
+    free(b);
+}
+
+static struct counter counter;
+
+static void *post_many(void *arg)
+{
+    for (int i = 1; i <= LETTERS; i++) {
+        struct letter_box *b = malloc(sizeof(*b));
+
+        if (b == NULL)
+            abort();
+        *b = (struct letter_box){&counter, *(int *)arg, i};
+        loop_post(counter.loop, receive, b);
+    }
+    return NULL;
+}
+
+START_TEST(letters_arrive_once_and_in_order)
+{
+    pthread_t threads[POSTERS];
+    int ids[POSTERS];
+
+    counter = (struct counter){.loop = loop_new("test"), .ordered = true};
+    ck_assert_ptr_nonnull(counter.loop);
+    for (int i = 0; i < POSTERS; i++) {
+        ids[i] = i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, post_many, &ids[i]), 0);
+    }
+    loop_run(counter.loop);
+    for (int i = 0; i < POSTERS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_int_eq(counter.got, POSTERS * LETTERS);
+    ck_assert(counter.ordered);
+    loop_free(&counter.loop);
+    ck_assert_ptr_null(counter.loop);
+    loop_free(&counter.loop);
+}
+END_TEST
+
+static void count_up(void *arg)
+{
+    ++*(int *)arg;
+}
+
+START_TEST(mailbox_is_emptied_when_freed)
+{
+    struct loop *l = loop_new("test");
+    int n = 0;
+
+    loop_post(l, count_up, &n);
+    loop_post(l, count_up, &n);
+    ck_assert_int_eq(n, 0);
+    loop_free(&l);
+    ck_assert_int_eq(n, 2);
+}
+END_TEST
+
+struct firing {
+    struct loop *loop;
+    struct loop_timer *late;
+    char order[4];
+    int n;
+};
+
+static void fire_early(void *arg)
+{
+    struct firing *f = arg;
+
+    f->order[f->n++] = 'e';
+}
+
+static void fire_late(void *arg)
+{
+    struct firing *f = arg;
+
+    f->order[f->n++] = 'l';
+    loop_stop(f->loop);
+}
+
+static void fire_never(void *arg)
+{
+    struct firing *f = arg;
+
+    f->order[f->n++] = 'x';
+}
+
+START_TEST(timers_fire_once_in_order)
+{
+    struct firing f = {.loop = loop_new("test")};
+    struct loop_timer *early = loop_timer_new(f.loop, fire_early, &f);
+    struct loop_timer *late = loop_timer_new(f.loop, fire_late, &f);
+    struct loop_timer *never = loop_timer_new(f.loop, fire_never, &f);
+
+    ck_assert(!loop_timer_armed(early));
+    loop_timer_arm(late, 20);
+    loop_timer_arm(never, 5);
+    loop_timer_arm(early, -5);
+    loop_timer_disarm(never);
+    ck_assert(loop_timer_armed(early));
+    loop_run(f.loop);
+    ck_assert_str_eq(f.order, "el");
+    ck_assert(!loop_timer_armed(late));
+    loop_timer_free(&early);
+    loop_timer_free(&late);
+    loop_timer_free(&never);
+    loop_timer_free(&never);
+    loop_free(&f.loop);
+}
+END_TEST
+
+START_TEST(a_loop_in_its_own_thread_stops)
+{
+    struct loop *l = loop_new("test");
+    int n = 0;
+
+    ck_assert(loop_start_thread(l));
+    loop_post(l, count_up, &n);
+    loop_stop(l);
+    loop_join(l);
+    loop_join(l);
+    loop_free(&l);
+    ck_assert_int_eq(n, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("loop");
+    TCase *t = tcase_create("core");
+    SRunner *r = srunner_create(s);
+    int failed;
+
+    tcase_add_test(t, letters_arrive_once_and_in_order);
+    tcase_add_test(t, mailbox_is_emptied_when_freed);
+    tcase_add_test(t, timers_fire_once_in_order);
+    tcase_add_test(t, a_loop_in_its_own_thread_stops);
+    suite_add_tcase(s, t);
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
