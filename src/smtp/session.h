@@ -7,6 +7,8 @@
  * once and after it, neither inside session_start(). After every step the session is finished or
  * has an armed event with a deadline.
  *
+ * SIGPIPE is to be blocked in the loop's thread or ignored: see smtp/tls.h.
+ *
  * RFC 5321 (dialogue, timeouts bounded by options), 2920 (PIPELINING), 3207 (STARTTLS), 6531.
  */
 #ifndef SMTP_SESSION_H
@@ -19,10 +21,7 @@
 #include "base/netaddr.h"
 #include "smtp/address.h"
 #include "smtp/outcome.h"
-
-enum tls_mode { TLS_NONE, TLS_MAY, TLS_ENCRYPT, TLS_VERIFY };
-
-struct tls_context; /* smtp/tls.h; one for all sessions */
+#include "smtp/tls.h"
 
 /* Durations in milliseconds. A plain value: copied at session_start(). */
 struct session_opts {

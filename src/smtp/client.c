@@ -1,0 +1,475 @@
+#include "smtp/client.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+#define QUIT_HEARD_MAX 65536 /* octets listened to after QUIT */
+
+enum {
+#define X(id) KEYWORD_INDEX_##id,
+    CLIENT_KEYWORDS(X)
+#undef X
+};
+
+enum {
+#define X(id) KEYWORD_##id = 1 << KEYWORD_INDEX_##id,
+    CLIENT_KEYWORDS(X)
+#undef X
+};
+
+/* The two questions: what is said on entry, what does a reply mean. */
+static const struct behaviour {
+    void (*enter)(struct client *c);
+    void (*reply)(struct client *c, const struct smtp_reply *r);
+} behaviours[CLIENT_STATE_COUNT];
+
+static enum smtp_stage stage_of(enum client_state state)
+{
+    static const enum smtp_stage stages[] = {
+#define X(id, name, stage) [CLIENT_##id] = SMTP_STAGE_##stage,
+        CLIENT_STATES(X)
+#undef X
+    };
+
+    return stages[state];
+}
+
+/* The only setter of the state. */
+static void enter(struct client *c, enum client_state next)
+{
+    enum client_state from = c->state;
+
+    c->state = next;
+    if (c->opts.on_state != NULL)
+        c->opts.on_state(c->opts.arg, from, next);
+    if (behaviours[next].enter != NULL)
+        behaviours[next].enter(c);
+}
+
+/* Outcomes: the first one counts. */
+
+static struct outcome *new_outcome(struct client *c, enum smtp_failure failure)
+{
+    c->has_outcome = true;
+    c->outcome.stage = stage_of(c->state);
+    c->outcome.failure = failure;
+    c->outcome.reply = (struct smtp_reply){0};
+    c->outcome.detail[0] = '\0';
+    return &c->outcome;
+}
+
+static void fail(struct client *c, enum smtp_failure failure, const char *detail)
+{
+    struct outcome *o;
+
+    if (c->has_outcome)
+        return;
+    o = new_outcome(c, failure);
+    str_printable(o->detail, sizeof(o->detail), detail, strlen(detail));
+}
+
+static void broken(struct client *c, const char *why)
+{
+    fail(c, SMTP_FAILURE_PROTOCOL, why);
+    enter(c, CLIENT_QUIT);
+}
+
+/* A reply ends the dialogue; 3yz asks for more where nothing has more to give. */
+static void conclude(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code / 100 == 3) {
+        broken(c, "3yz reply out of place");
+        return;
+    }
+    new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
+    enter(c, CLIENT_QUIT);
+}
+
+/* Speaking */
+
+/*
+ * A command is bounded, and its line end is its only control character: whatever an address or a
+ * name holds, it does not become a second command.
+ */
+__attribute__((format(printf, 2, 3))) static bool say(struct client *c, const char *fmt, ...)
+{
+    char line[CLIENT_COMMAND_MAX - 1]; /* CRLF for the terminator */
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    for (int i = 0; i < n && n < (int)sizeof(line); i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            n = -1;
+    if (n < 0 || n >= (int)sizeof(line)) {
+        fail(c, SMTP_FAILURE_LOCAL, "command not sent: too long, or a control character in it");
+        enter(c, CLIENT_QUIT);
+        return false;
+    }
+    memcpy(c->out + c->out_len, line, (size_t)n);
+    memcpy(c->out + c->out_len + n, "\r\n", 2);
+    c->out_len += (size_t)n + 2;
+    return true;
+}
+
+static void enter_ehlo(struct client *c)
+{
+    c->keywords = 0; /* RFC 3207 section 4.2 */
+    say(c, "EHLO %s", c->opts.helo_name);
+}
+
+static void enter_helo(struct client *c)
+{
+    c->keywords = 0;
+    say(c, "HELO %s", c->opts.helo_name);
+}
+
+static void enter_starttls(struct client *c)
+{
+    c->tls_asked = true;
+    c->tls_due = false;
+    say(c, "STARTTLS");
+}
+
+static bool needs_smtputf8(const struct client *c)
+{
+    for (const char *s = c->opts.sender; *s != '\0'; s++)
+        if ((unsigned char)*s > 0x7f)
+            return true;
+    return c->opts.recipient->smtputf8;
+}
+
+static bool say_rcpt(struct client *c)
+{
+    const struct address *a = c->opts.recipient;
+
+    return say(c, "RCPT TO:<%s@%s>", a->local, a->domain);
+}
+
+static void enter_mail(struct client *c)
+{
+    c->rcpt_said = false;
+    if (!say(c, "MAIL FROM:<%s>%s", c->opts.sender, needs_smtputf8(c) ? " SMTPUTF8" : ""))
+        return;
+    if ((c->keywords & KEYWORD_PIPELINING) != 0)
+        c->rcpt_said = say_rcpt(c);
+}
+
+static void enter_rcpt(struct client *c)
+{
+    if (!c->rcpt_said)
+        say_rcpt(c);
+}
+
+/* What was not taken by now is not sent, and what was half heard is not waited for. */
+static void enter_quit(struct client *c)
+{
+    c->out_len = 0;
+    c->parser = (struct reply_parser){0};
+    say(c, "QUIT");
+}
+
+/* Listening */
+
+/*
+ * RFC 3207 section 4: 530 wants STARTTLS first. It is tried once, even unadvertised; the 530 is
+ * kept as the outcome for a server that then refuses it.
+ */
+static bool wants_tls(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code != 530 || !c->opts.starttls || c->tls_asked)
+        return false;
+    new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
+    c->has_outcome = false;
+    return true;
+}
+
+static void envelope(struct client *c)
+{
+    if (needs_smtputf8(c) && (c->keywords & KEYWORD_SMTPUTF8) == 0) {
+        fail(c, SMTP_FAILURE_SMTPUTF8, "SMTPUTF8 not offered");
+        c->outcome.stage = SMTP_STAGE_EHLO;
+        enter(c, CLIENT_QUIT);
+        return;
+    }
+    enter(c, CLIENT_MAIL);
+}
+
+/* EHLO or HELO was accepted: TLS or the envelope. */
+static void greeted(struct client *c)
+{
+    bool offered = (c->keywords & KEYWORD_STARTTLS) != 0;
+
+    if (c->opts.starttls && offered && !c->tls_asked) {
+        enter(c, CLIENT_STARTTLS);
+    } else if (c->opts.tls_required && !c->secured) {
+        fail(c, SMTP_FAILURE_TLS, "STARTTLS not offered");
+        c->outcome.stage = SMTP_STAGE_STARTTLS;
+        enter(c, CLIENT_QUIT);
+    } else {
+        envelope(c);
+    }
+}
+
+static void greeting_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code / 100 == 2)
+        enter(c, CLIENT_EHLO);
+    else
+        conclude(c, r);
+}
+
+static void ehlo_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code / 100 == 2)
+        greeted(c);
+    else if (r->code == 500 || r->code == 502 || r->code == 504)
+        enter(c, CLIENT_HELO);
+    else if (wants_tls(c, r))
+        enter(c, CLIENT_STARTTLS);
+    else
+        conclude(c, r);
+}
+
+static void helo_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code / 100 == 2)
+        greeted(c);
+    else if (wants_tls(c, r))
+        enter(c, CLIENT_STARTTLS);
+    else
+        conclude(c, r);
+}
+
+/* Only 220 starts TLS. Refused, an opportunistic client goes on without (RFC 3207 section 4.1). */
+static void starttls_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code == 220) {
+        enter(c, CLIENT_TLS);
+    } else if (r->code < 400) {
+        broken(c, "STARTTLS answered by neither 220 nor a refusal");
+    } else if (c->opts.tls_required) {
+        conclude(c, r);
+    } else if (c->outcome.reply.code == 530) {
+        c->has_outcome = true;
+        enter(c, CLIENT_QUIT);
+    } else {
+        c->outcome.tls_failed = true;
+        envelope(c);
+    }
+}
+
+/* Where RCPT was said too its reply is on the way, and nothing is said before it came. */
+static void mail_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code / 100 == 2) {
+        enter(c, CLIENT_RCPT);
+    } else if (wants_tls(c, r)) {
+        c->tls_due = c->rcpt_said;
+        enter(c, c->rcpt_said ? CLIENT_RCPT : CLIENT_STARTTLS);
+    } else if (r->code / 100 == 3 || !c->rcpt_said) {
+        conclude(c, r);
+    } else {
+        new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
+        enter(c, CLIENT_RCPT);
+    }
+}
+
+static void rcpt_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (c->has_outcome)
+        enter(c, CLIENT_QUIT);
+    else if (c->tls_due || wants_tls(c, r))
+        enter(c, CLIENT_STARTTLS);
+    else
+        conclude(c, r);
+}
+
+/*
+ * A reply that was there before QUIT was sent is one more than there were commands. Then which of
+ * them was for RCPT is anyone's guess, unless this one says that the server is leaving.
+ */
+static void quit_reply(struct client *c, const struct smtp_reply *r)
+{
+    bool bye = r->code == 221 || r->code == 421, early = c->out_len > 0;
+
+    if (bye && !early)
+        enter(c, CLIENT_CLOSED);
+    if (bye || !early || c->outcome.stage != SMTP_STAGE_RCPT)
+        return;
+    c->has_outcome = false;
+    fail(c, SMTP_FAILURE_PROTOCOL, "more replies than commands");
+    c->outcome.stage = SMTP_STAGE_RCPT;
+}
+
+static const struct behaviour behaviours[CLIENT_STATE_COUNT] = {
+    [CLIENT_GREETING] = {NULL, greeting_reply},
+    [CLIENT_EHLO] = {enter_ehlo, ehlo_reply},
+    [CLIENT_HELO] = {enter_helo, helo_reply},
+    [CLIENT_STARTTLS] = {enter_starttls, starttls_reply},
+    [CLIENT_MAIL] = {enter_mail, mail_reply},
+    [CLIENT_RCPT] = {enter_rcpt, rcpt_reply},
+    [CLIENT_QUIT] = {enter_quit, quit_reply},
+};
+
+/* EHLO's lines after the first: a keyword, then parameters. */
+static void note_keyword(struct client *c, const char *line)
+{
+    static const char *const names[] = {
+#define X(id) #id,
+        CLIENT_KEYWORDS(X)
+#undef X
+    };
+    size_t n = strcspn(line, " ");
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strlen(names[i]) == n && strncasecmp(line, names[i], n) == 0)
+            c->keywords |= 1u << i;
+}
+
+/* 421 may come at any time and in answer to anything (RFC 5321 section 3.8). */
+static void hear_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code == 421 && !c->has_outcome)
+        conclude(c, r);
+    else
+        behaviours[c->state].reply(c, r);
+}
+
+static void hear_line(struct client *c, enum reply_event event)
+{
+    const struct smtp_reply *r = &c->parser.reply;
+
+    if (c->opts.on_trace != NULL)
+        c->opts.on_trace(c->opts.arg, '<', c->parser.line);
+    if (event == REPLY_BAD) {
+        if (c->state != CLIENT_QUIT)
+            broken(c, c->parser.error);
+        return;
+    }
+    if (c->state == CLIENT_EHLO && r->code / 100 == 2 && r->lines > 1)
+        note_keyword(c, reply_parser_text(&c->parser));
+    if (event == REPLY_END)
+        hear_reply(c, r);
+}
+
+/* False where the state has no use for bytes: they are not looked at. */
+static bool may_hear(struct client *c)
+{
+    if (c->state == CLIENT_CLOSED)
+        return false;
+    if (c->state == CLIENT_TLS) {
+        /* Put there by somebody who can write to the connection but not into TLS. */
+        fail(c, SMTP_FAILURE_PROTOCOL, "plaintext after STARTTLS");
+        enter(c, CLIENT_CLOSED);
+        return false;
+    }
+    if (c->out_len > 0 && c->state != CLIENT_QUIT)
+        broken(c, "reply before its command");
+    return true;
+}
+
+void client_receive(struct client *c, const char *data, size_t len)
+{
+    assert(c->state != CLIENT_CONNECT);
+    while (len > 0 && may_hear(c)) {
+        bool quitting = c->state == CLIENT_QUIT;
+        size_t used;
+        enum reply_event event = reply_parser_feed(&c->parser, data, len, &used);
+
+        data += used;
+        len -= used;
+        if (event != REPLY_MORE)
+            hear_line(c, event);
+        c->quit_heard += quitting ? used : 0;
+        if (c->quit_heard > QUIT_HEARD_MAX && c->state == CLIENT_QUIT)
+            enter(c, CLIENT_CLOSED);
+    }
+}
+
+void client_init(struct client *c, const struct client_opts *opts)
+{
+    *c = (struct client){.opts = *opts, .state = CLIENT_CONNECT};
+}
+
+void client_connected(struct client *c)
+{
+    assert(c->state == CLIENT_CONNECT);
+    enter(c, CLIENT_GREETING);
+}
+
+void client_secured(struct client *c, const char *version)
+{
+    assert(c->state == CLIENT_TLS);
+    c->secured = true;
+    str_copy(c->outcome.tls, sizeof(c->outcome.tls), version);
+    enter(c, CLIENT_EHLO);
+}
+
+void client_lost(struct client *c, enum smtp_failure failure, const char *detail)
+{
+    if (c->state == CLIENT_CLOSED)
+        return;
+    fail(c, failure, detail);
+    c->out_len = 0;
+    enter(c, CLIENT_CLOSED);
+}
+
+/*
+ * Also a server that has not greeted gets its QUIT: RFC 5321 section 4.1.1.10 lets no client close
+ * without.
+ */
+void client_timeout(struct client *c, const char *detail)
+{
+    switch (c->state) {
+    case CLIENT_CONNECT:
+    case CLIENT_TLS:
+    case CLIENT_QUIT:
+    case CLIENT_CLOSED:
+        client_lost(c, SMTP_FAILURE_TIMEOUT, detail);
+        break;
+    default:
+        fail(c, SMTP_FAILURE_TIMEOUT, detail);
+        enter(c, CLIENT_QUIT);
+    }
+}
+
+static void trace_said(const struct client *c)
+{
+    char line[CLIENT_COMMAND_MAX];
+
+    for (size_t at = 0, n; at < c->out_len; at += n + 2) {
+        n = (size_t)((const char *)memchr(c->out + at, '\r', c->out_len - at) - (c->out + at));
+        str_copyn(line, sizeof(line), c->out + at, n);
+        c->opts.on_trace(c->opts.arg, '>', line);
+    }
+}
+
+size_t client_take(struct client *c, char out[CLIENT_OUT_MAX])
+{
+    size_t n = c->out_len;
+
+    if (c->opts.on_trace != NULL)
+        trace_said(c);
+    memcpy(out, c->out, n);
+    c->out_len = 0;
+    return n;
+}
+
+const char *client_state_name(enum client_state state)
+{
+    static const char *const names[] = {
+#define X(id, name, stage) [CLIENT_##id] = name,
+        CLIENT_STATES(X)
+#undef X
+    };
+
+    return names[state];
+}
