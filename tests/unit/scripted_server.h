@@ -1,0 +1,46 @@
+/*
+ * An SMTP server for tests, in a thread of its own on a loopback port: one script a connection, in
+ * the order the connections come. What goes wrong in it is noted and found by the joiner.
+ *
+ * Steps: "<text" sends the text and CRLF; "<text\\" sends without CRLF; ">text" expects that line;
+ * "!tls" is the server's side of a handshake, "!tls refused" of one that the client ends; "!not tls"
+ * reads a ClientHello and answers nonsense;
+ * "!flood" sends without end until the client is gone; "!drip" the same, a byte at a time and
+ * slowly; "!wait" reads until the client is gone, into the transcript. At the end of its script a
+ * connection is closed.
+ */
+#ifndef TESTS_SCRIPTED_SERVER_H
+#define TESTS_SCRIPTED_SERVER_H
+
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct scripted_server {
+    const char *const *const *scripts; /* ended by NULL, like each of them */
+    int listener;
+    uint16_t port;
+    pthread_t thread;
+    SSL_CTX *tls;
+    char transcript[4096]; /* lines heard, "#" before each connection; NUL-terminated */
+    char error[256];       /* "" when every script was followed */
+    /* of the connection in hand */
+    int fd;
+    SSL *ssl;
+};
+
+/* `ip` is "127.0.0.1" or "::1". False when there is no such address here. */
+bool scripted_server_start(struct scripted_server *s, const char *ip,
+                           const char *const *const *scripts);
+
+/* Joins; closes everything. */
+void scripted_server_finish(struct scripted_server *s);
+
+/*
+ * Writes the certificate the servers of this process show (self-signed, made at first use, of
+ * mx.example and 127.0.0.1) to `path`.
+ */
+void scripted_server_save_certificate(const char *path);
+
+#endif
