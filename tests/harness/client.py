@@ -1,0 +1,101 @@
+"""Those who ask calloutd: policy clients, the control socket, calloutctl."""
+import http.client
+import json
+import os
+import socket
+import subprocess
+
+ATTRIBUTES = {
+    "request": "smtpd_access_policy", "protocol_state": "RCPT", "protocol_name": "ESMTP",
+    "client_address": "127.0.0.1", "client_name": "localhost", "helo_name": "client.example",
+    "sender": "me@example.com", "instance": "1.2.3", "queue_id": "", "sasl_username": "",
+}
+
+
+def policy_request(recipient, **attributes):
+    lines = {**ATTRIBUTES, "recipient": recipient, **attributes}
+    return "".join(f"{k}={v}\n" for k, v in lines.items()).encode("utf-8") + b"\n"
+
+
+class PolicyClient:
+    """One policy connection; any number of requests, one after the other."""
+
+    def __init__(self, host="127.0.0.1", port=8893, timeout=60):
+        self.sock = socket.create_connection((host, port), timeout=timeout)
+        self.file = self.sock.makefile("rb")
+
+    def send(self, recipient, **attributes):
+        self.sock.sendall(policy_request(recipient, **attributes))
+
+    def receive(self):
+        """The action, without "action="; "" when the daemon closed."""
+        line = self.file.readline()
+        if not line:
+            return ""
+        if not line.startswith(b"action=") or self.file.readline() != b"\n":
+            raise AssertionError(f"not a policy answer: {line!r}")
+        return line[7:].decode("ascii").rstrip("\n")
+
+    def ask(self, recipient, **attributes):
+        self.send(recipient, **attributes)
+        return self.receive()
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.close()
+
+
+class ControlConnection(http.client.HTTPConnection):
+    """HTTP over the control socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def control_get(path, url):
+    """(status code, parsed JSON or text) of one GET."""
+    conn = ControlConnection(path)
+    try:
+        conn.request("GET", url, headers={"Connection": "close"})
+        answer = conn.getresponse()
+        body = answer.read().decode("utf-8")
+        try:
+            return answer.status, json.loads(body)
+        except ValueError:
+            return answer.status, body
+    finally:
+        conn.close()
+
+
+class CtlResult:
+    """What calloutctl said; `verdicts` are its JSON lines."""
+
+    def __init__(self, proc):
+        self.code, self.out, self.err = proc.returncode, proc.stdout, proc.stderr
+        self.verdicts = []
+        for line in self.out.splitlines():
+            try:
+                self.verdicts.append(json.loads(line))
+            except ValueError:
+                pass
+
+    def __str__(self):
+        return f"exit {self.code}\n{self.out}{self.err}"
+
+
+def calloutctl(build, conf, *argv, stdin="", prefix=()):
+    proc = subprocess.run([*prefix, os.path.join(build, "calloutctl"), "-c", conf, *argv],
+                          input=stdin, text=True, capture_output=True, timeout=180, check=False)
+    return CtlResult(proc)

@@ -1,0 +1,108 @@
+"""A private network, and for root also private mounts, to test in.
+
+Nothing outside of it is reachable, and nothing in it survives the process. The documentation
+networks are local without being configured on an interface ("AnyIP" routes): every address in
+them can be bound and connected to, while getifaddrs(3), and so calloutd, sees only 127.0.0.1,
+::1 and the two addresses of THIS_HOST.
+"""
+import ctypes
+import os
+import subprocess
+import sys
+
+NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+NETWORK6 = "2001:db8::/32"
+THIS_HOST = ("203.0.113.250", "2001:db8:ffff::250")
+INSIDE = "CALLOUTD_TEST_NAMESPACE"
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+
+
+def enter():
+    """Runs this program again inside new network and mount namespaces; returns inside of them.
+    Root becomes nobody's namespace owner; others become root of a user namespace of their own."""
+    if os.environ.get(INSIDE):
+        setup_network()
+        return
+    env = dict(os.environ)
+    env[INSIDE] = "root" if os.getuid() == 0 else "user"
+    flags = "-nm" if os.getuid() == 0 else "-Urnm"
+    os.execvpe("unshare", ["unshare", flags, sys.executable, *sys.argv], env)
+
+
+def is_real_root():
+    """True where other user ids and mounts can be used, not only the mapped root."""
+    return os.environ.get(INSIDE) == "root"
+
+
+def new_network():
+    """Moves the calling process into new namespaces once more: a fresh network, and mounts that
+    the others do not see."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    _run("mount", "--make-rprivate", "/")
+    setup_network()
+
+
+def setup_network():
+    lines = ["link set lo up"]
+    lines += [f"route add local {net} dev lo" for net in NETWORKS]
+    lines += [f"address add {THIS_HOST[0]}/32 dev lo"]
+    _ip("-4", lines)
+    if not os.path.exists("/proc/sys/net/ipv6/ip_nonlocal_bind"):
+        return
+    with open("/proc/sys/net/ipv6/ip_nonlocal_bind", "w", encoding="ascii") as f:
+        f.write("1")
+    _ip("-6", [f"route add local {NETWORK6} dev lo",
+               f"address add {THIS_HOST[1]}/128 dev lo nodad"])
+
+
+def make_unreachable(address):
+    _ip("-6" if ":" in address else "-4", [f"route add unreachable {address} table local"])
+
+
+def _ip(family, lines):
+    result = subprocess.run(["ip", family, "-batch", "-"], input="\n".join(lines) + "\n",
+                            text=True, capture_output=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"ip {family}: {result.stderr.strip()}")
+
+
+def private_mounts(workdir, accounts):
+    """For real MTAs with compiled-in paths: an empty /var/spool, /var/lib and /run, and users that
+    exist only in here. accounts: (name, uid) pairs, each with a group of its own."""
+    for path in ("/var/spool", "/var/lib", "/run"):
+        _run("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", path)
+    passwd, group = [], []
+    for name, uid in accounts:
+        passwd.append(f"{name}:x:{uid}:{uid}::/nonexistent:/usr/sbin/nologin\n")
+        group.append(f"{name}:x:{uid}:\n")
+    _append_bound("/etc/passwd", passwd, workdir)
+    _append_bound("/etc/group", group, workdir)
+
+
+def bind_library_cache(workdir, directories):
+    """Makes the dynamic linker find libraries in `directories` too, as if they were installed."""
+    conf = os.path.join(workdir, "ld.so.conf")
+    cache = os.path.join(workdir, "ld.so.cache")
+    with open(conf, "w", encoding="ascii") as f:
+        f.write("include /etc/ld.so.conf\n" + "".join(d + "\n" for d in directories))
+    _run("/sbin/ldconfig", "-X", "-f", conf, "-C", cache)
+    os.chmod(cache, 0o644)
+    _run("mount", "--bind", cache, "/etc/ld.so.cache")
+
+
+def _append_bound(path, lines, workdir):
+    copy = os.path.join(workdir, os.path.basename(path))
+    with open(path, encoding="utf-8") as f:
+        have = f.read().splitlines(keepends=True)
+    names = {line.split(":", 1)[0] for line in lines}
+    have = [line for line in have if line.split(":", 1)[0] not in names]
+    with open(copy, "w", encoding="utf-8") as f:
+        f.writelines(have + lines)
+    os.chmod(copy, 0o644)
+    _run("mount", "--bind", copy, path)
+
+
+def _run(*argv):
+    subprocess.run(argv, check=True)

@@ -1,0 +1,231 @@
+"""Real MTAs out of contrib/peers' packages, each in a configuration of its own.
+
+They run inside namespace.private_mounts(): /var/spool, /var/lib and /run are empty there, and
+the accounts below exist only there.
+"""
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+from . import namespace
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".peers")
+ACCOUNTS = (("postfix", 7101), ("postdrop", 7102), ("Debian-exim", 7103), ("opensmtpd", 7104),
+            ("opensmtpq", 7105), ("calloutd", 7106))
+PATIENCE = 30.0
+
+
+def peer(package, path):
+    return os.path.realpath(os.path.join(ROOT, package, path))
+
+
+def prepare(workdir):
+    """Once a namespace, before any MTA is started."""
+    namespace.private_mounts(workdir, ACCOUNTS)
+    found = glob.glob(os.path.join(ROOT, "*/usr/lib/*-linux-*")) \
+        + glob.glob(os.path.join(ROOT, "*/lib/*-linux-*")) + [peer("postfix", "usr/lib/postfix")]
+    namespace.bind_library_cache(workdir, [os.path.realpath(d) for d in found])
+
+
+def wait_greeting(port, proc, log):
+    """Waits until something on 127.0.0.1:port greets."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if proc.poll() is not None:
+            break
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+                f = s.makefile("rb")
+                if f.readline().startswith(b"220"):
+                    s.sendall(b"QUIT\r\n")
+                    f.read()
+                    return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise RuntimeError(f"no greeting on port {port}: {_tail(log)}")
+
+
+def _tail(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()[-2000:]
+    except OSError:
+        return "(no log)"
+
+
+class Mta:
+    """One server process and its log file; `port` on 127.0.0.1."""
+
+    def __init__(self, workdir, name, port):
+        self.dir = os.path.join(workdir, name)
+        self.port = port
+        self.logfile = os.path.join(self.dir, "log")
+        self.proc = None
+        os.makedirs(self.dir, exist_ok=True)
+        os.chmod(self.dir, 0o755)
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        return path
+
+    def spawn(self, argv, **kwargs):
+        with open(os.path.join(self.dir, "output"), "ab") as out:
+            self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                         start_new_session=True, **kwargs)
+
+    def stop(self):
+        if self.proc is not None:
+            self.proc.terminate()
+            try:
+                self.proc.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+            self.proc = None
+
+    def log(self):
+        return _tail(self.logfile) + _tail(os.path.join(self.dir, "output"))
+
+
+POSTFIX_MAIN = """compatibility_level = 3.6
+daemon_directory = {lib}/sbin
+command_directory = {sbin}
+shlib_directory = {lib}
+meta_directory = {dir}
+queue_directory = {queue}
+data_directory = {data}
+maillog_file = {dir}/log
+maillog_file_prefixes = /
+mail_owner = postfix
+setgid_group = postdrop
+default_privs = nobody
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+alias_database =
+myhostname = {hostname}
+mynetworks = 127.0.0.0/8
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+strict_rfc821_envelopes = no
+{extra}
+"""
+POSTFIX_MASTER = """127.0.0.1:{port} inet n - n - - smtpd
+anvil unix - - n - 1 anvil
+cleanup unix n - n - 0 cleanup
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+tlsmgr unix - - n 1000? 1 tlsmgr
+postlog unix-dgram n - n - 1 postlogd
+qmgr unix n - n 300 1 qmgr
+verify unix - - n - 1 verify
+bounce unix - - n - 0 bounce
+error unix - - n - - error
+"""
+
+
+class Postfix(Mta):
+    """`settings`: lines of main.cf. The queue is never delivered from: nothing ever gets in."""
+
+    def __init__(self, workdir, name, port, hostname, settings=""):
+        super().__init__(workdir, name, port)
+        self.queue, self.data = f"/var/spool/{name}", f"/var/lib/{name}"
+        self.write("main.cf", POSTFIX_MAIN.format(
+            lib=peer("postfix", "usr/lib/postfix"), sbin=peer("postfix", "usr/sbin"),
+            dir=self.dir, queue=self.queue, data=self.data, hostname=hostname, extra=settings))
+        self.write("master.cf", POSTFIX_MASTER.format(port=port))
+
+    def start(self):
+        for name in ("pid", "etc", "usr"):
+            os.makedirs(os.path.join(self.queue, name), exist_ok=True)
+        for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+                     "incoming", "private", "saved", "trace", "maildrop", "public"):
+            self._owned(os.path.join(self.queue, name))
+        self._owned(self.data)
+        self.spawn([peer("postfix", "usr/lib/postfix/sbin/master"), "-c", self.dir, "-d"],
+                   env={**os.environ, "MAIL_LOGTAG": "postfix"})
+        wait_greeting(self.port, self.proc, self.logfile)
+
+    def _owned(self, path):
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, 0o700)
+        shutil.chown(path, "postfix")
+
+
+EXIM = """exim_path = {exim}
+spool_directory = {spool}
+log_file_path = {dir}/%slog
+daemon_smtp_ports = {port}
+local_interfaces = 127.0.0.1
+primary_hostname = {hostname}
+domainlist local_domains = {domain}
+host_lookup =
+rfc1413_hosts =
+rfc1413_query_timeout = 0s
+tls_advertise_hosts =
+keep_environment =
+acl_smtp_rcpt = acl_rcpt
+begin acl
+acl_rcpt:
+  require domains = +local_domains
+  require verify = recipient
+  accept
+begin routers
+users:
+  driver = accept
+  domains = +local_domains
+  local_parts = {users}
+  transport = nowhere
+begin transports
+nowhere:
+  driver = appendfile
+  file = /dev/null
+"""
+
+
+class Exim(Mta):
+    def __init__(self, workdir, name, port, hostname, domain, users):
+        super().__init__(workdir, name, port)
+        self.exim = peer("exim4-daemon-light", "usr/sbin/exim4")
+        self.spool = f"/var/spool/{name}"
+        shutil.chown(self.dir, "Debian-exim", "Debian-exim")
+        self.conf = self.write("exim.conf", EXIM.format(
+            exim=self.exim, spool=self.spool, dir=self.dir, port=port, hostname=hostname,
+            domain=domain, users=" : ".join(users)))
+        self.logfile = os.path.join(self.dir, "mainlog")
+
+    def start(self):
+        os.makedirs(self.spool, exist_ok=True)
+        shutil.chown(self.spool, "Debian-exim", "Debian-exim")
+        self.spawn([self.exim, "-C", self.conf, "-bdf", "-oX", str(self.port)])
+        wait_greeting(self.port, self.proc, os.path.join(self.dir, "output"))
+
+
+OPENSMTPD = """table users {{ {users} }}
+listen on 127.0.0.1 port {port} hostname {hostname}
+action nowhere maildir "{dir}/mail" virtual {{ {virtual} }}
+match from any for domain "{domain}" rcpt-to <users> action nowhere
+"""
+
+
+class OpenSmtpd(Mta):
+    def __init__(self, workdir, name, port, hostname, domain, users):
+        super().__init__(workdir, name, port)
+        self.conf = self.write("smtpd.conf", OPENSMTPD.format(
+            port=port, hostname=hostname, domain=domain, dir=self.dir,
+            users=", ".join(f"{u}@{domain}" for u in users), virtual=", ".join(f"{u} = nobody" for u in users)))
+        os.chmod(self.conf, 0o600)
+
+    def start(self):
+        for path, mode in (("/var/spool/smtpd", 0o711), ("/var/lib/opensmtpd", 0o755),
+                           ("/var/lib/opensmtpd/empty", 0o755)):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, mode)
+        self.spawn([peer("opensmtpd", "usr/sbin/smtpd"), "-d", "-f", self.conf])
+        wait_greeting(self.port, self.proc, os.path.join(self.dir, "output"))
