@@ -49,6 +49,8 @@ class Daemon:
                          "control.listen": f'"unix:{self.control}"', **(settings or {})}
         self.proc = None
         self.baseline = None
+        self.program = os.path.join(build, "calloutd")
+        self.pass_fds = ()
         os.makedirs(os.path.join(workdir, "state"), exist_ok=True)
         self.write_conf()
 
@@ -66,7 +68,7 @@ class Daemon:
         os.chmod(notify_path, 0o666)
         with open(self.logfile, "ab") as log:
             self.proc = subprocess.Popen(
-                [os.path.join(self.build, "calloutd"), "-c", self.conf, "-f", "-v"],
+                [self.program, "-c", self.conf, "-f", "-v"], pass_fds=self.pass_fds,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**self.env, "NOTIFY_SOCKET": notify_path})
         if wait_ready:

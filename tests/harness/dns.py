@@ -1,4 +1,5 @@
 """The DNS of a test: a real nsd that serves one root zone, and a relay before it that misbehaves."""
+import glob
 import os
 import re
 import select
@@ -8,6 +9,8 @@ import subprocess
 import threading
 import time
 
+PEER = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                     "..", "..", ".peers", "nsd"))
 DEFAULT_TTL = 300
 ROOT = """$ORIGIN .
 $TTL {ttl}
@@ -55,8 +58,9 @@ class Nsd:
 
     def start(self):
         self.proc = subprocess.Popen(
-            ["nsd", "-d", "-c", os.path.join(self.dir, "nsd.conf")], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [_program(), "-d", "-c", os.path.join(self.dir, "nsd.conf")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=_environment())
         deadline = time.monotonic() + 20
         while not self._answers():
             if self.proc.poll() is not None or time.monotonic() > deadline:
@@ -187,7 +191,19 @@ def _read_exactly(conn, size):
     return data
 
 
+def _program():
+    """The nsd that contrib/peers unpacked, or one that is installed."""
+    unpacked = os.path.join(PEER, "usr/sbin/nsd")
+    return unpacked if os.path.exists(unpacked) else "nsd"
+
+
+def _environment():
+    found = glob.glob(os.path.join(PEER, "usr/lib/*-linux-*"))
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(found)} if found else None
+
+
 def _nsd_version():
-    out = subprocess.run(["nsd", "-v"], capture_output=True, text=True, check=False)
+    out = subprocess.run([_program(), "-v"], capture_output=True, text=True, check=False,
+                         env=_environment())
     m = re.search(r"version (\d+)\.(\d+)", out.stderr + out.stdout)
     return (int(m.group(1)), int(m.group(2))) if m else (0, 0)

@@ -81,6 +81,22 @@ def private_mounts(workdir, accounts):
     _append_bound("/etc/group", group, workdir)
 
 
+def bind_resolv_conf(workdir):
+    """Makes the test's DNS server this host's resolver."""
+    text = "nameserver 127.0.0.1\n"
+    path = os.path.realpath("/etc/resolv.conf")
+    if not os.path.exists(path):  # a symlink into /run, which is empty by now
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        return
+    copy = os.path.join(workdir, "resolv.conf")
+    with open(copy, "w", encoding="ascii") as f:
+        f.write(text)
+    os.chmod(copy, 0o644)
+    _run("mount", "--bind", copy, path)
+
+
 def bind_library_cache(workdir, directories):
     """Makes the dynamic linker find libraries in `directories` too, as if they were installed."""
     conf = os.path.join(workdir, "ld.so.conf")

@@ -25,6 +25,7 @@ def peer(package, path):
 def prepare(workdir):
     """Once a namespace, before any MTA is started."""
     namespace.private_mounts(workdir, ACCOUNTS)
+    namespace.bind_resolv_conf(workdir)
     found = glob.glob(os.path.join(ROOT, "*/usr/lib/*-linux-*")) \
         + glob.glob(os.path.join(ROOT, "*/lib/*-linux-*")) + [peer("postfix", "usr/lib/postfix")]
     namespace.bind_library_cache(workdir, [os.path.realpath(d) for d in found])

@@ -23,11 +23,12 @@ import time
 
 PATIENCE = 60.0  # seconds until a hung conversation counts as failed
 LINE_MAX = 65536
+ANY = -1
 
 
 class Script:
     """What happens on the connections made to any of `addresses`: one connection per script, or
-    `times` of them; 0: nobody may connect. `full`: the listen queue is full, SYNs are dropped."""
+    `times` of them; 0: nobody may connect; ANY: it does not matter how many. `full`: the listen queue is full, SYNs are dropped."""
 
     def __init__(self, addresses, times=1, full=False):
         self.addresses, self.times, self.full = addresses, times, full
@@ -227,7 +228,6 @@ def act_tls(conv, rest):
     """tls CERT [old] [fails]: the server's side of a handshake. old: TLS 1.1 at most.
     fails: the client has to break it off; the connection is over then."""
     label, *more = rest.split()
-    conv._in_turn()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.path.join(conv.certs, label + ".pem"),
                             os.path.join(conv.certs, label + ".key"))
@@ -327,7 +327,7 @@ class Servers:
     def _converse(self, sock, address):
         with self._lock:
             script = next((s for s in self.scripts
-                           if address in s.addresses and s.used < s.times), None)
+                           if address in s.addresses and s.used != s.times), None)
             if script is None:
                 self.strangers.append(address)
                 sock.close()
@@ -354,7 +354,7 @@ class Servers:
         found = [f"{c.address}: {c.problem}" for c in self.conversations if c.problem]
         found += [f"{a}: one connection more than expected" for a in self.strangers]
         found += [f"{s}: {s.used} connections, expected {s.times}"
-                  for s in self.scripts if not s.full and s.used != s.times]
+                  for s in self.scripts if not s.full and s.times not in (ANY, s.used)]
         order = [self.scripts.index(c.script) for c in self.conversations]
         if self.ordered and order != sorted(order):
             found.append("connections in another order than expected: "
