@@ -12,7 +12,8 @@ def make(directory, name="mx1.example.org"):
     if os.path.exists(os.path.join(directory, "done")):
         return directory
     _openssl(directory, "req", "-x509", *KEY, *LIFE, "-keyout", "ca.key", "-out", "ca.pem",
-             "-subj", "/CN=test authority", "-addext", "basicConstraints=critical,CA:TRUE")
+             "-subj", "/CN=test authority", "-addext", "basicConstraints=critical,CA:TRUE",
+             "-addext", "keyUsage=critical,keyCertSign")
     _signed(directory, "good", name)
     _signed(directory, "other", "mx.elsewhere.example")
     _openssl(directory, "req", "-x509", *KEY, *LIFE, "-keyout", "selfsigned.key",
@@ -25,7 +26,8 @@ def make(directory, name="mx1.example.org"):
 
 def _signed(directory, label, name):
     with open(os.path.join(directory, f"{label}.ext"), "w", encoding="ascii") as f:
-        f.write(f"subjectAltName=DNS:{name}\n")
+        f.write(f"subjectAltName=DNS:{name}\nsubjectKeyIdentifier=hash\n"
+                "authorityKeyIdentifier=keyid\n")
     _openssl(directory, "req", "-new", *KEY, "-keyout", f"{label}.key", "-out", f"{label}.csr",
              "-subj", f"/CN={name}")
     _openssl(directory, "x509", "-req", *LIFE, "-in", f"{label}.csr", "-CA", "ca.pem",
