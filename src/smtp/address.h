@@ -19,8 +19,12 @@
 struct address {
     char local[ADDRESS_LOCAL_MAX + 1];   /* as it goes on the wire: quoted where it must be */
     char domain[ADDRESS_DOMAIN_MAX + 1]; /* lower-case A-labels, or the literal "[192.0.2.1]" */
-    /* The key's form: domain as above, local part unquoted where it can be and ASCII-folded. */
-    char canonical[ADDRESS_MAX + ADDRESS_LOCAL_MAX + 2];
+    /*
+     * The key's form, itself valid on the wire: domain as above, local part ASCII-folded, and
+     * quoted only where no dot-string says the same, with no escape more than needed. It is never
+     * longer than local@domain. "a"@example.com and A@EXAMPLE.COM are one.
+     */
+    char canonical[ADDRESS_MAX + 1];
     bool smtputf8;          /* the local part is not ASCII: SMTPUTF8 must be offered */
     struct netaddr literal; /* of an address-literal domain; AF_UNSPEC for a name */
 };
@@ -28,18 +32,23 @@ struct address {
 /*
  * Parses `len` bytes of local@domain in wire form (quoted local parts quoted). On failure *why is
  * a constant, short, lower-case reason ("label longer than 63 octets") and *out is unspecified.
+ *
+ * Where the standards leave room: a domain of one label and one of digits only are valid; a U-label
+ * may be written in any form that UTS 46 maps to one (capitals, full width), but only U+002E
+ * separates labels; of address literals only the registered kinds (IPv4, IPv6) are valid, leading
+ * zeros are decimal, "::" may stand for one group; the limits hold both as written and in A-labels.
  */
 bool address_parse(const char *text, size_t len, struct address *out, const char **why);
 
 /*
  * The same for the unquoted, internal form that Postfix hands to policy services
  * (SMTPD_POLICY_README): the last @ splits, the local part is quoted as needed, one trailing dot of
- * the domain is dropped.
+ * the domain is dropped. Fails only where no quoting makes it valid.
  */
 bool address_from_internal(const char *text, size_t len, struct address *out, const char **why);
 
-/* Writes local@domain in wire form; `buf` holds ADDRESS_MAX + 2 bytes at least. */
-#define ADDRESS_TEXT_SIZE (ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX + 2)
+/* Writes local@domain in wire form. */
+#define ADDRESS_TEXT_SIZE (ADDRESS_MAX + 1)
 void address_format(const struct address *a, char buf[ADDRESS_TEXT_SIZE]);
 
 #endif

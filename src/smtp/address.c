@@ -1,0 +1,358 @@
+#include "smtp/address.h"
+
+#include <idn2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define LABEL_MAX 63 /* RFC 1035 section 2.3.4 */
+
+static bool fail(const char **why, const char *reason)
+{
+    *why = reason;
+    return false;
+}
+
+static bool is_alnum(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/*
+ * Length of the UTF-8 character at `p` (at most `n` bytes), 0 when it is none: RFC 3629 section 4,
+ * which leaves out overlong forms, surrogates and what is above U+10FFFF.
+ */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    size_t len;
+
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (n < len || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* Length of the atext character at `p`, 0 for anything else: RFC 5322 3.2.3, RFC 6531 3.3. */
+static size_t atext_length(const unsigned char *p, size_t n)
+{
+    if (p[0] >= 0x80)
+        return utf8_length(p, n);
+    return is_alnum(p[0]) || (p[0] != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", p[0]) != NULL);
+}
+
+/* Dot-string = Atom *("." Atom), Atom = 1*atext: how many octets of `s` are one; 0 is none. */
+static size_t dot_string_span(const unsigned char *s, size_t len, const char **why)
+{
+    bool after_dot = true;
+    size_t i = 0;
+
+    while (i < len && s[i] != '@') {
+        size_t n = atext_length(s + i, len - i);
+
+        if (n == 0 && s[i] == '.') {
+            if (after_dot)
+                break;
+            after_dot = true;
+            i++;
+            continue;
+        }
+        if (n == 0)
+            return fail(why, s[i] >= 0x80 ? "local part is not UTF-8" : "character in local part");
+        after_dot = false;
+        i += n;
+    }
+    if (i == 0 && len > 0 && s[0] == '@')
+        return fail(why, "empty local part");
+    if (after_dot)
+        return fail(why, "misplaced dot in local part");
+    return i;
+}
+
+/* qtextSMTP and what quoted-pairSMTP may escape, together: the printable ASCII; RFC 6531 3.3. */
+static size_t qcontent_length(const unsigned char *p, size_t n)
+{
+    if (p[0] >= 0x80)
+        return utf8_length(p, n);
+    return p[0] >= 0x20 && p[0] != 0x7f;
+}
+
+/*
+ * Quoted-string = DQUOTE *(qtextSMTP / quoted-pairSMTP) DQUOTE: how many octets of `s`, which
+ * begins with the quote, are one; 0 is none. A quoted pair is ASCII also under RFC 6531.
+ */
+static size_t quoted_string_span(const unsigned char *s, size_t len, const char **why)
+{
+    size_t i = 1;
+
+    while (i < len && s[i] != '"') {
+        bool pair = s[i] == '\\';
+        size_t n;
+
+        if (pair && ++i == len)
+            break;
+        n = qcontent_length(s + i, len - i);
+        if (n == 0 || (pair && n > 1))
+            return fail(why, "character in quoted local part");
+        i += n;
+    }
+    return i < len ? i + 1 : fail(why, "unterminated quoted local part");
+}
+
+/* Takes the quotes and escapes off a valid local part; returns the length. */
+static size_t local_unquote(const char *local, char raw[ADDRESS_LOCAL_MAX + 1])
+{
+    size_t len = strlen(local), n = 0;
+
+    if (local[0] != '"') {
+        memcpy(raw, local, len + 1);
+        return len;
+    }
+    for (size_t i = 1; i + 1 < len; i++) {
+        if (local[i] == '\\')
+            i++;
+        raw[n++] = local[i];
+    }
+    raw[n] = '\0';
+    return n;
+}
+
+/* Writes `raw` as a local part, quoted if it is no dot-string. */
+static bool local_quote(const char *raw, size_t len, char out[ADDRESS_LOCAL_MAX + 1],
+                        const char **why)
+{
+    const unsigned char *s = (const unsigned char *)raw;
+    const char *ignored;
+    size_t n = 0;
+
+    if (len > ADDRESS_LOCAL_MAX)
+        return fail(why, "local part longer than 64 octets");
+    if (len > 0 && dot_string_span(s, len, &ignored) == len)
+        return str_copyn(out, ADDRESS_LOCAL_MAX + 1, raw, len);
+    out[n++] = '"';
+    for (size_t i = 0, step; i < len; i += step) {
+        step = qcontent_length(s + i, len - i);
+        if (step == 0)
+            return fail(why, "character in local part that cannot be quoted");
+        if (n + 2 + step > ADDRESS_LOCAL_MAX)
+            return fail(why, "local part longer than 64 octets");
+        if (s[i] == '"' || s[i] == '\\')
+            out[n++] = '\\';
+        memcpy(out + n, raw + i, step);
+        n += step;
+    }
+    if (n + 1 > ADDRESS_LOCAL_MAX)
+        return fail(why, "local part longer than 64 octets");
+    out[n++] = '"';
+    out[n] = '\0';
+    return true;
+}
+
+/* Snum "." Snum "." Snum "." Snum, Snum = 1*3DIGIT: decimal, 0 to 255. */
+static bool parse_ipv4(const char *text, struct netaddr *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (int part = 0; part < 4; part++) {
+        unsigned value = 0, digits = 0;
+
+        for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
+            value = value * 10 + (unsigned)(*text - '0');
+        if (digits == 0 || digits > 3 || value > 255 || *text != (part < 3 ? '.' : '\0'))
+            return false;
+        out->bytes[part] = (uint8_t)value;
+        text++;
+    }
+    out->family = AF_INET;
+    return true;
+}
+
+/*
+ * address-literal = "[" ( IPv4-address-literal / "IPv6:" IPv6-addr ) "]"; a General-address-literal
+ * needs a registered tag, and "IPv6" is the only one.
+ */
+static bool literal_set(const char *text, size_t len, struct address *out, const char **why)
+{
+    static const char tag[] = "IPv6:";
+    char inner[64], ip[NETADDR_TEXT_MAX];
+    bool v6;
+
+    if (len < 2 || text[len - 1] != ']' || memchr(text, '\0', len) != NULL ||
+        !str_copyn(inner, sizeof(inner), text + 1, len - 2))
+        return fail(why, "broken address literal");
+    v6 = strncasecmp(inner, tag, strlen(tag)) == 0;
+    if (v6 ? !netaddr_parse(inner + strlen(tag), &out->literal) || out->literal.family != AF_INET6
+           : !parse_ipv4(inner, &out->literal))
+        return fail(why, v6 ? "broken IPv6 address literal" : "broken address literal");
+    netaddr_format(&out->literal, ip);
+    (void)str_format(out->domain, sizeof(out->domain), "[%s%s]", v6 ? tag : "", ip);
+    return true;
+}
+
+/* sub-domain = Let-dig [Ldh-str], of 63 octets at most. */
+static bool label_check(const char *label, size_t len, const char **why)
+{
+    if (len == 0)
+        return fail(why, "empty label in domain");
+    for (size_t i = 0; i < len; i++)
+        if (!is_alnum((unsigned char)label[i]) && label[i] != '-')
+            return fail(why, "character in domain");
+    if (label[0] == '-' || label[len - 1] == '-')
+        return fail(why, "hyphen at the edge of a label");
+    if (len > LABEL_MAX)
+        return fail(why, "label longer than 63 octets");
+    return true;
+}
+
+/* A U-label to its A-label, or a check of an A-label (RFC 5891 section 5.4); `size` >= 64. */
+static bool label_to_ascii(const char *label, size_t len, char *out, size_t size, const char **why)
+{
+    char u[ADDRESS_DOMAIN_MAX + 1];
+    uint8_t *a = NULL;
+    bool ok;
+    int rc;
+
+    (void)str_copyn(u, sizeof(u), label, len);
+    rc = idn2_lookup_u8((const uint8_t *)u, &a, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (rc != IDN2_OK)
+        return fail(why, rc == IDN2_TOO_BIG_LABEL ? "label longer than 63 octets"
+                                                  : "label that IDNA2008 does not allow");
+    ok = label_check((const char *)a, strlen((const char *)a), why) &&
+         str_copy(out, size, (const char *)a);
+    idn2_free(a);
+    return ok;
+}
+
+/* Appends one label to out->domain as a lower-case A-label. */
+static bool label_append(const char *label, size_t len, struct address *out, const char **why)
+{
+    char ascii[LABEL_MAX + 1];
+    size_t used = strlen(out->domain);
+    bool international = len >= 4 && strncasecmp(label, "xn--", 4) == 0;
+
+    for (size_t i = 0; i < len; i++)
+        international |= (unsigned char)label[i] >= 0x80;
+    if (memchr(label, '\0', len) != NULL)
+        return fail(why, "character in domain");
+    if (international) {
+        if (!label_to_ascii(label, len, ascii, sizeof(ascii), why))
+            return false;
+    } else {
+        if (!label_check(label, len, why))
+            return false;
+        (void)str_copyn(ascii, sizeof(ascii), label, len);
+    }
+    if (!str_format(out->domain + used, sizeof(out->domain) - used, "%s%s", used > 0 ? "." : "",
+                    ascii))
+        return fail(why, "domain longer than 255 octets");
+    return true;
+}
+
+/* Domain = sub-domain *("." sub-domain), sub-domain =/ U-label; or an address literal. */
+static bool domain_set(const char *text, size_t len, struct address *out, const char **why)
+{
+    out->domain[0] = '\0';
+    memset(&out->literal, 0, sizeof(out->literal));
+    out->literal.family = AF_UNSPEC;
+    if (len == 0)
+        return fail(why, "empty domain");
+    if (len > ADDRESS_DOMAIN_MAX)
+        return fail(why, "domain longer than 255 octets");
+    if (text[0] == '[')
+        return literal_set(text, len, out, why);
+    if (text[len - 1] == '.')
+        return fail(why, "dot at the end of the domain");
+    for (size_t start = 0; start <= len;) {
+        const char *dot = memchr(text + start, '.', len - start);
+        size_t end = dot != NULL ? (size_t)(dot - text) : len;
+
+        if (!label_append(text + start, end - start, out, why))
+            return false;
+        start = end + 1;
+    }
+    str_lower(out->domain);
+    return true;
+}
+
+/* With local and domain set: the total length, the canonical form, whether SMTPUTF8 is needed. */
+static bool address_finish(struct address *out, const char **why)
+{
+    char raw[ADDRESS_LOCAL_MAX + 1], local[ADDRESS_LOCAL_MAX + 1];
+    size_t len;
+
+    if (strlen(out->local) + 1 + strlen(out->domain) > ADDRESS_MAX)
+        return fail(why, "address longer than 254 octets");
+    out->smtputf8 = false;
+    for (const char *p = out->local; *p != '\0'; p++)
+        out->smtputf8 |= (unsigned char)*p >= 0x80;
+    len = local_unquote(out->local, raw);
+    str_lower(raw);
+    if (!local_quote(raw, len, local, why))
+        return false;
+    return str_format(out->canonical, sizeof(out->canonical), "%s@%s", local, out->domain);
+}
+
+bool address_parse(const char *text, size_t len, struct address *out, const char **why)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    bool quoted = len > 0 && text[0] == '"';
+    size_t n;
+
+    *why = "";
+    if (len == 0)
+        return fail(why, "empty");
+    n = quoted ? quoted_string_span(s, len, why) : dot_string_span(s, len, why);
+    if (n == 0)
+        return false;
+    if (n == len)
+        return fail(why, "no @");
+    if (text[n] != '@')
+        return fail(why, "text after the quoted local part");
+    if (n > ADDRESS_LOCAL_MAX)
+        return fail(why, "local part longer than 64 octets");
+    (void)str_copyn(out->local, sizeof(out->local), text, n);
+    if (!domain_set(text + n + 1, len - n - 1, out, why))
+        return false;
+    if (len > ADDRESS_MAX)
+        return fail(why, "address longer than 254 octets");
+    return address_finish(out, why);
+}
+
+bool address_from_internal(const char *text, size_t len, struct address *out, const char **why)
+{
+    const char *at = len > 0 ? memrchr(text, '@', len) : NULL;
+    size_t local_len, domain_len;
+
+    *why = "";
+    if (at == NULL)
+        return fail(why, "no @");
+    local_len = (size_t)(at - text);
+    domain_len = len - local_len - 1;
+    if (domain_len > 1 && text[len - 1] == '.')
+        domain_len--;
+    if (!local_quote(text, local_len, out->local, why) || !domain_set(at + 1, domain_len, out, why))
+        return false;
+    if (strlen(out->local) + 1 + domain_len > ADDRESS_MAX)
+        return fail(why, "address longer than 254 octets");
+    return address_finish(out, why);
+}
+
+void address_format(const struct address *a, char buf[ADDRESS_TEXT_SIZE])
+{
+    (void)str_format(buf, ADDRESS_TEXT_SIZE, "%s@%s", a->local, a->domain);
+}
