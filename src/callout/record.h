@@ -34,10 +34,10 @@ size_t record_encode(const struct record *r, uint8_t *buf, size_t size);
 bool record_decode(const uint8_t *buf, size_t len, struct record *out);
 
 /*
- * The store key of an address: domain, NUL, folded local part, so that one domain is one range.
- * Returns its length, at most STORE_KEY_MAX. `buf` holds RECORD_KEY_SIZE bytes.
+ * The store key of an address: domain, NUL, the canonical form's local part, so that one domain is
+ * one range. Returns its length, far below STORE_KEY_MAX. `buf` holds RECORD_KEY_SIZE bytes.
  */
-#define RECORD_KEY_SIZE (ADDRESS_MAX + ADDRESS_LOCAL_MAX + 2)
+#define RECORD_KEY_SIZE ADDRESS_MAX
 size_t record_key(const struct address *a, uint8_t buf[RECORD_KEY_SIZE]);
 
 #endif
