@@ -35,7 +35,7 @@ struct policy_request {
 /*
  * Reads the lines of one request, each ended by '\n', without the empty line. False: close the
  * connection; *why is a constant reason ("line without =", "NUL byte", "not an
- * smtpd_access_policy request", "recipient longer than 1023 octets", "attribute given twice").
+ * smtpd_access_policy request", "recipient longer than 1023 octets", "recipient given twice").
  */
 bool policy_request_parse(const char *data, size_t len, struct policy_request *out,
                           const char **why);

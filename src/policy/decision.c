@@ -1,0 +1,158 @@
+#include "policy/decision.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * For every reason: the default actions (outbound, inbound), how a tempfail and how a reject says
+ * it (both, because any action can be configured for any reason), and the text.
+ */
+#define RULES(X) \
+    X(MAILBOX_EXISTS, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", \
+      "recipient not accepted by local policy") \
+    X(MAILBOX_FULL, ACCEPT, TEMPFAIL, 452, "4.2.2", 552, "5.2.2", "mailbox is full") \
+    X(FORWARDED, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", \
+      "recipient not accepted by local policy") \
+    X(DELIVERED, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", \
+      "recipient not accepted by local policy") \
+    X(NO_MAILBOX, REJECT, REJECT, 450, "4.1.1", 550, "5.1.1", "mailbox does not exist") \
+    X(MAILBOX_DISABLED, REJECT, REJECT, 450, "4.2.1", 550, "5.2.1", "mailbox is disabled") \
+    X(MOVED, REJECT, REJECT, 450, "4.1.6", 550, "5.1.6", "mailbox has moved to another address") \
+    X(BAD_SYNTAX, REJECT, REJECT, 450, "4.1.3", 553, "5.1.3", "address is not valid") \
+    X(NO_DOMAIN, REJECT, REJECT, 450, "4.1.2", 550, "5.1.2", "domain does not exist for mail") \
+    X(NULL_MX, REJECT, REJECT, 450, "4.1.10", 556, "5.1.10", "domain does not accept mail") \
+    X(BOUNCED, REJECT, REJECT, 450, "4.1.1", 550, "5.1.1", "earlier mail to this mailbox bounced") \
+    X(ACCEPTS_EVERYTHING, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", \
+      "domain accepts any address: mailbox cannot be verified") \
+    X(CANNOT_VERIFY, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", "mailbox cannot be verified") \
+    X(PROVIDER_MASKS, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", "mailbox cannot be verified") \
+    X(BLOCKED, ACCEPT, TEMPFAIL, 450, "4.7.0", 550, "5.7.0", \
+      "mailbox cannot be verified: its mail server refuses to be asked") \
+    X(SENDER_REFUSED, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", \
+      "mailbox cannot be verified: its mail server refuses the sender") \
+    X(SMTPUTF8_UNSUPPORTED, ACCEPT, ACCEPT, 450, "4.6.7", 550, "5.6.7", \
+      "mail server of the domain does not support SMTPUTF8") \
+    X(PRIVATE_DESTINATION, ACCEPT, ACCEPT, 450, "4.4.4", 550, "5.4.4", \
+      "mail server of the domain has no public address") \
+    X(SKIPPED, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", "mailbox was not verified") \
+    X(PROTOCOL_ERROR, ACCEPT, ACCEPT, 450, "4.5.0", 550, "5.5.0", \
+      "mailbox cannot be verified: its mail server does not speak SMTP as it should") \
+    X(OVERLOAD, ACCEPT, TEMPFAIL, 450, "4.3.2", 550, "5.3.2", \
+      "too many recipients are being verified, try again later") \
+    X(GREYLISTED, ACCEPT, TEMPFAIL, 450, "4.7.1", 550, "5.7.1", \
+      "mailbox cannot be verified yet: greylisted, try again later") \
+    X(RATE_LIMITED, ACCEPT, TEMPFAIL, 450, "4.2.0", 550, "5.2.0", \
+      "mailbox cannot be verified yet: rate limited, try again later") \
+    X(PENDING, ACCEPT, TEMPFAIL, 450, "4.4.1", 550, "5.4.1", \
+      "mailbox is being verified, try again later") \
+    X(SERVER_ERROR, ACCEPT, TEMPFAIL, 450, "4.2.0", 550, "5.2.0", \
+      "mailbox cannot be verified now: temporary error of its mail server") \
+    X(UNREACHABLE, ACCEPT, TEMPFAIL, 450, "4.4.1", 550, "5.4.1", \
+      "no mail server of the domain answers") \
+    X(TIMEOUT, ACCEPT, TEMPFAIL, 450, "4.4.2", 550, "5.4.2", \
+      "mail server of the domain does not answer in time") \
+    X(DNS_ERROR, ACCEPT, TEMPFAIL, 450, "4.4.3", 550, "5.4.3", \
+      "domain cannot be looked up in the DNS now") \
+    X(TLS_FAILED, ACCEPT, TEMPFAIL, 450, "4.2.0", 550, "5.2.0", \
+      "no secure connection to the mail server of the domain") \
+    X(LOCAL_FAULT, ACCEPT, TEMPFAIL, 450, "4.2.0", 550, "5.2.0", \
+      "mailbox cannot be verified now: local error")
+
+struct answer {
+    uint16_t code;
+    const char *enhanced;
+};
+
+static const struct rule {
+    enum action actions[MAIL_CLASS_COUNT];
+    struct answer tempfail, reject;
+    const char *text;
+} rules[VERDICT_REASON_COUNT] = {
+#define X(id, out, in, temp_code, temp_enhanced, code, enhanced, text) \
+    [REASON_##id] = {{[CLASS_OUTBOUND] = ACTION_##out, [CLASS_INBOUND] = ACTION_##in}, \
+                     {temp_code, temp_enhanced}, \
+                     {code, enhanced}, \
+                     text},
+    RULES(X)
+#undef X
+};
+
+static const char *const class_names[] = {
+#define X(id, name) [CLASS_##id] = name,
+    MAIL_CLASSES(X)
+#undef X
+};
+
+static const char *const action_names[] = {
+#define X(id, name) [ACTION_##id] = name,
+    ACTIONS(X)
+#undef X
+};
+
+const char *mail_class_name(enum mail_class c)
+{
+    return (size_t)c < COUNT_OF(class_names) ? class_names[c] : "?";
+}
+
+const char *action_name(enum action a)
+{
+    return (size_t)a < COUNT_OF(action_names) ? action_names[a] : "?";
+}
+
+bool action_parse(const char *name, enum action *out)
+{
+    for (size_t i = 0; i < COUNT_OF(action_names); i++) {
+        if (strcmp(name, action_names[i]) == 0) {
+            *out = (enum action)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void decision_defaults(struct decision_opts *opts)
+{
+    memset(opts, 0, sizeof(*opts));
+    for (int c = 0; c < MAIL_CLASS_COUNT; c++)
+        for (int r = 0; r < VERDICT_REASON_COUNT; r++)
+            opts->actions[c][r] = rules[r].actions[c];
+}
+
+void decision_set_status(struct decision_opts *opts, enum mail_class c, enum verdict_status s,
+                         enum action a)
+{
+    for (int r = 0; r < VERDICT_REASON_COUNT; r++)
+        if (verdict_reason_status((enum verdict_reason)r) == s)
+            opts->actions[c][r] = a;
+}
+
+uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c)
+{
+    uint64_t set = 0;
+
+    for (int r = 0; r < VERDICT_REASON_COUNT; r++)
+        if (opts->actions[c][r] == ACTION_ACCEPT)
+            set |= UINT64_C(1) << r;
+    return set;
+}
+
+void decision_make(const struct decision_opts *opts, enum mail_class c, const struct verdict *v,
+                   struct decision *out)
+{
+    const struct rule *rule = &rules[v->reason];
+    const struct answer *answer;
+
+    memset(out, 0, sizeof(*out));
+    out->would = opts->actions[c][v->reason];
+    out->action = opts->monitor ? ACTION_ACCEPT : out->would;
+    if (out->action == ACTION_ACCEPT)
+        return;
+    answer = out->action == ACTION_REJECT ? &rule->reject : &rule->tempfail;
+    out->code = answer->code;
+    (void)str_copy(out->enhanced, sizeof(out->enhanced), answer->enhanced);
+    (void)str_copy(out->text, sizeof(out->text), rule->text);
+}

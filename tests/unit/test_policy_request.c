@@ -1,0 +1,162 @@
+/* frontend/policy_request: what Postfix sends, and what it never would. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/policy_request.h"
+
+#define HEAD "request=smtpd_access_policy\n"
+
+static bool parse(const char *text, struct policy_request *r, const char **why)
+{
+    return policy_request_parse(text, strlen(text), r, why);
+}
+
+START_TEST(test_a_request_of_postfix)
+{
+    static const char text[] = HEAD "protocol_state=RCPT\n"
+                                    "protocol_name=ESMTP\n"
+                                    "client_address=192.0.2.7\n"
+                                    "client_name=client.example.com\n"
+                                    "sender=bob@example.com\n"
+                                    "recipient=a=b@example.net\n"
+                                    "recipient_count=0\n"
+                                    "queue_id=8045F2AB23\n"
+                                    "instance=123.456.7\n"
+                                    "sasl_method=plain\n"
+                                    "sasl_username=you\n"
+                                    "ccert_subject=\n"
+                                    "ccert_fingerprint=\n"
+                                    "size=12345\n";
+    struct policy_request r;
+    const char *why = NULL;
+
+    memset(&r, 0xa5, sizeof(r));
+    ck_assert_msg(parse(text, &r, &why), "%s", why);
+    ck_assert_str_eq(r.request, "smtpd_access_policy");
+    ck_assert_str_eq(r.protocol_state, "RCPT");
+    ck_assert_str_eq(r.client_address, "192.0.2.7");
+    ck_assert_str_eq(r.sender, "bob@example.com");
+    ck_assert_str_eq(r.recipient, "a=b@example.net");
+    ck_assert_str_eq(r.queue_id, "8045F2AB23");
+    ck_assert_str_eq(r.instance, "123.456.7");
+    ck_assert_str_eq(r.sasl_username, "you");
+    ck_assert_str_eq(r.ccert_fingerprint, "");
+}
+END_TEST
+
+START_TEST(test_absent_ones_are_empty)
+{
+    struct policy_request r;
+    const char *why = NULL;
+
+    memset(&r, 0xa5, sizeof(r));
+    ck_assert(parse(HEAD, &r, &why));
+    ck_assert_str_eq(r.recipient, "");
+    ck_assert_str_eq(r.sasl_username, "");
+}
+END_TEST
+
+static const struct {
+    const char *text, *why;
+} bad[] = {
+    {"", "not an smtpd_access_policy request"},
+    {"recipient=a@example.com\n", "not an smtpd_access_policy request"},
+    {"request=junk_mail\n", "not an smtpd_access_policy request"},
+    {"request=SMTPD_ACCESS_POLICY\n", "not an smtpd_access_policy request"},
+    {HEAD "GET / HTTP/1.1\n", "line without ="},
+    {HEAD "\nrecipient=a@example.com\n", "line without ="},
+    {HEAD "=value\n", "line without a name"},
+    {HEAD "recipient=a@example.com", "last line without an end"},
+    {HEAD "recipient=a@example.com\nrecipient=b@example.com\n", "recipient given twice"},
+    {HEAD "recipient=\nrecipient=b@example.com\n", "recipient given twice"},
+    {HEAD "queue_id=\nqueue_id=\n", "queue_id given twice"},
+};
+
+START_TEST(test_bad)
+{
+    struct policy_request r;
+    const char *why = NULL;
+
+    ck_assert(!parse(bad[_i].text, &r, &why));
+    ck_assert_str_eq(why, bad[_i].why);
+}
+END_TEST
+
+START_TEST(test_nul)
+{
+    static const char text[] = HEAD "recipient=a\0b@example.com\n";
+    struct policy_request r;
+    const char *why = NULL;
+
+    ck_assert(!policy_request_parse(text, sizeof(text) - 1, &r, &why));
+    ck_assert_str_eq(why, "NUL byte");
+}
+END_TEST
+
+/* `name`=xxx... of n octets after a good head; returns the length. */
+static size_t long_request(char *buf, const char *name, size_t n)
+{
+    size_t at = strlen(HEAD);
+
+    memcpy(buf, HEAD, at);
+    memcpy(buf + at, name, strlen(name));
+    at += strlen(name);
+    buf[at++] = '=';
+    memset(buf + at, 'x', n);
+    at += n;
+    buf[at++] = '\n';
+    return at;
+}
+
+START_TEST(test_lengths)
+{
+    static char buf[POLICY_REQUEST_MAX + 100];
+    struct policy_request r;
+    const char *why = NULL;
+    size_t fixed = long_request(buf, "helo_name", 0);
+
+    ck_assert(
+        policy_request_parse(buf, long_request(buf, "sender", POLICY_ATTRIBUTE_MAX), &r, &why));
+    ck_assert_uint_eq(strlen(r.sender), POLICY_ATTRIBUTE_MAX);
+    ck_assert(!policy_request_parse(buf, long_request(buf, "sender", POLICY_ATTRIBUTE_MAX + 1), &r,
+                                    &why));
+    ck_assert_str_eq(why, "sender longer than 1023 octets");
+    ck_assert(policy_request_parse(buf, long_request(buf, "helo_name", POLICY_REQUEST_MAX - fixed),
+                                   &r, &why));
+    ck_assert(!policy_request_parse(
+        buf, long_request(buf, "helo_name", POLICY_REQUEST_MAX - fixed + 1), &r, &why));
+    ck_assert_str_eq(why, "request longer than 65536 octets");
+}
+END_TEST
+
+START_TEST(test_unknown_ones_may_repeat)
+{
+    struct policy_request r;
+    const char *why = NULL;
+
+    ck_assert(parse(HEAD "color=red\ncolor=blue\nrecipientx=1\nrecip=2\n", &r, &why));
+    ck_assert_str_eq(r.recipient, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("policy_request");
+    TCase *t = tcase_create("policy_request");
+    SRunner *r;
+    int failed;
+
+    tcase_add_test(t, test_a_request_of_postfix);
+    tcase_add_test(t, test_absent_ones_are_empty);
+    tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
+    tcase_add_test(t, test_nul);
+    tcase_add_test(t, test_lengths);
+    tcase_add_test(t, test_unknown_ones_may_repeat);
+    suite_add_tcase(s, t);
+    r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
