@@ -39,8 +39,6 @@ static const char *const full_terms[] = {
     "quota ",        "overquota",          "mailbox full",  "mailbox is full",
     "inbox is full", "storage allocation", "storage space", NULL};
 
-static const char *const verify_terms[] = {"unverified", "verification", "verify", "callout", NULL};
-
 static const char *const relay_terms[] = {"relay access", "relaying",  "relay not", "relay denied",
                                           "to relay",     "rcpthosts", NULL};
 
@@ -185,18 +183,19 @@ static bool mailbox_full(const struct smtp_reply *r, const char *words)
     return enhanced_is(r, 2, 2) || (r->enhanced.subject <= 2 && says(words, full_terms));
 }
 
-/* 4yz at RCPT. An X.7.1 without a word about us is a greylister's. */
+/*
+ * 4yz at RCPT: the leading code decides, whatever 5yz is quoted behind it. An X.7.1 without a word
+ * about us is a greylister's.
+ */
 static enum verdict_reason read_transient(const struct smtp_reply *r, const char *words)
 {
     if (mailbox_full(r, words))
         return REASON_MAILBOX_FULL;
-    if (says(words, relay_terms))
+    if (r->enhanced.subject != 7 || says(words, relay_terms))
         return REASON_SERVER_ERROR;
     if (enhanced_is(r, 7, 1) && (r->code == 450 || r->code == 451))
         return REASON_GREYLISTED;
-    if (r->enhanced.subject == 7)
-        return REASON_RATE_LIMITED;
-    return says(words, verify_terms) ? REASON_CANNOT_VERIFY : REASON_SERVER_ERROR;
+    return REASON_RATE_LIMITED;
 }
 
 /* RFC 3463 and its registry, as far as servers mean it; UNREAD where only the basic code tells. */

@@ -119,8 +119,7 @@ static const struct {
     {451, "4.3.0", "local error", REASON_SERVER_ERROR},
     {421, "4.3.2", "shutting down", REASON_SERVER_ERROR},
     {450, "4.1.1", "user unknown", REASON_SERVER_ERROR},
-    {450, "4.1.1", "unverified address: host mx said: 550 5.1.1 user unknown",
-     REASON_CANNOT_VERIFY},
+    {450, "4.1.1", "unverified address: host mx said: 550 5.1.1 user unknown", REASON_SERVER_ERROR},
     /* neither */
     {550, "", "no", REASON_CANNOT_VERIFY},
     {554, "", "mailbox not here", REASON_CANNOT_VERIFY},
