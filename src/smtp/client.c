@@ -172,6 +172,7 @@ static void enter_rcpt(struct client *c)
 static void enter_quit(struct client *c)
 {
     c->out_len = 0;
+    c->early = false;
     c->parser = (struct reply_parser){0};
     say(c, "QUIT");
 }
@@ -298,11 +299,11 @@ static void rcpt_reply(struct client *c, const struct smtp_reply *r)
  */
 static void quit_reply(struct client *c, const struct smtp_reply *r)
 {
-    bool bye = r->code == 221 || r->code == 421, early = c->out_len > 0;
+    bool bye = r->code == 221 || r->code == 421;
 
-    if (bye && !early)
+    if (bye && !c->early)
         enter(c, CLIENT_CLOSED);
-    if (bye || !early || c->outcome.stage != SMTP_STAGE_RCPT)
+    if (bye || !c->early || c->outcome.stage != SMTP_STAGE_RCPT || c->outcome.reply.code == 0)
         return;
     c->has_outcome = false;
     fail(c, SMTP_FAILURE_PROTOCOL, "more replies than commands");
@@ -354,6 +355,10 @@ static void hear_line(struct client *c, enum reply_event event)
             broken(c, c->parser.error);
         return;
     }
+    if (c->early && c->state != CLIENT_QUIT && r->code != 421) {
+        broken(c, "reply before its command");
+        return;
+    }
     if (c->state == CLIENT_EHLO && r->code / 100 == 2 && r->lines > 1)
         note_keyword(c, reply_parser_text(&c->parser));
     if (event == REPLY_END)
@@ -371,8 +376,7 @@ static bool may_hear(struct client *c)
         enter(c, CLIENT_CLOSED);
         return false;
     }
-    if (c->out_len > 0 && c->state != CLIENT_QUIT)
-        broken(c, "reply before its command");
+    c->early = c->early || c->out_len > 0;
     return true;
 }
 
@@ -388,6 +392,8 @@ void client_receive(struct client *c, const char *data, size_t len)
         len -= used;
         if (event != REPLY_MORE)
             hear_line(c, event);
+        if (event == REPLY_END || event == REPLY_BAD)
+            c->early = false;
         c->quit_heard += quitting ? used : 0;
         if (c->quit_heard > QUIT_HEARD_MAX && c->state == CLIENT_QUIT)
             enter(c, CLIENT_CLOSED);

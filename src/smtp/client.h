@@ -70,6 +70,7 @@ struct client {
     bool tls_asked;    /* STARTTLS was said on this connection */
     bool tls_due;      /* 530 at a pipelined MAIL: STARTTLS once RCPT is answered */
     bool rcpt_said;    /* in the write with MAIL */
+    bool early;        /* the reply being heard began before its command was taken */
     bool has_outcome;  /* `outcome` holds; until then it may keep the 530 that asked for TLS */
     size_t quit_heard; /* octets since QUIT; bounded */
     size_t out_len;    /* said but not taken */

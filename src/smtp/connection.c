@@ -77,14 +77,12 @@ static void lose(struct connection *c, enum smtp_failure failure, const char *de
 
 static void lose_plain(struct connection *c, short what, int err)
 {
-    char text[128] = "";
+    char text[128];
 
-    if ((what & BEV_EVENT_EOF) != 0)
-        err = 0;
-    if (err != 0)
-        lose(c, connection_failure(err), strerror_r(err, text, sizeof(text)));
-    else
+    if ((what & BEV_EVENT_EOF) != 0 || err == 0)
         lose(c, SMTP_FAILURE_CLOSED, "");
+    else
+        lose(c, connection_failure(err), strerror_r(err, text, sizeof(text)));
 }
 
 static void lose_tls(struct connection *c, short what, int err)

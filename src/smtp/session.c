@@ -154,6 +154,13 @@ static void on_lost(void *arg, enum smtp_failure failure, const char *detail)
 
 /* What a step is made of */
 
+static void cannot_connect(struct session *s, int err)
+{
+    char text[128];
+
+    client_lost(&s->client, connection_failure(err), strerror_r(err, text, sizeof(text)));
+}
+
 static void begin(struct session *s)
 {
     const struct client_opts opts = {
@@ -167,13 +174,12 @@ static void begin(struct session *s)
         .arg = s,
     };
     const struct connection_handler handler = {on_connected, on_data, on_secured, on_lost, s};
-    char text[128];
 
     client_init(&s->client, &opts);
     arm(s);
     s->conn = connection_open(s->loop, &s->target.ip, s->target.port, &handler);
     if (s->conn == NULL)
-        client_lost(&s->client, connection_failure(errno), strerror_r(errno, text, sizeof(text)));
+        cannot_connect(s, errno);
 }
 
 /*

@@ -141,6 +141,22 @@ static void do_tls(struct scripted_server *s, bool wanted)
         complain(s, "handshake", wanted ? "failed" : "succeeded");
 }
 
+static void drain(struct scripted_server *s)
+{
+    char bytes[4096];
+
+    while (recv(s->fd, bytes, sizeof(bytes), 0) > 0)
+        ;
+}
+
+/* TLS 1.3 clients learn only after their handshake that no certificate is not good enough. */
+static void do_demanding_tls(struct scripted_server *s)
+{
+    SSL_CTX_set_verify(s->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    do_tls(s, false);
+    drain(s); /* else what it said meanwhile would make the kernel reset the connection */
+}
+
 static void do_not_tls(struct scripted_server *s)
 {
     char hello[4096];
@@ -187,6 +203,8 @@ static void do_step(struct scripted_server *s, const char *step)
         do_tls(s, true);
     else if (strcmp(step, "!tls refused") == 0)
         do_tls(s, false);
+    else if (strcmp(step, "!tls demanding") == 0)
+        do_demanding_tls(s);
     else if (strcmp(step, "!not tls") == 0)
         do_not_tls(s);
     else if (strcmp(step, "!flood") == 0)

@@ -2,12 +2,12 @@
  * An SMTP server for tests, in a thread of its own on a loopback port: one script a connection, in
  * the order the connections come. What goes wrong in it is noted and found by the joiner.
  *
- * Steps: "<text" sends the text and CRLF; "<text\\" sends without CRLF; ">text" expects that line;
- * "!tls" is the server's side of a handshake, "!tls refused" of one that the client ends; "!not tls"
- * reads a ClientHello and answers nonsense;
- * "!flood" sends without end until the client is gone; "!drip" the same, a byte at a time and
- * slowly; "!wait" reads until the client is gone, into the transcript. At the end of its script a
- * connection is closed.
+ * Steps: "<text" sends the text and CRLF, unless it ends in a backslash; ">text" expects that line.
+ * "!tls" is the server's side of a handshake, "!tls refused" of one that the client ends, "!tls
+ * demanding" of one that wants a certificate of the client; "!not tls" reads a ClientHello and
+ * answers nonsense. "!flood" sends without end until the client is gone, "!drip" a byte at a time
+ * and slowly until it says something; "!wait" reads until the client is gone, into the transcript.
+ * At the end of its script a connection is closed.
  */
 #ifndef TESTS_SCRIPTED_SERVER_H
 #define TESTS_SCRIPTED_SERVER_H

@@ -112,9 +112,20 @@ static void rig_event(struct rig *r, const char *event)
     rig_step(r);
 }
 
+static void add_heard(char *heard, size_t size, const char *text)
+{
+    size_t have = strlen(heard), n = strlen(text);
+
+    if (n > 0 && text[n - 1] == '\\')
+        snprintf(heard + have, size - have, "%.*s", (int)(n - 1), text);
+    else
+        snprintf(heard + have, size - have, "%s\r\n", text);
+}
+
 /*
- * Runs a script: "<" what the server says (neighbours arrive at once, "\r\n" is added), ">" what is
- * said, "!" events, "=" the outcome by now. Everything said has to be expected.
+ * Runs a script: "<" what the server says (neighbours arrive at once, CRLF is added unless it ends
+ * in a backslash), ">" what is said, "!" events, "=" the outcome by now. Everything said has to be
+ * expected.
  */
 static void rig_run(struct rig *r, const char *const *script)
 {
@@ -126,7 +137,7 @@ static void rig_run(struct rig *r, const char *const *script)
         more = *script != NULL;
         if (more && **script == '<') {
             ck_assert_str_eq(r->said, "");
-            snprintf(heard + n, sizeof(heard) - n, "%s\r\n", *script + 1);
+            add_heard(heard, sizeof(heard), *script + 1);
             continue;
         }
         if (n > 0) {
@@ -300,6 +311,12 @@ static const struct dialogue dialogues[] = {
      {HELLO, "<250-mx", "<250 PIPELINING", ENVELOPE, "<250 ok", "<250 ok", "<550 5.1.1 no",
       "=rcpt protocol", BYE}},
     {"a reply before its command", NONE, {HELLO, "<250 mx", "<250 ok", "=mail protocol", BYE}},
+    {"half a reply before its command",
+     NONE,
+     {HELLO, "<250 mx\r\n25\\", ">MAIL FROM:<>", "<0 ok", "=mail protocol", BYE}},
+    {"421 before the next command",
+     NONE,
+     {HELLO, "<250 mx", "<421-in a", "<421 hurry", "=mail 421", ">QUIT", "!eof", "=mail 421"}},
     {"EHLO answered with the greeting",
      NONE,
      {"!connected", "<220 mx", "<250 mx", "=ehlo protocol", BYE}},
