@@ -1,0 +1,40 @@
+/* frontend/policy_request: any bytes as a request. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/policy_request.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) \
+    do { \
+        if (!(condition)) \
+            abort(); \
+    } while (0)
+
+static void check_value(const char *value, const uint8_t *data, size_t size)
+{
+    size_t len = strnlen(value, POLICY_ATTRIBUTE_MAX + 1);
+
+    REQUIRE(len <= POLICY_ATTRIBUTE_MAX);
+    REQUIRE(strchr(value, '\n') == NULL);
+    REQUIRE(len == 0 || memmem(data, size, value, len) != NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct policy_request r;
+    const char *why = NULL;
+
+    if (!policy_request_parse((const char *)data, size, &r, &why)) {
+        REQUIRE(why != NULL && why[0] != '\0');
+        return 0;
+    }
+    REQUIRE(size <= POLICY_REQUEST_MAX && data[size - 1] == '\n');
+    REQUIRE(strcmp(r.request, "smtpd_access_policy") == 0);
+#define X(name) check_value(r.name, data, size);
+    POLICY_ATTRIBUTES(X)
+#undef X
+    return 0;
+}
