@@ -13,39 +13,7 @@
 #include <stdint.h>
 
 #include "base/netaddr.h"
-
-#define MX_CANDIDATES_MAX 20
-#define MX_OWN_MAX        64
-
-/* A plain value: copied at mx_lookup_start(). */
-struct mxlist_opts {
-    bool allow_private; /* private_destinations = allow: loopback, private, link-local */
-    size_t own_count;   /* own_addresses; the interfaces' are found by themselves */
-    struct netaddr own[MX_OWN_MAX];
-};
-
-enum mx_result {
-    MX_OK,        /* count >= 1 */
-    MX_NO_DOMAIN, /* NXDOMAIN, or no MX, A and AAAA, or every MX loopback, unspecified, nameless */
-    MX_NULL,      /* null MX, RFC 7505 */
-    MX_PRIVATE,   /* every MX is private, link-local, multicast or this host */
-    MX_SERVFAIL,  /* the DNS answered, but not the question */
-    MX_TIMEOUT,   /* no DNS server answered */
-};
-
-struct mx_candidate {
-    char name[256]; /* MX host name; the domain itself for an implicit MX; "" for a literal */
-    uint16_t preference;
-    struct netaddr ip;
-};
-
-struct mx_plan {
-    enum mx_result result;
-    uint32_t ttl; /* seconds this result may be kept by what the DNS said; 0 for failures */
-    size_t count; /* candidates, in the order they are to be tried */
-    struct mx_candidate list[MX_CANDIDATES_MAX];
-    char detail[160]; /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */
-};
+#include "dns/mxlist.h"
 
 struct resolver;
 struct mx_lookup;

@@ -1,5 +1,12 @@
 /*
- * DNS answers with their TTLs, over c-ares on a loop, with a cache in memory. Fences c-ares.
+ * DNS answers with their TTLs, over c-ares on a loop, with a cache in memory. c-ares itself is
+ * fenced into dns/channel.
+ *
+ * Answers live in the cache for as long as their TTL says (caps in dns/answer.h), "no" by its SOA
+ * (RFC 2308), failures for a few seconds (dns/cache.h). The same question asked again while it is
+ * under way joins it. Every server is asked up to three times before a question ends as a timeout.
+ * A changed resolv.conf is noticed at the next question; those under way finish with the servers
+ * they were sent to.
  *
  * Threads: the loop's only.
  */
@@ -13,6 +20,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/netaddr.h"
+#include "dns/answer.h"
 
 #define RESOLVER_SERVERS_MAX 8
 
@@ -21,21 +29,54 @@ struct resolver_server {
     uint16_t port;
 };
 
-/* A plain value. */
+/* A plain value. Zeroes are the defaults. */
 struct resolver_opts {
     size_t server_count; /* dns_servers; 0: those of resolv.conf, watched for changes */
     struct resolver_server servers[RESOLVER_SERVERS_MAX];
+    int try_ms;            /* wait of the first try; 0: 2000 */
+    char resolv_conf[256]; /* "": /etc/resolv.conf */
+    uint16_t port;         /* of the servers in resolv.conf; 0: 53 */
 };
 
 struct resolver;
+struct resolver_query;
+
+/*
+ * `answer` is never NULL and valid during the call; dns_answer_ref() keeps it for longer. `ttl` is
+ * what is left of its TTL, in seconds.
+ */
+typedef void (*resolver_cb)(void *arg, struct dns_answer *answer, uint32_t ttl);
 
 bool resolver_new(struct resolver **r, struct loop *loop, const struct resolver_opts *opts,
                   struct error *err);
 
+/*
+ * Asks for the records of `type` at `name` (any case, a trailing dot allowed). The callback fires
+ * exactly once, from the loop and never inside this call, unless cancelled. A name that is no host
+ * name is NXDOMAIN without being asked for. NULL only when out of memory.
+ */
+struct resolver_query *resolver_query(struct resolver *r, const char *name, enum dns_type type,
+                                      resolver_cb cb, void *arg);
+
+/* No callback any more. Sets *q to NULL; allowed on NULL, not once the callback has fired. */
+void resolver_query_cancel(struct resolver_query **q);
+
 /* New servers (SIGHUP): later queries use them, those under way finish on the old ones. */
 bool resolver_reconfigure(struct resolver *r, const struct resolver_opts *opts, struct error *err);
 
-/* Queries under way are dropped without their callbacks: cancel or await lookups first. */
+/* The loop it runs on. */
+struct loop *resolver_loop(struct resolver *r);
+
+/*
+ * Addresses of this host's interfaces, loopback ones left out, read again when older than a few
+ * seconds. Valid until the next call; *count may be 0.
+ */
+const struct netaddr *resolver_own_addresses(struct resolver *r, size_t *count);
+
+/*
+ * Queries under way are dropped without their callbacks: cancel or await lookups first. Not from
+ * inside a callback. Sets *r to NULL; allowed on NULL.
+ */
 void resolver_free(struct resolver **r);
 
 #endif

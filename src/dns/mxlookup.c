@@ -1,0 +1,147 @@
+#include "dns/mxlookup.h"
+
+#include <stdlib.h>
+
+#include "base/loop.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "dns/answer.h"
+#include "dns/resolver.h"
+
+/* One address question of one host. */
+struct host_query {
+    struct mx_lookup *lookup;
+    struct resolver_query *query; /* NULL: answered, or could not be asked */
+    size_t host;
+    enum mx_family family;
+};
+
+struct mx_lookup {
+    struct resolver *resolver;
+    struct mxlist_opts opts;
+    char domain[DNS_NAME_SIZE];
+    mx_lookup_cb cb;
+    void *arg;
+    struct resolver_query *mx_query;
+    struct loop_timer *later; /* for results that are there at once */
+    struct mxlist list;
+    struct host_query host_queries[MX_HOSTS_MAX][MX_FAMILIES];
+    size_t pending;
+    struct mx_plan plan;
+};
+
+static void lookup_free(struct mx_lookup *l)
+{
+    resolver_query_cancel(&l->mx_query);
+    for (size_t i = 0; i < MX_HOSTS_MAX; i++)
+        for (int f = 0; f < MX_FAMILIES; f++) {
+            resolver_query_cancel(&l->host_queries[i][f].query);
+            dns_answer_unref(&l->list.hosts[i].answers[f]);
+        }
+    loop_timer_free(&l->later);
+    free(l);
+}
+
+static void lookup_finish(void *arg)
+{
+    struct mx_lookup *l = arg;
+
+    l->cb(l->arg, &l->plan);
+    lookup_free(l);
+}
+
+static void lookup_plan(struct mx_lookup *l)
+{
+    size_t own_count;
+    const struct netaddr *own = resolver_own_addresses(l->resolver, &own_count);
+
+    mxlist_plan(&l->list, &l->opts, own, own_count, &l->plan);
+    lookup_finish(l);
+}
+
+static void on_addresses(void *arg, struct dns_answer *answer, uint32_t ttl)
+{
+    struct host_query *hq = arg;
+    struct mx_lookup *l = hq->lookup;
+    struct mx_host *host = &l->list.hosts[hq->host];
+
+    hq->query = NULL;
+    host->answers[hq->family] = dns_answer_ref(answer);
+    host->ttls[hq->family] = ttl;
+    if (--l->pending == 0)
+        lookup_plan(l);
+}
+
+static void host_ask(struct mx_lookup *l, size_t host, enum mx_family family)
+{
+    struct host_query *hq = &l->host_queries[host][family];
+
+    *hq = (struct host_query){.lookup = l, .host = host, .family = family};
+    hq->query = resolver_query(l->resolver, l->list.hosts[host].name,
+                               family == MX_V6 ? DNS_AAAA : DNS_A, on_addresses, hq);
+    if (hq->query != NULL)
+        l->pending++;
+}
+
+static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
+{
+    struct mx_lookup *l = arg;
+
+    l->mx_query = NULL;
+    if (!mxlist_hosts(&l->list, l->domain, answer, ttl, rng_below, &l->plan)) {
+        lookup_finish(l);
+        return;
+    }
+    for (size_t i = 0; i < l->list.count; i++)
+        for (int f = 0; f < MX_FAMILIES; f++)
+            host_ask(l, i, (enum mx_family)f);
+    if (l->pending == 0) /* out of memory; a host not asked about counts as SERVFAIL */
+        lookup_plan(l);
+}
+
+static bool literal_start(struct mx_lookup *l, const struct netaddr *literal)
+{
+    size_t own_count;
+    const struct netaddr *own = resolver_own_addresses(l->resolver, &own_count);
+
+    l->later = loop_timer_new(resolver_loop(l->resolver), lookup_finish, l);
+    if (l->later == NULL)
+        return false;
+    mxlist_literal(literal, &l->opts, own, own_count, &l->plan);
+    loop_timer_arm(l->later, 0);
+    return true;
+}
+
+struct mx_lookup *mx_lookup_start(struct resolver *r, const struct mxlist_opts *opts,
+                                  const char *domain, const struct netaddr *literal,
+                                  mx_lookup_cb cb, void *arg)
+{
+    struct mx_lookup *l = calloc(1, sizeof(*l));
+    bool started;
+
+    if (l == NULL)
+        return NULL;
+    l->resolver = r;
+    l->opts = *opts;
+    l->cb = cb;
+    l->arg = arg;
+    if (literal != NULL && literal->family != AF_UNSPEC) {
+        started = literal_start(l, literal);
+    } else {
+        str_copy(l->domain, sizeof(l->domain), domain);
+        l->mx_query = resolver_query(r, l->domain, DNS_MX, on_mx, l);
+        started = l->mx_query != NULL;
+    }
+    if (!started) {
+        lookup_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+void mx_lookup_cancel(struct mx_lookup **lp)
+{
+    if (*lp != NULL)
+        lookup_free(*lp);
+    *lp = NULL;
+}
