@@ -294,8 +294,9 @@ static void rcpt_reply(struct client *c, const struct smtp_reply *r)
 }
 
 /*
- * A reply that was there before QUIT was sent is one more than there were commands. Then which of
- * them was for RCPT is anyone's guess, unless this one says that the server is leaving.
+ * A reply that was there before QUIT was taken is one more than there were commands. Then which of
+ * them was for RCPT is anyone's guess, unless this one says that the server is leaving. The outcome
+ * is not out yet: that happens once QUIT was taken.
  */
 static void quit_reply(struct client *c, const struct smtp_reply *r)
 {
@@ -303,7 +304,7 @@ static void quit_reply(struct client *c, const struct smtp_reply *r)
 
     if (bye && !c->early)
         enter(c, CLIENT_CLOSED);
-    if (bye || !c->early || c->outcome.stage != SMTP_STAGE_RCPT || c->outcome.reply.code == 0)
+    if (bye || c->out_len == 0 || c->outcome.stage != SMTP_STAGE_RCPT || c->outcome.reply.code == 0)
         return;
     c->has_outcome = false;
     fail(c, SMTP_FAILURE_PROTOCOL, "more replies than commands");

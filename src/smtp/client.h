@@ -5,7 +5,8 @@
  * Per state two questions: what is said on entry, and what a reply means. Never DATA. Guarantee:
  * after every call below the state is CLIENT_CLOSED, or the machine waits for one thing and the
  * user puts a deadline on it: a reply, in CLIENT_CONNECT the connection, in CLIENT_TLS the
- * handshake. There is exactly one outcome, and in CLIENT_CLOSED there is always one.
+ * handshake. There is exactly one outcome, and in CLIENT_CLOSED there is always one. It is final
+ * once what was said by then has been taken.
  *
  * Threads: a plain value owned by its user; what the options point to is borrowed.
  * RFC 5321, 2920 (PIPELINING), 3207 (STARTTLS), 6531 (SMTPUTF8).
