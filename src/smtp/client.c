@@ -79,13 +79,9 @@ static void broken(struct client *c, const char *why)
     enter(c, CLIENT_QUIT);
 }
 
-/* A reply ends the dialogue; 3yz asks for more where nothing has more to give. */
+/* A reply ends the dialogue, also one that has no business here. */
 static void conclude(struct client *c, const struct smtp_reply *r)
 {
-    if (r->code / 100 == 3) {
-        broken(c, "3yz reply out of place");
-        return;
-    }
     new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
     enter(c, CLIENT_QUIT);
 }
@@ -219,9 +215,10 @@ static void greeted(struct client *c)
     }
 }
 
+/* RFC 5321 section 4.3.2: 220 and nothing else welcomes. */
 static void greeting_reply(struct client *c, const struct smtp_reply *r)
 {
-    if (r->code / 100 == 2)
+    if (r->code == 220)
         enter(c, CLIENT_EHLO);
     else
         conclude(c, r);
@@ -254,9 +251,7 @@ static void starttls_reply(struct client *c, const struct smtp_reply *r)
 {
     if (r->code == 220) {
         enter(c, CLIENT_TLS);
-    } else if (r->code < 400) {
-        broken(c, "STARTTLS answered by neither 220 nor a refusal");
-    } else if (c->opts.tls_required) {
+    } else if (r->code < 400 || c->opts.tls_required) {
         conclude(c, r);
     } else if (c->outcome.reply.code == 530) {
         c->has_outcome = true;
@@ -275,11 +270,11 @@ static void mail_reply(struct client *c, const struct smtp_reply *r)
     } else if (wants_tls(c, r)) {
         c->tls_due = c->rcpt_said;
         enter(c, c->rcpt_said ? CLIENT_RCPT : CLIENT_STARTTLS);
-    } else if (r->code / 100 == 3 || !c->rcpt_said) {
-        conclude(c, r);
-    } else {
+    } else if (c->rcpt_said) {
         new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
         enter(c, CLIENT_RCPT);
+    } else {
+        conclude(c, r);
     }
 }
 
@@ -372,9 +367,7 @@ static bool may_hear(struct client *c)
     if (c->state == CLIENT_CLOSED)
         return false;
     if (c->state == CLIENT_TLS) {
-        /* Put there by somebody who can write to the connection but not into TLS. */
-        fail(c, SMTP_FAILURE_PROTOCOL, "plaintext after STARTTLS");
-        enter(c, CLIENT_CLOSED);
+        client_injected(c);
         return false;
     }
     c->early = c->early || c->out_len > 0;
@@ -418,6 +411,14 @@ void client_secured(struct client *c, const char *version)
     c->secured = true;
     str_copy(c->outcome.tls, sizeof(c->outcome.tls), version);
     enter(c, CLIENT_EHLO);
+}
+
+void client_injected(struct client *c)
+{
+    assert(c->state == CLIENT_TLS);
+    fail(c, SMTP_FAILURE_PROTOCOL, "plaintext after STARTTLS");
+    c->outcome.stage = SMTP_STAGE_STARTTLS;
+    enter(c, CLIENT_CLOSED);
 }
 
 void client_lost(struct client *c, enum smtp_failure failure, const char *detail)

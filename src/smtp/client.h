@@ -93,6 +93,12 @@ void client_secured(struct client *c, const char *version);
  */
 void client_receive(struct client *c, const char *data, size_t len);
 
+/*
+ * In CLIENT_TLS: plaintext was found where the handshake should have begun, put there by somebody
+ * who can write to the connection but not into TLS. client_receive() comes to the same.
+ */
+void client_injected(struct client *c);
+
 /* The connection cannot be used any more: at once CLIENT_CLOSED. `detail` may hold anything. */
 void client_lost(struct client *c, enum smtp_failure failure, const char *detail);
 

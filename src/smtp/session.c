@@ -219,7 +219,7 @@ static void start_tls(struct session *s)
     s->tls_started = true;
     failure = connection_start_tls(s->conn, s->tls, &peer);
     if (failure == SMTP_FAILURE_PROTOCOL)
-        client_lost(&s->client, failure, "plaintext after STARTTLS");
+        client_injected(&s->client);
     else if (failure != SMTP_FAILURE_NONE)
         client_lost(&s->client, failure, "out of memory");
 }

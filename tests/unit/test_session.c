@@ -287,7 +287,7 @@ START_TEST(test_injection)
 
     run.opts.tls = _i == 0 ? TLS_MAY : TLS_ENCRYPT;
     go_against(scripts, "#\nEHLO me.example\nSTARTTLS\n");
-    expect(SMTP_STAGE_TLS, SMTP_FAILURE_PROTOCOL, 0);
+    expect(SMTP_STAGE_STARTTLS, SMTP_FAILURE_PROTOCOL, 0);
     ck_assert_str_eq(run.outcome.detail, "plaintext after STARTTLS");
 }
 END_TEST
