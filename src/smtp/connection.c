@@ -79,10 +79,9 @@ static void lose_plain(struct connection *c, short what, int err)
 {
     char text[128];
 
-    if ((what & BEV_EVENT_EOF) != 0 || err == 0)
-        lose(c, SMTP_FAILURE_CLOSED, "");
-    else
-        lose(c, connection_failure(err), strerror_r(err, text, sizeof(text)));
+    if ((what & BEV_EVENT_EOF) != 0)
+        err = 0;
+    lose(c, connection_failure(err), err == 0 ? "" : strerror_r(err, text, sizeof(text)));
 }
 
 static void lose_tls(struct connection *c, short what, int err)

@@ -1,0 +1,58 @@
+/*
+ * One session in a test: its options, its owner, and what it reported. Set `run` up, run it once.
+ */
+#ifndef TESTS_SESSION_RUN_H
+#define TESTS_SESSION_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "smtp/session.h"
+
+#define LONG_MS  15000 /* never reached where all is well */
+#define SHORT_MS 300   /* awaited; far above what a loaded machine needs for a loopback reply */
+#define BRIEF_MS 30    /* awaited where nothing is to happen before */
+
+struct run {
+    struct loop *loop;
+    struct tls_context *tls;
+    struct session_opts opts;
+    struct session_target target;
+    int64_t deadline_ms;
+    struct session *session;
+    bool started; /* session_start() has returned */
+    bool quit_at_once;
+    bool quit_on_outcome;
+    const char *quit_on_trace; /* session_quit() when this is heard */
+    int outcomes, closes;
+    struct outcome outcome;
+    char trace[8192];
+};
+
+extern struct run run;
+
+/* A fixture: plain options, long deadlines. At the end no descriptor may be left. */
+void run_setup(void);
+void run_teardown(void);
+
+/* Runs a session to its end: one outcome, then closed, neither inside session_start(). */
+void run_session(void);
+
+/*
+ * Runs it against the scripts of a server (scripted_server.h), which have to be followed; `heard`
+ * is what the server is to have heard, or NULL.
+ */
+void run_against(const char *const *const *scripts, const char *heard);
+
+void run_expect(enum smtp_stage stage, enum smtp_failure failure, int code);
+
+#define SCRIPT(name, ...)  static const char *const name[] = {__VA_ARGS__, NULL}
+#define SCRIPTS(name, ...) static const char *const *const name[] = {__VA_ARGS__, NULL}
+
+#define EHLO     "<220 mx", ">EHLO me.example"
+#define ENVELOPE ">MAIL FROM:<>", "<250 ok", ">RCPT TO:<u@d.example>"
+#define BYE      ">QUIT", "<221 bye"
+#define STARTTLS EHLO, "<250-mx", "<250 STARTTLS", ">STARTTLS", "<220 go"
+#define ACCEPTED ENVELOPE, "<250 2.1.5 fine", BYE
+
+#endif

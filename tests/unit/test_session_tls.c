@@ -1,0 +1,192 @@
+/* smtp/session: STARTTLS, what can go wrong with it, and what is done then. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "scripted_server.h"
+#include "session_run.h"
+
+SCRIPT(accepting, EHLO, "<250 mx", ACCEPTED);
+SCRIPT(accepting_in_tls, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ACCEPTED);
+
+START_TEST(test_starttls)
+{
+    SCRIPTS(scripts, accepting_in_tls);
+
+    run.opts.tls = _i == 0 ? TLS_MAY : TLS_ENCRYPT;
+    run_against(scripts, "#\nEHLO me.example\nSTARTTLS\nEHLO me.example\nMAIL FROM:<>\n"
+                         "RCPT TO:<u@d.example>\nQUIT\n");
+    run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 250);
+    ck_assert_str_eq(run.outcome.tls, "TLSv1.3");
+    ck_assert(!run.outcome.tls_failed);
+    ck_assert_ptr_nonnull(strstr(run.trace, "*secured with TLSv1.3\n"));
+}
+END_TEST
+
+SCRIPT(no_handshake, STARTTLS, "!not tls");
+SCRIPT(silent_handshake, STARTTLS, "!wait");
+SCRIPT(closed_handshake, STARTTLS);
+SCRIPT(demanding_handshake, STARTTLS, "!tls demanding");
+
+/* The server behind a failed handshake gets another connection, in plaintext, under `may` only. */
+START_TEST(test_handshake_fails)
+{
+    static const struct {
+        const char *const *script;
+        enum smtp_stage stage;
+        enum smtp_failure failure;
+    } failing[] = {
+        {no_handshake, SMTP_STAGE_TLS, SMTP_FAILURE_TLS},
+        {closed_handshake, SMTP_STAGE_TLS, SMTP_FAILURE_TLS},
+        {silent_handshake, SMTP_STAGE_TLS, SMTP_FAILURE_TIMEOUT},
+        {demanding_handshake, SMTP_STAGE_EHLO, SMTP_FAILURE_TLS},
+    };
+    const char *const *const may[] = {failing[_i / 2].script, accepting, NULL};
+    const char *const *const encrypt[] = {failing[_i / 2].script, NULL};
+
+    if (failing[_i / 2].failure == SMTP_FAILURE_TIMEOUT)
+        run.opts.tls_ms = SHORT_MS;
+    run.opts.tls = _i % 2 == 0 ? TLS_MAY : TLS_ENCRYPT;
+    run_against(run.opts.tls == TLS_MAY ? may : encrypt, NULL);
+    if (run.opts.tls == TLS_MAY) {
+        run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 250);
+        ck_assert(run.outcome.tls_failed);
+        ck_assert_str_eq(run.outcome.tls, "");
+        ck_assert_ptr_nonnull(strstr(run.trace, "*TLS failed ("));
+    } else {
+        run_expect(failing[_i / 2].stage, failing[_i / 2].failure, 0);
+        ck_assert((run.outcome.detail[0] == '\0') == (run.outcome.failure == SMTP_FAILURE_TIMEOUT));
+    }
+}
+END_TEST
+
+/* One deadline over both connections. */
+START_TEST(test_no_second_connection_without_time)
+{
+    SCRIPTS(scripts, silent_handshake);
+
+    run.opts.tls = TLS_MAY;
+    run.deadline_ms = SHORT_MS;
+    run_against(scripts, NULL);
+    run_expect(SMTP_STAGE_TLS, SMTP_FAILURE_TIMEOUT, 0);
+}
+END_TEST
+
+/* Words that somebody put behind the 220 are not heard, and no second connection rewards them. */
+START_TEST(test_injection)
+{
+    SCRIPT(injecting, EHLO, "<250-mx", "<250 STARTTLS", ">STARTTLS", "<220 go\r\n250 injected",
+           "!wait");
+    SCRIPTS(scripts, injecting);
+
+    run.opts.tls = _i == 0 ? TLS_MAY : TLS_ENCRYPT;
+    run_against(scripts, "#\nEHLO me.example\nSTARTTLS\n");
+    run_expect(SMTP_STAGE_STARTTLS, SMTP_FAILURE_PROTOCOL, 0);
+    ck_assert_str_eq(run.outcome.detail, "plaintext after STARTTLS");
+}
+END_TEST
+
+/* The last reply, close_notify and the end of the connection in one go: the reply counts. */
+START_TEST(test_reply_and_end_at_once)
+{
+    SCRIPT(one, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ENVELOPE, "<550 5.1.1 gone");
+    SCRIPTS(scripts, one);
+
+    run.opts.tls = TLS_MAY;
+    run_against(scripts, NULL);
+    run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 550);
+}
+END_TEST
+
+/* A TLS record holds more than is read at once. */
+START_TEST(test_long_replies_in_tls)
+{
+    static char lines[64][1001];
+    static const char *script[128] = {STARTTLS, "!tls", ">EHLO me.example"};
+    SCRIPT(rest, "<250 mx", ENVELOPE, "<250 ok", BYE);
+    const char *const *const scripts[] = {script, NULL};
+    size_t n = 0;
+
+    while (script[n] != NULL)
+        n++;
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(lines[i], sizeof(lines[i]), "<250-%0990u", (unsigned)i);
+        script[n++] = lines[i];
+    }
+    memcpy(script + n, rest, sizeof(rest));
+    run.opts.tls = TLS_ENCRYPT;
+    run_against(scripts, NULL);
+    run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 250);
+}
+END_TEST
+
+/* Certificates are looked at under `verify`: trusted, and of this host. */
+START_TEST(test_verify)
+{
+    SCRIPT(abandoned, STARTTLS, "!tls refused");
+    SCRIPTS(good, accepting_in_tls);
+    SCRIPTS(bad, abandoned);
+    struct error err;
+    char path[] = "/tmp/test_session.XXXXXX";
+    int fd = mkstemp(path);
+    bool ok = _i < 2;
+
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    scripted_server_save_certificate(path);
+    if (_i != 3) { /* else: signed by nobody we know */
+        tls_context_free(&run.tls);
+        ck_assert_int_eq(setenv("SSL_CERT_FILE", path, 1), 0);
+        ck_assert(tls_context_new(&run.tls, &err));
+    }
+    if (_i == 1) /* nameless: the address is checked */
+        run.target.name[0] = '\0';
+    if (_i == 2)
+        snprintf(run.target.name, sizeof(run.target.name), "other.example");
+    run.opts.tls = TLS_VERIFY;
+    run_against(ok ? good : bad, NULL);
+    if (ok)
+        run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 250);
+    else
+        run_expect(SMTP_STAGE_TLS, SMTP_FAILURE_TLS, 0);
+    ck_assert(ok || strncmp(run.outcome.detail, "certificate: ", 13) == 0);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(test_unwanted_in_the_handshake)
+{
+    SCRIPTS(scripts, silent_handshake);
+
+    run.opts.tls = TLS_MAY;
+    run.quit_on_trace = "220 go";
+    run_against(scripts, NULL);
+    run_expect(SMTP_STAGE_TLS, SMTP_FAILURE_TIMEOUT, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("session_tls");
+    TCase *tc = tcase_create("session_tls");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, run_setup, run_teardown);
+    tcase_add_loop_test(tc, test_starttls, 0, 2);
+    tcase_add_loop_test(tc, test_handshake_fails, 0, 8);
+    tcase_add_test(tc, test_no_second_connection_without_time);
+    tcase_add_loop_test(tc, test_injection, 0, 2);
+    tcase_add_test(tc, test_reply_and_end_at_once);
+    tcase_add_test(tc, test_long_replies_in_tls);
+    tcase_add_loop_test(tc, test_verify, 0, 4);
+    tcase_add_test(tc, test_unwanted_in_the_handshake);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
