@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -193,6 +194,14 @@ static void do_wait(struct scripted_server *s)
         ;
 }
 
+static void do_cork(struct scripted_server *s)
+{
+    const int on = 1;
+
+    if (setsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)) != 0)
+        complain(s, "cork", strerror(errno));
+}
+
 static void do_step(struct scripted_server *s, const char *step)
 {
     if (step[0] == '<')
@@ -211,6 +220,8 @@ static void do_step(struct scripted_server *s, const char *step)
         do_flood(s);
     else if (strcmp(step, "!drip") == 0)
         do_drip(s);
+    else if (strcmp(step, "!cork") == 0)
+        do_cork(s);
     else if (strcmp(step, "!wait") == 0)
         do_wait(s);
     else

@@ -7,7 +7,8 @@
  * demanding" of one that wants a certificate of the client; "!not tls" reads a ClientHello and
  * answers nonsense. "!flood" sends without end until the client is gone, "!drip" a byte at a time
  * and slowly until it says something; "!wait" reads until the client is gone, into the transcript.
- * At the end of its script a connection is closed.
+ * At the end of its script a connection is closed. What is sent after "!cork" goes out with that,
+ * in one segment.
  */
 #ifndef TESTS_SCRIPTED_SERVER_H
 #define TESTS_SCRIPTED_SERVER_H

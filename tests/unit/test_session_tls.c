@@ -91,7 +91,8 @@ END_TEST
 /* The last reply, close_notify and the end of the connection in one go: the reply counts. */
 START_TEST(test_reply_and_end_at_once)
 {
-    SCRIPT(one, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ENVELOPE, "<550 5.1.1 gone");
+    SCRIPT(one, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ">MAIL FROM:<>", "<250 ok",
+           "!cork", ">RCPT TO:<u@d.example>", "<550 5.1.1 gone");
     SCRIPTS(scripts, one);
 
     run.opts.tls = TLS_MAY;
