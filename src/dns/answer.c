@@ -175,13 +175,31 @@ static bool ip_read(const ns_rr *rr, int family, struct netaddr *ip)
     return true;
 }
 
+static bool record_wanted(const struct reading *r, const ns_rr *rr)
+{
+    return ns_rr_type(*rr) == dns_type_number(r->type) && owner_is(rr, r->name);
+}
+
+/* How many there are, but no more than are kept; the TTL is that of all of them. */
+static size_t records_count(struct reading *r)
+{
+    size_t n = 0;
+    ns_rr rr;
+
+    for (int i = 0; n < DNS_RECORDS_MAX && section_get(r, ns_s_an, i, &rr); i++) {
+        if (!record_wanted(r, &rr))
+            continue;
+        ttl_lower(&r->ttl, ttl_read(ns_rr_ttl(rr), DNS_TTL_MAX));
+        n++;
+    }
+    return n;
+}
+
 static void record_add(const struct reading *r, const ns_rr *rr, struct dns_answer *a)
 {
     bool usable;
 
-    if (a->count == DNS_RECORDS_MAX)
-        return;
-    if (r->type == DNS_MX)
+    if (a->mxs != NULL)
         usable = mx_read(r, rr, &a->mxs[a->count]);
     else
         usable = ip_read(rr, r->type == DNS_A ? AF_INET : AF_INET6, &a->ips[a->count]);
@@ -191,19 +209,14 @@ static void record_add(const struct reading *r, const ns_rr *rr, struct dns_answ
         a->unusable++;
 }
 
-static bool records_alloc(struct reading *r, struct dns_answer *a)
+static bool records_alloc(const struct reading *r, struct dns_answer *a, size_t n)
 {
-    size_t most = ns_msg_count(r->msg, ns_s_an);
-
-    if (most > DNS_RECORDS_MAX)
-        most = DNS_RECORDS_MAX;
-    if (most == 0)
-        return true;
-    if (r->type == DNS_MX)
-        a->mxs = calloc(most, sizeof(*a->mxs));
-    else
-        a->ips = calloc(most, sizeof(*a->ips));
-    return a->mxs != NULL || a->ips != NULL;
+    if (r->type == DNS_MX) {
+        a->mxs = calloc(n, sizeof(*a->mxs));
+        return a->mxs != NULL;
+    }
+    a->ips = calloc(n, sizeof(*a->ips));
+    return a->ips != NULL;
 }
 
 static void records_free(struct dns_answer *a)
@@ -215,35 +228,19 @@ static void records_free(struct dns_answer *a)
     a->count = 0;
 }
 
-/* Gives back what was reserved for records of other types. A shrink that fails changes nothing. */
-static void records_shrink(struct dns_answer *a)
-{
-    void *smaller;
-
-    if (a->count == 0) {
-        records_free(a);
-    } else if (a->mxs != NULL) {
-        smaller = realloc(a->mxs, a->count * sizeof(*a->mxs));
-        a->mxs = smaller != NULL ? smaller : a->mxs;
-    } else {
-        smaller = realloc(a->ips, a->count * sizeof(*a->ips));
-        a->ips = smaller != NULL ? smaller : a->ips;
-    }
-}
-
+/* False when out of memory. */
 static bool records_collect(struct reading *r, struct dns_answer *a)
 {
+    size_t n = records_count(r);
     ns_rr rr;
 
-    if (!records_alloc(r, a))
+    if (n == 0)
+        return true;
+    if (!records_alloc(r, a, n))
         return false;
-    for (int i = 0; section_get(r, ns_s_an, i, &rr); i++) {
-        if (ns_rr_type(rr) != dns_type_number(r->type) || !owner_is(&rr, r->name))
-            continue;
-        ttl_lower(&r->ttl, ttl_read(ns_rr_ttl(rr), DNS_TTL_MAX));
-        record_add(r, &rr, a);
-    }
-    records_shrink(a);
+    for (int i = 0; a->count + a->unusable < n && section_get(r, ns_s_an, i, &rr); i++)
+        if (record_wanted(r, &rr))
+            record_add(r, &rr, a);
     return true;
 }
 

@@ -1,5 +1,6 @@
 #include "dns/cache.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ static size_t entry_size(const struct entry *e)
 
 static void entry_drop(struct dns_cache *c, struct entry *e)
 {
+    assert(c->table != NULL && e->prev != NULL); /* it is in both */
     HASH_DEL(c->table, e);
     DL_DELETE(c->oldest, e);
     c->bytes -= entry_size(e);

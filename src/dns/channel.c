@@ -7,12 +7,13 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/str.h"
 
 #define TRY_MS_DEFAULT 2000
 #define CSV_SIZE       (RESOLVER_SERVERS_MAX * (NETADDR_TEXT_MAX + sizeof("[]:65535,")))
+
+#define WATCHES_MAX 64 /* c-ares has one UDP and one TCP socket a server */
 
 /*
  * Since 1.31 c-ares shortens the wait for a server by how quick it has been, to no less than 250 ms
@@ -34,16 +35,8 @@
 struct side {
     struct loop *loop;
     ares_channel ares;
-    struct loop_timer *timer; /* armed whenever anything is pending */
-    struct watch *watches;
-};
-
-/* A socket of c-ares that is watched. */
-struct watch {
-    struct side *side;
-    ares_socket_t fd;
-    struct event *ev;
-    struct watch *prev, *next;
+    struct loop_timer *timer;           /* armed whenever anything is pending */
+    struct event *watches[WATCHES_MAX]; /* sockets c-ares wants to know about */
 };
 
 enum { CHECKED, PLAIN, SIDES };
@@ -94,29 +87,27 @@ static void on_timer(void *arg)
 
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
-    struct side *s = ((struct watch *)arg)->side;
+    struct side *s = arg;
 
-    ares_process_fd(s->ares, what & EV_READ ? fd : ARES_SOCKET_BAD,
-                    what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+    ares_process_fd(s->ares, (what & EV_READ) != 0 ? fd : ARES_SOCKET_BAD,
+                    (what & EV_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
     timer_ensure(s);
 }
 
-static void watch_drop(struct watch *w)
+/* The watch of a socket, or with -1 a free one. NULL: there is none. */
+static struct event **watch_find(struct side *s, ares_socket_t fd)
 {
-    DL_DELETE(w->side->watches, w);
-    if (w->ev != NULL)
-        event_free(w->ev);
-    free(w);
+    for (size_t i = 0; i < WATCHES_MAX; i++)
+        if ((s->watches[i] != NULL ? event_get_fd(s->watches[i]) : -1) == fd)
+            return &s->watches[i];
+    return NULL;
 }
 
-static struct watch *watch_find(struct side *s, ares_socket_t fd)
+static void watch_drop(struct event **w)
 {
-    struct watch *w;
-
-    DL_FOREACH (s->watches, w)
-        if (w->fd == fd)
-            return w;
-    return NULL;
+    if (*w != NULL)
+        event_free(*w);
+    *w = NULL;
 }
 
 /*
@@ -126,21 +117,17 @@ static struct watch *watch_find(struct side *s, ares_socket_t fd)
 static void on_sock_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
     struct side *s = arg;
-    struct watch *w = watch_find(s, fd);
-    short what = (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
+    struct event **w = watch_find(s, fd);
+    int what = (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0);
 
     if (w != NULL)
         watch_drop(w);
-    if (what == 0)
+    else
+        w = watch_find(s, -1);
+    if (what == 0 || w == NULL)
         return;
-    w = calloc(1, sizeof(*w));
-    if (w == NULL)
-        return;
-    w->side = s;
-    w->fd = fd;
-    DL_APPEND(s->watches, w);
-    w->ev = event_new(loop_base(s->loop), fd, (short)(what | EV_PERSIST), on_socket, w);
-    if (w->ev == NULL || event_add(w->ev, NULL) != 0)
+    *w = event_new(loop_base(s->loop), fd, (short)(what | EV_PERSIST), on_socket, s);
+    if (*w != NULL && event_add(*w, NULL) != 0)
         watch_drop(w);
 }
 
@@ -215,8 +202,8 @@ static void side_close(struct side *s)
     if (s->ares != NULL)
         ares_destroy(s->ares);
     s->ares = NULL;
-    while (s->watches != NULL)
-        watch_drop(s->watches);
+    for (size_t i = 0; i < WATCHES_MAX; i++)
+        watch_drop(&s->watches[i]);
     loop_timer_free(&s->timer);
 }
 

@@ -66,7 +66,6 @@ static void excuse_failure(struct mx_plan *plan, const char *name, const struct 
 static void records_order(const struct dns_answer *mx, mxlist_random random,
                           uint16_t order[DNS_RECORDS_MAX])
 {
-    uint16_t moved;
     size_t j;
 
     for (size_t i = 0; i < mx->count; i++) {
@@ -75,7 +74,8 @@ static void records_order(const struct dns_answer *mx, mxlist_random random,
         order[j] = (uint16_t)i;
     }
     for (size_t i = 1; i < mx->count; i++) {
-        moved = order[i];
+        uint16_t moved = order[i];
+
         for (j = i; j > 0 && mx->mxs[order[j - 1]].preference > mx->mxs[moved].preference; j--)
             order[j] = order[j - 1];
         order[j] = moved;

@@ -20,6 +20,13 @@
 /* c-ares looks for a free 16-bit id by trial: keep most of them free. */
 #define QUESTIONS_MAX 8192
 
+/*
+ * No more than this many questions leave in one millisecond: a burst that overruns a server's
+ * socket buffer costs a whole try.
+ */
+#define BURST_MAX 64
+#define BURST_MS  1
+
 /* Somebody who waits, in the list of a question or, answered, in that of the resolver. */
 struct resolver_query {
     struct resolver_query **list;
@@ -38,6 +45,7 @@ struct question {
     enum dns_type type;
     bool shared; /* in the resolver's table: nobody joins it, and it isn't kept, otherwise */
     struct resolver_query *waiters;
+    struct question *prev, *next; /* while it is held back */
     UT_hash_handle hh;
 };
 
@@ -63,6 +71,9 @@ struct resolver {
     struct dns_cache *cache;
     struct question *questions; /* those that may be joined */
     size_t question_count;      /* all of them */
+    struct question *held;      /* those not sent yet */
+    unsigned burst;             /* questions sent since `pace` was armed */
+    struct loop_timer *pace;
     struct resolver_query *ready;
     struct loop_timer *deliver; /* armed while `ready` is not empty or a channel may be drained */
     struct dns_answer *no_such_name, *no_memory, *too_many;
@@ -207,6 +218,15 @@ static void question_free(struct question *q)
     free(q);
 }
 
+static void held_free(struct resolver *r)
+{
+    struct question *q, *tmp;
+
+    DL_FOREACH_SAFE (r->held, q, tmp)
+        question_free(q);
+    r->held = NULL;
+}
+
 static struct dns_answer *answer_read(const struct question *q, enum dns_status status,
                                       const uint8_t *msg, size_t len)
 {
@@ -259,6 +279,30 @@ static struct question *question_new(struct resolver *r, const struct dns_key *k
     return q;
 }
 
+/* May end in on_message() at once. */
+static void question_send(struct question *q)
+{
+    struct resolver *r = q->resolver;
+
+    r->burst++;
+    if (!loop_timer_armed(r->pace))
+        loop_timer_arm(r->pace, BURST_MS);
+    dns_channel_ask(r->channel, q->name, q->type, on_message, q);
+}
+
+static void on_pace(void *arg)
+{
+    struct resolver *r = arg;
+
+    r->burst = 0;
+    while (r->held != NULL && r->burst < BURST_MAX) {
+        struct question *q = r->held;
+
+        DL_DELETE(r->held, q);
+        question_send(q);
+    }
+}
+
 /* From the cache, with a question under way, or with a new one. */
 static bool query_start(struct resolver *r, struct resolver_query *query, const char *name,
                         enum dns_type type)
@@ -288,7 +332,10 @@ static bool query_start(struct resolver *r, struct resolver_query *query, const 
     if (q == NULL)
         return false;
     query_move(query, &q->waiters);
-    dns_channel_ask(r->channel, name, type, on_message, q);
+    if (r->burst < BURST_MAX)
+        question_send(q);
+    else
+        DL_APPEND(r->held, q);
     return true;
 }
 
@@ -326,12 +373,13 @@ static bool resolver_open(struct resolver *r, const struct resolver_opts *opts, 
 {
     r->opts = *opts;
     r->deliver = loop_timer_new(r->loop, on_deliver, r);
+    r->pace = loop_timer_new(r->loop, on_pace, r);
     r->cache = dns_cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
     r->no_such_name = dns_answer_empty(DNS_NXDOMAIN);
     r->no_memory = dns_answer_empty(DNS_SERVFAIL);
     r->too_many = dns_answer_empty(DNS_TIMEOUT);
-    if (r->deliver == NULL || r->cache == NULL || r->no_such_name == NULL || r->no_memory == NULL ||
-        r->too_many == NULL) {
+    if (r->deliver == NULL || r->pace == NULL || r->cache == NULL || r->no_such_name == NULL ||
+        r->no_memory == NULL || r->too_many == NULL) {
         error_set(err, "out of memory");
         return false;
     }
@@ -391,9 +439,11 @@ void resolver_free(struct resolver **rp)
     r->closing = true;
     drained_close(r, true);
     dns_channel_close(&r->channel);
+    held_free(r);
     queries_free(&r->ready);
     dns_cache_free(&r->cache);
     loop_timer_free(&r->deliver);
+    loop_timer_free(&r->pace);
     dns_answer_unref(&r->no_such_name);
     dns_answer_unref(&r->no_memory);
     dns_answer_unref(&r->too_many);

@@ -207,20 +207,31 @@ static size_t reply(struct fixture *f, const uint8_t *query, size_t len, bool tc
     return used;
 }
 
-static void on_udp(evutil_socket_t fd, short what, void *arg)
+/* False when nothing is waiting to be read. */
+static bool udp_serve(struct fixture *f)
 {
     uint8_t in[MESSAGE_SIZE], out[MESSAGE_SIZE];
     struct sockaddr_storage from;
     socklen_t from_len = sizeof(from);
-    ssize_t len = recvfrom(fd, in, sizeof(in), 0, (struct sockaddr *)&from, &from_len);
+    ssize_t len = recvfrom(f->udp, in, sizeof(in), 0, (struct sockaddr *)&from, &from_len);
     size_t used;
 
-    (void)what;
+    if (len < 0)
+        return false;
     ck_assert_int_gt(len, 12);
-    used = reply(arg, in, (size_t)len, false, out);
+    used = reply(f, in, (size_t)len, false, out);
     if (used > 0)
-        ck_assert_int_eq(sendto(fd, out, used, 0, (struct sockaddr *)&from, from_len),
+        ck_assert_int_eq(sendto(f->udp, out, used, 0, (struct sockaddr *)&from, from_len),
                          (ssize_t)used);
+    return true;
+}
+
+static void on_udp(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    while (udp_serve(arg)) {
+    }
 }
 
 static void on_tcp_read(struct bufferevent *bev, void *arg)

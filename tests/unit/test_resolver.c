@@ -233,6 +233,45 @@ START_TEST(same_question_is_asked_once)
 }
 END_TEST
 
+static int many_left;
+
+static void on_one_of_many(void *arg, struct dns_answer *answer, uint32_t ttl)
+{
+    (void)arg;
+    (void)ttl;
+    ck_assert_int_eq(answer->status, DNS_NXDOMAIN);
+    if (--many_left == 0)
+        event_base_loopbreak(loop_base(loop));
+}
+
+static void ask_many(int count)
+{
+    char name[32];
+
+    many_left = count;
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof(name), "n%d.test", i);
+        ck_assert_ptr_nonnull(resolver_query(resolver, name, DNS_A, on_one_of_many, NULL));
+    }
+}
+
+/* More than a socket buffer holds: none may be lost on the way. */
+START_TEST(many_questions_at_once)
+{
+    ask_many(2000);
+    run();
+    ck_assert_uint_ge(fixture_asked(server), 2000);
+}
+END_TEST
+
+START_TEST(free_drops_what_is_held_back)
+{
+    ask_many(2000);
+    resolver_free(&resolver);
+    ck_assert_int_eq(many_left, 2000);
+}
+END_TEST
+
 /* Under way, and already answered from the cache. */
 START_TEST(cancelled_are_not_called)
 {
@@ -464,6 +503,8 @@ static Suite *suite(void)
     tcase_add_test(t, alias_ttl);
     tcase_add_test(t, no_host_name_is_not_asked_for);
     tcase_add_test(t, same_question_is_asked_once);
+    tcase_add_test(t, many_questions_at_once);
+    tcase_add_test(t, free_drops_what_is_held_back);
     tcase_add_test(t, cancelled_are_not_called);
     tcase_add_test(t, cancel_and_ask_from_a_callback);
     tcase_add_test(t, free_drops_what_is_under_way);
