@@ -2,8 +2,8 @@
  * THE entry: ask what is known of a recipient. Looks into the store, and where that is not enough
  * joins or starts a flight (one callout under way) on the engine loop.
  *
- * Threads: verifier_ask() from any thread; verifier_new(), _stop() and _free() from the thread that
- * owns the daemon's life. The engine loop runs in a thread of the verifier's own.
+ * Threads: verifier_ask() from any thread; everything else from the thread that made the verifier.
+ * The engine loop runs in a thread of the verifier's own.
  */
 #ifndef CALLOUT_VERIFIER_H
 #define CALLOUT_VERIFIER_H
@@ -14,18 +14,13 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "callout/recall.h"
 #include "callout/verdict.h"
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
 #include "smtp/address.h"
 #include "smtp/session.h"
 #include "store/store.h"
-
-/* Seconds: refresh after, forget after (forget >= refresh). */
-struct lifetime {
-    int64_t refresh;
-    int64_t forget;
-};
 
 /* A plain value; durations in milliseconds unless said otherwise. */
 struct verifier_opts {
@@ -69,12 +64,21 @@ bool verifier_reconfigure(struct verifier *v, const struct verifier_opts *opts, 
 bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                   verifier_cb cb, void *arg, struct verdict *now);
 
+struct verifier_counts {
+    unsigned flights, sessions, waiters;
+};
+
+/* What is under way now. Waits for the engine loop; from the thread that stops the verifier. */
+struct verifier_counts verifier_count(struct verifier *v);
+
 /*
- * Every waiter is answered (with what is known, else deferred/pending), sessions get their QUIT,
- * for at most `grace_ms`; then the engine thread ends. Callbacks posted to other loops still have
- * to be run by those. Later asks are answered deferred/pending at once. Blocks.
+ * Begins the end and returns: every waiter is answered deferred/pending at once, sessions get their
+ * QUIT, for at most `grace_ms`. Later asks are answered deferred/pending. Answers on their way to
+ * other loops still have to be run by those.
  */
 void verifier_stop(struct verifier *v, int64_t grace_ms);
+
+/* Stops if that was not done, waits for the engine thread to end, and frees. Sets *v to NULL. */
 void verifier_free(struct verifier **v);
 
 #endif

@@ -1,0 +1,363 @@
+#include "callout/flight.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "callout/address_store.h"
+#include "callout/classify.h"
+#include "callout/probe.h"
+#include "callout/trace.h"
+
+struct waiter {
+    struct flight *flight;
+    struct loop_timer *timer;
+    struct loop *on;
+    verifier_cb cb;
+    void *arg;
+    bool trace;
+    struct waiter *prev, *next;
+};
+
+struct flight {
+    struct engine *engine;
+    struct address address;
+    /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
+    uint8_t key[RECORD_KEY_SIZE + 1];
+    size_t key_len;
+    bool no_probe;
+    int64_t started, deadline; /* clock_mono_ms */
+    struct mx_lookup *lookup;
+    struct probe_run *probe;
+    struct trace *trace; /* NULL until somebody asks for it */
+    struct waiter *waiters;
+    bool landed;
+    struct verdict verdict; /* once landed */
+    UT_hash_handle hh;
+};
+
+struct delivery {
+    verifier_cb cb;
+    void *arg;
+    struct verdict verdict;
+    char *trace;
+};
+
+static void deliver(void *arg)
+{
+    struct delivery *d = arg;
+
+    d->cb(d->arg, &d->verdict, d->trace);
+    free(d->trace);
+    free(d);
+}
+
+void flight_deliver(struct loop *on, verifier_cb cb, void *arg, const struct verdict *v,
+                    const char *trace)
+{
+    struct delivery *d = calloc(1, sizeof(*d));
+
+    if (d == NULL)
+        abort(); /* a lost answer would be a client that hangs for ever */
+    d->cb = cb;
+    d->arg = arg;
+    d->verdict = *v;
+    if (trace != NULL)
+        d->trace = strdup(trace);
+    loop_post(on, deliver, d);
+}
+
+static void waiter_answer(struct waiter *w, const struct verdict *v)
+{
+    struct flight *f = w->flight;
+
+    DL_DELETE(f->waiters, w);
+    f->engine->waiter_count--;
+    flight_deliver(w->on, w->cb, w->arg, v, w->trace ? trace_text(f->trace) : NULL);
+    loop_timer_free(&w->timer);
+    free(w);
+}
+
+static void on_waiter_deadline(void *arg)
+{
+    struct verdict v;
+
+    verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
+    waiter_answer(arg, &v);
+}
+
+static void answer_all(struct flight *f, const struct verdict *v)
+{
+    struct waiter *w, *tmp;
+
+    DL_FOREACH_SAFE (f->waiters, w, tmp)
+        waiter_answer(w, v);
+}
+
+static void flight_free(struct flight *f)
+{
+    struct engine *e = f->engine;
+
+    HASH_DEL(e->flights, f);
+    e->flight_count--;
+    mx_lookup_cancel(&f->lookup);
+    probe_cancel(&f->probe);
+    trace_free(&f->trace);
+    free(f);
+    engine_check_idle(e);
+}
+
+static void flight_committed(void *arg)
+{
+    flight_free(arg);
+}
+
+/* Writer thread. */
+static void on_stored(void *arg, bool committed)
+{
+    struct flight *f = arg;
+
+    (void)committed; /* the store has logged why not; the answer is out all the same */
+    loop_post(f->engine->loop, flight_committed, f);
+}
+
+/* Queues the record; false when there is nothing to wait for. */
+static bool flight_store(struct flight *f, uint32_t ttl)
+{
+    struct engine *e = f->engine;
+    struct record old, new;
+    int64_t now = clock_wall();
+    bool known = address_store_get(e->store, &f->address, now, &old);
+    if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, e->opts.lifetimes, &new))
+        return false;
+    return address_store_put(e->store, &f->address, &new, on_stored, f);
+}
+
+static void flight_remember_refusal(struct flight *f)
+{
+    const struct verdict *v = &f->verdict;
+    const struct lifetime *lives = f->engine->opts.lifetimes;
+    bool early = v->evidence.stage < SMTP_STAGE_RCPT;
+
+    /* At RCPT the refusal may yet be one recipient's own policy: not held against the rest long. */
+    if (recall_about_us(v->reason))
+        facts_refused(f->engine->facts, f->address.domain, v,
+                      clock_wall() + lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh);
+    else if (!early && v->evidence.code != 0)
+        facts_answered(f->engine->facts, f->address.domain);
+}
+
+/* The answer is here: waiters hear it now, the store within its commit interval. */
+static void flight_land(struct flight *f, uint32_t ttl)
+{
+    f->landed = true;
+    f->verdict.probed_at = clock_wall();
+    f->verdict.ms = clock_mono_ms() - f->started;
+    flight_remember_refusal(f);
+    bool queued = flight_store(f, ttl);
+    answer_all(f, &f->verdict);
+    if (!queued)
+        flight_free(f);
+}
+
+static void fill_evidence(struct verdict *v, const struct outcome *o,
+                          const struct mx_candidate *host)
+{
+    struct evidence *ev = &v->evidence;
+
+    v->has_evidence = true;
+    ev->stage = o->stage;
+    ev->failure = o->failure;
+    ev->code = o->reply.code;
+    ev->enhanced = o->reply.enhanced;
+    (void)str_copy(ev->text, sizeof(ev->text), o->reply.code != 0 ? o->reply.text : o->detail);
+    (void)str_copy(ev->mx, sizeof(ev->mx), host->name);
+    ev->ip = host->ip;
+    (void)str_copy(ev->tls, sizeof(ev->tls), o->tls);
+}
+
+static void on_answer(void *arg, const struct outcome *o, const struct mx_candidate *host)
+{
+    struct flight *f = arg;
+
+    f->probe = NULL;
+    verdict_init(&f->verdict, classify_outcome(o), SOURCE_PROBE);
+    fill_evidence(&f->verdict, o, host);
+    flight_land(f, 0);
+}
+
+static void on_trace(void *arg, char dir, const char *line)
+{
+    struct flight *f = arg;
+
+    trace_add(f->trace, dir, line);
+}
+
+static enum verdict_reason plan_reason(enum mx_result result)
+{
+    switch (result) {
+    case MX_NO_DOMAIN:
+        return REASON_NO_DOMAIN;
+    case MX_NULL:
+        return REASON_NULL_MX;
+    case MX_PRIVATE:
+        return REASON_PRIVATE_DESTINATION;
+    case MX_SERVFAIL:
+    case MX_TIMEOUT:
+        return REASON_DNS_ERROR;
+    case MX_OK:
+        break;
+    }
+    return REASON_SKIPPED;
+}
+
+static void flight_probe(struct flight *f, const struct mx_plan *plan)
+{
+    struct probe_handler h = {.on_answer = on_answer, .arg = f};
+
+    if (f->trace != NULL)
+        h.on_trace = on_trace;
+    f->probe = probe_start(f->engine, plan, &f->address, f->deadline, &h);
+    if (f->probe != NULL)
+        return;
+    verdict_init(&f->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    flight_land(f, 0);
+}
+
+static void on_plan(void *arg, const struct mx_plan *plan)
+{
+    struct flight *f = arg;
+    struct evidence *ev = &f->verdict.evidence;
+
+    f->lookup = NULL;
+    if (f->trace != NULL && plan->detail[0] != '\0')
+        trace_add(f->trace, '*', plan->detail);
+    if (plan->result == MX_OK && !f->no_probe) {
+        flight_probe(f, plan);
+        return;
+    }
+    verdict_init(&f->verdict, plan_reason(plan->result), SOURCE_DNS);
+    f->verdict.has_evidence = plan->detail[0] != '\0';
+    (void)str_copy(ev->text, sizeof(ev->text), plan->detail);
+    flight_land(f, plan->ttl);
+}
+
+static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
+{
+    struct waiter *w = calloc(1, sizeof(*w));
+
+    if (w != NULL)
+        w->timer = loop_timer_new(f->engine->loop, on_waiter_deadline, w);
+    if (w == NULL || w->timer == NULL) {
+        struct verdict v;
+
+        free(w);
+        verdict_init(&v, REASON_OVERLOAD, SOURCE_PROBE);
+        flight_deliver(ask->on, ask->cb, ask->arg, &v, NULL);
+        return;
+    }
+    w->flight = f;
+    w->on = ask->on;
+    w->cb = ask->cb;
+    w->arg = ask->arg;
+    w->trace = ask->trace;
+    if (ask->deadline != INT64_MAX)
+        loop_timer_arm(w->timer, ask->deadline - clock_mono_ms());
+    DL_APPEND(f->waiters, w);
+    f->engine->waiter_count++;
+}
+
+static size_t flight_key(const struct flight_ask *ask, uint8_t *key)
+{
+    size_t len = record_key(&ask->address, key);
+
+    key[len] = ask->no_probe;
+    return len + 1;
+}
+
+static struct flight *flight_start(struct engine *e, const struct flight_ask *ask)
+{
+    struct flight *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        return NULL;
+    f->engine = e;
+    f->address = ask->address;
+    f->key_len = flight_key(ask, f->key);
+    f->no_probe = ask->no_probe;
+    f->started = clock_mono_ms();
+    f->deadline = f->started + e->opts.callout_ms;
+    if (ask->trace)
+        f->trace = trace_new();
+    f->lookup = mx_lookup_start(e->resolver, &e->opts.mx, f->address.domain, &f->address.literal,
+                                on_plan, f);
+    if (f->lookup == NULL) {
+        trace_free(&f->trace);
+        free(f);
+        return NULL;
+    }
+    HASH_ADD(hh, e->flights, key, f->key_len, f);
+    e->flight_count++;
+    return f;
+}
+
+/* What is known without a flight: a record that came meanwhile, a refusal, no room, the end. */
+static bool answer_without_flight(struct engine *e, const struct flight_ask *ask, struct verdict *v)
+{
+    if (e->stopping) {
+        verdict_init(v, REASON_PENDING, SOURCE_PROBE);
+        return true;
+    }
+    if (!ask->fresh && ask->cb != NULL &&
+        address_store_recall(e->store, &ask->address, ask->stale_ok, v) != RECALL_ASK)
+        return true;
+    if (!ask->fresh && !ask->no_probe &&
+        facts_recall(e->facts, ask->address.domain, clock_wall(), v))
+        return true;
+    if (e->flight_count < e->opts.total)
+        return false;
+    verdict_init(v, REASON_OVERLOAD, SOURCE_PROBE);
+    return true;
+}
+
+void flight_join(struct engine *e, const struct flight_ask *ask)
+{
+    uint8_t key[RECORD_KEY_SIZE + 1];
+    struct flight *f;
+    struct verdict v;
+
+    HASH_FIND(hh, e->flights, key, flight_key(ask, key), f);
+    if (f != NULL && f->landed) {
+        v = f->verdict;
+    } else if (ask->cb != NULL && e->waiter_count >= e->opts.max_waiting) {
+        verdict_init(&v, REASON_OVERLOAD, SOURCE_PROBE);
+    } else if (f != NULL || !answer_without_flight(e, ask, &v)) {
+        if (f == NULL)
+            f = flight_start(e, ask);
+        if (f != NULL) {
+            if (ask->cb != NULL)
+                flight_add_waiter(f, ask);
+            return;
+        }
+        verdict_init(&v, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    }
+    if (ask->cb != NULL)
+        flight_deliver(ask->on, ask->cb, ask->arg, &v, NULL);
+}
+
+void flight_end_all(struct engine *e)
+{
+    struct flight *f, *tmp;
+    struct verdict v;
+
+    verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
+    HASH_ITER (hh, e->flights, f, tmp) {
+        answer_all(f, &v);
+        if (!f->landed)
+            flight_free(f);
+    }
+}

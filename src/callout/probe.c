@@ -1,0 +1,256 @@
+#include "callout/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define SOFT_HOSTS_MAX 2 /* hosts asked when they answer 4yz before RCPT */
+
+struct probe_run {
+    struct engine *engine;
+    struct mx_candidate *hosts;
+    size_t host_count;
+    struct address recipient;
+    struct session_opts session_opts;
+    char sender[ADDRESS_TEXT_SIZE];
+    int64_t deadline;
+    struct probe_handler handler;
+    struct probe_session *session; /* the one under way */
+    size_t next;                   /* candidate to ask next */
+    size_t best_at;                /* candidate of `best` */
+    bool have_best;
+    struct outcome best;
+    unsigned soft_hosts;
+    char soft_names[SOFT_HOSTS_MAX][256];
+    struct loop_timer *retry; /* a session that could not be made reports from the loop */
+};
+
+/* A session and the run it works for; the run is NULL once it has its outcome or was cancelled. */
+struct probe_session {
+    struct engine *engine;
+    struct probe_run *run;
+    struct session *session;
+    struct probe_session *prev, *next;
+};
+
+static void probe_next(struct probe_run *p);
+
+static void probe_free(struct probe_run *p)
+{
+    loop_timer_free(&p->retry);
+    free(p->hosts);
+    free(p);
+}
+
+static void probe_finish(struct probe_run *p)
+{
+    struct probe_handler h = p->handler;
+    struct outcome o = p->best;
+    struct mx_candidate host = p->hosts[p->best_at];
+
+    probe_free(p);
+    h.on_answer(h.arg, &o, &host);
+}
+
+/* How far an outcome came: any reply tells more than a failure, a later stage more than an early.
+ */
+static int outcome_weight(const struct outcome *o)
+{
+    return (o->failure == SMTP_FAILURE_NONE ? 100 : 0) + (int)o->stage;
+}
+
+static bool soft_reply(const struct outcome *o)
+{
+    return o->failure == SMTP_FAILURE_NONE && o->stage < SMTP_STAGE_RCPT &&
+           o->reply.code / 100 == 4;
+}
+
+/* True when the outcome is the destination's and no other candidate is to be asked. */
+static bool outcome_settles(const struct outcome *o)
+{
+    switch (o->failure) {
+    case SMTP_FAILURE_NONE:
+        return !soft_reply(o) && !(o->stage == SMTP_STAGE_GREETING && o->reply.code == 521);
+    case SMTP_FAILURE_SMTPUTF8:
+    case SMTP_FAILURE_LOCAL:
+        return true;
+    case SMTP_FAILURE_REFUSED:
+    case SMTP_FAILURE_UNREACHABLE:
+    case SMTP_FAILURE_TIMEOUT:
+    case SMTP_FAILURE_CLOSED:
+    case SMTP_FAILURE_PROTOCOL:
+    case SMTP_FAILURE_TLS:
+        break;
+    }
+    return false;
+}
+
+static void probe_note(struct probe_run *p, const struct outcome *o)
+{
+    const struct mx_candidate *host = &p->hosts[p->next - 1];
+
+    if (soft_reply(o) && p->soft_hosts < SOFT_HOSTS_MAX)
+        (void)str_copy(p->soft_names[p->soft_hosts++], sizeof(p->soft_names[0]), host->name);
+    if (!p->have_best || outcome_settles(o) || outcome_weight(o) > outcome_weight(&p->best)) {
+        p->best = *o;
+        p->best_at = p->next - 1;
+        p->have_best = true;
+    }
+}
+
+static void on_outcome(void *arg, const struct outcome *o)
+{
+    struct probe_session *ps = arg;
+    struct probe_run *p = ps->run;
+
+    if (p == NULL)
+        return;
+    ps->run = NULL;
+    p->session = NULL;
+    probe_note(p, o);
+    if (outcome_settles(o) || p->soft_hosts == SOFT_HOSTS_MAX)
+        probe_finish(p);
+    else
+        probe_next(p);
+}
+
+static void on_closed(void *arg)
+{
+    struct probe_session *ps = arg;
+    struct engine *e = ps->engine;
+
+    DL_DELETE(e->sessions, ps);
+    e->session_count--;
+    free(ps);
+    engine_check_idle(e);
+}
+
+static void on_trace(void *arg, char dir, const char *line)
+{
+    const struct probe_session *ps = arg;
+
+    if (ps->run != NULL)
+        ps->run->handler.on_trace(ps->run->handler.arg, dir, line);
+}
+
+static void trace_host(const struct probe_run *p, const struct mx_candidate *c)
+{
+    char ip[NETADDR_TEXT_MAX], line[400];
+
+    if (p->handler.on_trace == NULL)
+        return;
+    (void)str_format(line, sizeof(line), "connecting to %s[%s]:%u", c->name,
+                     netaddr_format(&c->ip, ip), p->engine->opts.smtp_port);
+    p->handler.on_trace(p->handler.arg, '*', line);
+}
+
+static bool probe_host(struct probe_run *p, const struct mx_candidate *c)
+{
+    struct engine *e = p->engine;
+    struct probe_session *ps = calloc(1, sizeof(*ps));
+    struct session_handler h = {.on_outcome = on_outcome, .on_closed = on_closed, .arg = ps};
+    struct session_target target = {.ip = c->ip, .port = e->opts.smtp_port};
+
+    if (ps == NULL)
+        return false;
+    (void)str_copy(target.name, sizeof(target.name), c->name);
+    if (p->handler.on_trace != NULL)
+        h.on_trace = on_trace;
+    trace_host(p, c);
+    ps->engine = e;
+    ps->run = p;
+    ps->session = session_start(e->loop, &p->session_opts, e->tls, &target, p->sender,
+                                &p->recipient, p->deadline, &h);
+    if (ps->session == NULL) {
+        free(ps);
+        return false;
+    }
+    DL_APPEND(e->sessions, ps);
+    e->session_count++;
+    p->session = ps;
+    return true;
+}
+
+static bool asked_before(const struct probe_run *p, const struct mx_candidate *c)
+{
+    for (unsigned i = 0; i < p->soft_hosts; i++)
+        if (strcmp(p->soft_names[i], c->name) == 0)
+            return true;
+    return false;
+}
+
+/* Asks the next candidate; with none or no time left, reports the best there is. */
+static void probe_next(struct probe_run *p)
+{
+    struct outcome none = {.failure = SMTP_FAILURE_LOCAL, .detail = "out of memory"};
+
+    while (p->next < p->host_count && asked_before(p, &p->hosts[p->next]))
+        p->next++;
+    if (p->have_best && (p->next == p->host_count || clock_mono_ms() >= p->deadline)) {
+        probe_finish(p);
+        return;
+    }
+    p->next++;
+    if (probe_host(p, &p->hosts[p->next - 1]))
+        return;
+    probe_note(p, &none);
+    p->best = none;
+    loop_timer_arm(p->retry, 0);
+}
+
+static void on_retry(void *arg)
+{
+    probe_finish(arg);
+}
+
+struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
+                              const struct address *recipient, int64_t deadline,
+                              const struct probe_handler *handler)
+{
+    struct probe_run *p = calloc(1, sizeof(*p));
+
+    if (p == NULL)
+        return NULL;
+    p->engine = e;
+    p->recipient = *recipient;
+    p->session_opts = e->opts.session;
+    memcpy(p->sender, e->opts.probe_sender, sizeof(p->sender));
+    p->deadline = deadline;
+    p->handler = *handler;
+    p->hosts = calloc(plan->count, sizeof(p->hosts[0]));
+    p->retry = loop_timer_new(e->loop, on_retry, p);
+    if (p->hosts == NULL || p->retry == NULL) {
+        probe_free(p);
+        return NULL;
+    }
+    memcpy(p->hosts, plan->list, plan->count * sizeof(p->hosts[0]));
+    p->host_count = plan->count;
+    probe_next(p);
+    return p;
+}
+
+void probe_cancel(struct probe_run **pp)
+{
+    struct probe_run *p = *pp;
+
+    if (p == NULL)
+        return;
+    if (p->session != NULL) {
+        p->session->run = NULL;
+        session_quit(p->session->session);
+    }
+    probe_free(p);
+    *pp = NULL;
+}
+
+void probe_quit_all(struct engine *e)
+{
+    struct probe_session *ps, *tmp;
+
+    DL_FOREACH_SAFE (e->sessions, ps, tmp)
+        session_quit(ps->session);
+}

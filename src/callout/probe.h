@@ -1,0 +1,43 @@
+/*
+ * Probing: the candidates of a plan are asked one after the other until one of them answers.
+ *
+ *  - a transport failure (refused, silent, closed, not SMTP, TLS) leads to the next candidate;
+ *  - so does a 521 greeting: that host takes no mail at all (RFC 7504);
+ *  - after a 4yz before RCPT one more host is asked, at most (never another address of the same);
+ *  - every other reply, and any at RCPT, is the destination's answer.
+ *
+ * Threads: the engine loop's only. Sessions outlive the run for their QUIT; the engine lists them.
+ */
+#ifndef CALLOUT_PROBE_H
+#define CALLOUT_PROBE_H
+
+#include <stdint.h>
+
+#include "callout/engine.h"
+#include "dns/mxlookup.h"
+#include "smtp/outcome.h"
+
+struct probe_run;
+
+struct probe_handler {
+    /* Exactly once, never inside probe_start(); `host` is the one whose outcome it is. */
+    void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host);
+    void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
+    void *arg;
+};
+
+/*
+ * Copies plan and address. `deadline` (clock_mono_ms) bounds the whole run. Of several failures the
+ * one that came farthest is reported. NULL only when out of memory.
+ */
+struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
+                              const struct address *recipient, int64_t deadline,
+                              const struct probe_handler *handler);
+
+/* No callback any more; the session under way gets its QUIT. Sets *p to NULL; NULL is allowed. */
+void probe_cancel(struct probe_run **p);
+
+/* Asks every session to end with QUIT (daemon stop). */
+void probe_quit_all(struct engine *e);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * What a stored record is good for, and what a new verdict leaves behind of it. Pure: the rules of
+ * freshness, apart from the store and from time.
+ *
+ * Threads: any.
+ */
+#ifndef CALLOUT_RECALL_H
+#define CALLOUT_RECALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callout/record.h"
+#include "callout/verdict.h"
+
+/* Seconds: refresh after, forget after (forget >= refresh). */
+struct lifetime {
+    int64_t refresh;
+    int64_t forget;
+};
+
+enum recall {
+    RECALL_ANSWER,         /* *out is the answer */
+    RECALL_ANSWER_REFRESH, /* *out is the answer, and a new callout is due behind it */
+    RECALL_ASK,            /* no answer: expired, or stale and not to be trusted as it is */
+};
+
+/*
+ * `stale_ok` is the set of reasons (1 << reason) that lead to accepting: only those are answered
+ * from a stale record. A stale record whose refresh failed a short while ago answers with what that
+ * attempt came to, until its retry_at.
+ */
+enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
+                         struct verdict *out);
+
+/*
+ * What to store after a callout came to `v` at `now`. `old` is what the store has, or NULL. `ttl`
+ * bounds the life of an `invalid` that the DNS made. False: nothing; the verdict is not about the
+ * address, or not worth keeping. Refusals about us (`blocked`, `sender_refused`) are never stored
+ * against an address (callout/facts keeps them). A doubtful verdict never overwrites a live
+ * `valid`, `invalid` or `catch_all`: it is noted there. On true, `v` got its refresh_at and
+ * expires_at, unless it was only noted.
+ */
+bool recall_store(const struct record *old, struct verdict *v, int64_t now, uint32_t ttl,
+                  const struct lifetime lifetimes[VERDICT_STATUS_COUNT], struct record *out);
+
+/* True for a refusal that is about us and not about the recipient. */
+bool recall_about_us(enum verdict_reason reason);
+
+#endif

@@ -1,0 +1,241 @@
+#include "callout/verifier.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "callout/address_store.h"
+#include "callout/engine.h"
+#include "callout/flight.h"
+#include "callout/probe.h"
+
+#define REFUSALS_MAX 10000 /* domains remembered to refuse us */
+
+struct verifier {
+    struct engine engine;
+    atomic_bool stopping;
+    struct loop_timer *grace;
+    int64_t grace_ms;
+    bool running; /* the engine thread was started */
+};
+
+/* A question to the engine loop that the asking thread waits for. */
+struct call {
+    struct verifier *verifier;
+    const struct verifier_opts *opts;
+    struct error *err;
+    struct verifier_counts counts;
+    bool ok;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done;
+};
+
+struct letter {
+    struct verifier *verifier;
+    struct flight_ask ask;
+};
+
+static void call_finish(struct call *c, bool ok)
+{
+    pthread_mutex_lock(&c->lock);
+    c->ok = ok;
+    c->is_done = true;
+    pthread_cond_signal(&c->done);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Runs fn(call) on the engine loop and waits for its call_finish(). */
+static bool call_engine(struct verifier *v, struct call *c, loop_fn fn)
+{
+    c->verifier = v;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->done, NULL);
+    loop_post(v->engine.loop, fn, c);
+    pthread_mutex_lock(&c->lock);
+    while (!c->is_done)
+        pthread_cond_wait(&c->done, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    pthread_cond_destroy(&c->done);
+    pthread_mutex_destroy(&c->lock);
+    return c->ok;
+}
+
+void engine_check_idle(struct engine *e)
+{
+    if (e->stopping && e->flights == NULL && e->sessions == NULL)
+        e->on_idle(e->idle_arg);
+}
+
+static void on_idle(void *arg)
+{
+    struct verifier *v = arg;
+
+    loop_stop(v->engine.loop);
+}
+
+static void on_grace_over(void *arg)
+{
+    struct verifier *v = arg;
+
+    log_warning("stop: %u sessions still open, given up", v->engine.session_count);
+    loop_stop(v->engine.loop);
+}
+
+bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct store *store,
+                  struct error *err)
+{
+    struct verifier *v = calloc(1, sizeof(*v));
+    struct engine *e;
+
+    *vp = v;
+    error_set(err, "verifier: out of memory");
+    if (v == NULL)
+        return false;
+    e = &v->engine;
+    e->opts = *opts;
+    e->store = store;
+    e->on_idle = on_idle;
+    e->idle_arg = v;
+    e->loop = loop_new("engine");
+    e->facts = facts_new(REFUSALS_MAX);
+    if (e->loop != NULL)
+        v->grace = loop_timer_new(e->loop, on_grace_over, v);
+    if (v->grace == NULL || e->facts == NULL ||
+        !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
+        !tls_context_new(&e->tls, err) || !loop_start_thread(e->loop)) {
+        verifier_free(vp);
+        return false;
+    }
+    v->running = true;
+    return true;
+}
+
+static void reconfigure(void *arg)
+{
+    struct call *c = arg;
+    struct engine *e = &c->verifier->engine;
+    bool ok = resolver_reconfigure(e->resolver, &c->opts->resolver, c->err);
+
+    if (ok)
+        e->opts = *c->opts;
+    call_finish(c, ok);
+}
+
+bool verifier_reconfigure(struct verifier *v, const struct verifier_opts *opts, struct error *err)
+{
+    struct call c = {.opts = opts, .err = err};
+
+    return call_engine(v, &c, reconfigure);
+}
+
+static void on_letter(void *arg)
+{
+    struct letter *l = arg;
+
+    flight_join(&l->verifier->engine, &l->ask);
+    free(l);
+}
+
+static void post_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
+                     verifier_cb cb, void *arg)
+{
+    struct letter *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        abort(); /* as in loop_post(): an ask must not get lost */
+    l->verifier = v;
+    l->ask = (struct flight_ask){
+        .address = *rq->address,
+        .deadline = rq->wait_ms > 0 ? clock_mono_ms() + rq->wait_ms : INT64_MAX,
+        .stale_ok = rq->stale_ok,
+        .fresh = rq->fresh,
+        .no_probe = rq->no_probe,
+        .trace = rq->trace,
+        .on = on,
+        .cb = cb,
+        .arg = arg,
+    };
+    loop_post(v->engine.loop, on_letter, l);
+}
+
+bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
+                  verifier_cb cb, void *arg, struct verdict *now)
+{
+    enum recall known = RECALL_ASK;
+
+    if (atomic_load(&v->stopping)) {
+        verdict_init(now, REASON_PENDING, SOURCE_PROBE);
+        return true;
+    }
+    if (!rq->fresh)
+        known = address_store_recall(v->engine.store, rq->address, rq->stale_ok, now);
+    if (known == RECALL_ANSWER_REFRESH && !rq->no_probe)
+        post_ask(v, rq, NULL, NULL, NULL);
+    if (known == RECALL_ASK)
+        post_ask(v, rq, on, cb, arg);
+    return known != RECALL_ASK;
+}
+
+static void stop_engine(void *arg)
+{
+    struct verifier *v = arg;
+    struct engine *e = &v->engine;
+
+    e->stopping = true;
+    loop_timer_arm(v->grace, v->grace_ms);
+    flight_end_all(e);
+    probe_quit_all(e);
+    engine_check_idle(e);
+}
+
+void verifier_stop(struct verifier *v, int64_t grace_ms)
+{
+    if (atomic_exchange(&v->stopping, true))
+        return;
+    v->grace_ms = grace_ms;
+    loop_post(v->engine.loop, stop_engine, v);
+}
+
+static void count(void *arg)
+{
+    struct call *c = arg;
+    const struct engine *e = &c->verifier->engine;
+
+    c->counts = (struct verifier_counts){
+        .flights = e->flight_count,
+        .sessions = e->session_count,
+        .waiters = e->waiter_count,
+    };
+    call_finish(c, true);
+}
+
+struct verifier_counts verifier_count(struct verifier *v)
+{
+    struct call c = {0};
+
+    if (!atomic_load(&v->stopping))
+        (void)call_engine(v, &c, count);
+    return c.counts;
+}
+
+void verifier_free(struct verifier **vp)
+{
+    struct verifier *v = *vp;
+
+    if (v == NULL)
+        return;
+    if (v->running) {
+        verifier_stop(v, 0);
+        loop_join(v->engine.loop);
+    }
+    resolver_free(&v->engine.resolver);
+    tls_context_free(&v->engine.tls);
+    facts_free(&v->engine.facts);
+    loop_timer_free(&v->grace);
+    loop_free(&v->engine.loop);
+    free(v);
+    *vp = NULL;
+}
