@@ -221,16 +221,22 @@ struct verifier_counts verifier_count(struct verifier *v)
     return c.counts;
 }
 
+void verifier_join(struct verifier *v)
+{
+    if (v == NULL || !v->running)
+        return;
+    verifier_stop(v, 0);
+    loop_join(v->engine.loop);
+    v->running = false;
+}
+
 void verifier_free(struct verifier **vp)
 {
     struct verifier *v = *vp;
 
     if (v == NULL)
         return;
-    if (v->running) {
-        verifier_stop(v, 0);
-        loop_join(v->engine.loop);
-    }
+    verifier_join(v);
     resolver_free(&v->engine.resolver);
     tls_context_free(&v->engine.tls);
     facts_free(&v->engine.facts);

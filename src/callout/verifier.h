@@ -78,7 +78,13 @@ struct verifier_counts verifier_count(struct verifier *v);
  */
 void verifier_stop(struct verifier *v, int64_t grace_ms);
 
-/* Stops if that was not done, waits for the engine thread to end, and frees. Sets *v to NULL. */
+/*
+ * Waits for the engine thread to end (and stops it, if that was not done). After it nothing more is
+ * put into the store, which is then to be closed before verifier_free(). NULL is allowed.
+ */
+void verifier_join(struct verifier *v);
+
+/* Joins, if that was not done, and frees. Sets *v to NULL; allowed twice. */
 void verifier_free(struct verifier **v);
 
 #endif

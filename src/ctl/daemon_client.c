@@ -1,0 +1,141 @@
+/* Verdicts from the daemon: libcurl over the control socket. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "ctl/verify.h"
+
+#define ANSWER_MAX      262144 /* bytes of one HTTP body */
+#define CONNECTIONS_MAX 32
+
+struct transfer {
+    CURL *easy;
+    char body[ANSWER_MAX];
+    size_t len;
+};
+
+/* Why the socket cannot be reached, before curl hides it behind a number. */
+static enum ctl_result try_socket(const char *path, struct error *err)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), problem = 0;
+
+    (void)str_copy(un.sun_path, sizeof(un.sun_path), path);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
+        problem = errno;
+    if (fd >= 0)
+        close(fd);
+    if (problem == ENOENT || problem == ECONNREFUSED)
+        return CTL_NO_DAEMON;
+    if (problem == 0)
+        return CTL_OK;
+    error_set(err, "%s: %s", path, strerror(problem));
+    return CTL_FAILED;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    size_t len = size * n;
+
+    if (len > sizeof(t->body) - t->len)
+        return 0; /* curl ends the transfer with an error */
+    memcpy(t->body + t->len, data, len);
+    t->len += len;
+    return len;
+}
+
+static bool transfer_start(struct transfer *t, CURLM *multi, const char *path,
+                           const struct ctl_question *q, const char *address)
+{
+    char url[4096], *escaped;
+    bool fits;
+
+    t->easy = curl_easy_init();
+    escaped = t->easy != NULL ? curl_easy_escape(t->easy, address, 0) : NULL;
+    if (escaped == NULL)
+        return false;
+    fits = str_format(url, sizeof(url), "http://localhost/v1/verify?address=%s%s%s%s", escaped,
+                      q->fresh ? "&fresh=1" : "", q->no_probe ? "&probe=0" : "",
+                      q->trace ? "&trace=1" : "");
+    curl_free(escaped);
+    return fits && curl_easy_setopt(t->easy, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
+           curl_multi_add_handle(multi, t->easy) == CURLM_OK;
+}
+
+static bool run_all(CURLM *multi, struct error *err)
+{
+    int running = 1;
+    CURLMcode rc = CURLM_OK;
+
+    while (running > 0 && rc == CURLM_OK) {
+        rc = curl_multi_perform(multi, &running);
+        if (rc == CURLM_OK && running > 0)
+            rc = curl_multi_poll(multi, NULL, 0, 1000, NULL);
+    }
+    if (rc != CURLM_OK)
+        error_set(err, "control socket: %s", curl_multi_strerror(rc));
+    return rc == CURLM_OK;
+}
+
+/* NULL with err set when the daemon's answer is no verdict. */
+static json_t *transfer_verdict(const struct transfer *t, const char *address, struct error *err)
+{
+    json_error_t why;
+    json_t *o = json_loadb(t->body, t->len, JSON_REJECT_DUPLICATES, &why);
+    const char *problem = json_string_value(json_object_get(o, "error"));
+
+    if (json_is_object(o) && problem == NULL)
+        return o;
+    error_set(err, "%s: the daemon's answer: %s", address,
+              problem != NULL ? problem : (t->len == 0 ? "none" : why.text));
+    json_decref(o);
+    return NULL;
+}
+
+static void transfers_free(struct transfer *all, size_t count, CURLM *multi)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].easy == NULL)
+            continue;
+        if (multi != NULL)
+            (void)curl_multi_remove_handle(multi, all[i].easy);
+        curl_easy_cleanup(all[i].easy);
+    }
+    free(all);
+    if (multi != NULL)
+        curl_multi_cleanup(multi);
+}
+
+enum ctl_result ctl_verify_daemon(const struct ctl_env *env, const struct ctl_question *q,
+                                  json_t **results, struct error *err)
+{
+    enum ctl_result reach = try_socket(env->control_path, err);
+    struct transfer *all;
+    CURLM *multi;
+    bool ok;
+
+    if (reach != CTL_OK)
+        return reach;
+    all = calloc(q->count, sizeof(*all));
+    multi = curl_multi_init();
+    ok = all != NULL && multi != NULL;
+    error_set(err, "out of memory");
+    if (ok)
+        (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
+    for (size_t i = 0; ok && i < q->count; i++)
+        ok = transfer_start(&all[i], multi, env->control_path, q, q->addresses[i]);
+    ok = ok && run_all(multi, err);
+    for (size_t i = 0; ok && i < q->count; i++)
+        ok = (results[i] = transfer_verdict(&all[i], q->addresses[i], err)) != NULL;
+    transfers_free(all, all != NULL ? q->count : 0, multi);
+    return ok ? CTL_OK : CTL_FAILED;
+}

@@ -1,0 +1,251 @@
+#include "frontend/control.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "policy/inquiry.h"
+#include "policy/verdict_json.h"
+
+#define HEADERS_MAX 16384
+#define BODY_MAX    65536
+#define IDLE_S      600 /* longer than any callout */
+
+struct control {
+    struct frontend *fe;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    unsigned pending; /* requests whose answer is not yet written */
+    bool stopping;
+    loop_fn on_idle;
+    void *idle_arg;
+};
+
+/* A verify request that waits for its verdict. */
+struct inquiry {
+    struct control *control;
+    struct evhttp_request *request; /* NULL: the client is gone */
+    bool answered;                  /* the answer is being written */
+    struct address address;
+    char *asked; /* the address as the client wrote it */
+};
+
+static void check_idle(struct control *c)
+{
+    loop_fn fn = c->on_idle;
+
+    if (!c->stopping || c->pending > 0 || fn == NULL)
+        return;
+    c->on_idle = NULL;
+    fn(c->idle_arg);
+}
+
+static void send_json(struct evhttp_request *rq, int code, const char *reason, json_t *body)
+{
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct evbuffer *out = evhttp_request_get_output_buffer(rq);
+
+    json_decref(body);
+    if (text == NULL) {
+        evhttp_send_error(rq, HTTP_INTERNAL, "out of memory");
+        return;
+    }
+    (void)evhttp_add_header(evhttp_request_get_output_headers(rq), "Content-Type",
+                            "application/json");
+    (void)evbuffer_add_printf(out, "%s\n", text);
+    free(text);
+    evhttp_send_reply(rq, code, reason, NULL);
+}
+
+static void send_problem(struct evhttp_request *rq, int code, const char *reason, const char *text)
+{
+    send_json(rq, code, reason, json_pack("{s:s}", "error", text));
+}
+
+static void inquiry_free(struct inquiry *q)
+{
+    struct control *c = q->control;
+
+    free(q->asked);
+    free(q);
+    c->pending--;
+    check_idle(c);
+}
+
+static void on_client_gone(struct evhttp_connection *conn, void *arg)
+{
+    struct inquiry *q = arg;
+
+    (void)conn;
+    q->request = NULL;
+    if (q->answered)
+        inquiry_free(q);
+}
+
+static void on_written(struct evhttp_request *rq, void *arg)
+{
+    evhttp_connection_set_closecb(evhttp_request_get_connection(rq), NULL, NULL);
+    inquiry_free(arg);
+}
+
+/* Ends in on_written(), or in on_client_gone(). */
+static void send_verdict(struct inquiry *q, const char *canonical, const char *detail,
+                         const struct verdict *v, const char *trace)
+{
+    json_t *o;
+
+    if (q->request == NULL) {
+        inquiry_free(q);
+        return;
+    }
+    o = verdict_json(&q->control->fe->policy->decision, q->asked, canonical, detail, v);
+    if (o != NULL && trace != NULL)
+        (void)json_object_set_new(o, "trace", json_string(trace));
+    q->answered = true;
+    evhttp_request_set_on_complete_cb(q->request, on_written, q);
+    send_json(q->request, HTTP_OK, "OK", o);
+}
+
+static void on_verdict(void *arg, const struct verdict *v, const char *trace)
+{
+    struct inquiry *q = arg;
+
+    send_verdict(q, q->address.canonical, NULL, v, trace);
+}
+
+static bool flag(struct evkeyvalq *params, const char *name, bool fallback)
+{
+    const char *value = evhttp_find_header(params, name);
+
+    return value != NULL ? strcmp(value, "0") != 0 : fallback;
+}
+
+/* Answers at once where it can; else `q` waits for on_verdict(). */
+static void inquiry_run(struct inquiry *q, struct evkeyvalq *params)
+{
+    struct frontend *fe = q->control->fe;
+    struct verifier_request ask = {.address = &q->address,
+                                   .fresh = flag(params, "fresh", false),
+                                   .no_probe = !flag(params, "probe", true),
+                                   .trace = flag(params, "trace", false)};
+    struct verdict v;
+    const char *why;
+
+    if (!address_parse(q->asked, strlen(q->asked), &q->address, &why)) {
+        verdict_init(&v, REASON_BAD_SYNTAX, SOURCE_SYNTAX);
+        send_verdict(q, NULL, why, &v, NULL);
+    } else if (inquiry_start(fe->policy, CLASS_OUTBOUND, fe->verifier, &ask, fe->loop, on_verdict,
+                             q, &v)) {
+        on_verdict(q, &v, NULL);
+    }
+}
+
+static void handle_verify(struct control *c, struct evhttp_request *rq)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(rq));
+    struct evkeyvalq params;
+    const char *address = NULL;
+    struct inquiry *q;
+
+    TAILQ_INIT(&params);
+    if (query != NULL && evhttp_parse_query_str(query, &params) == 0)
+        address = evhttp_find_header(&params, "address");
+    q = address != NULL ? calloc(1, sizeof(*q)) : NULL;
+    if (q != NULL)
+        q->asked = strdup(address);
+    if (address == NULL) {
+        send_problem(rq, HTTP_BADREQUEST, "Bad Request", "address is missing");
+    } else if (q == NULL || q->asked == NULL) {
+        free(q);
+        send_json(rq, HTTP_INTERNAL, "Internal Server Error", NULL);
+    } else {
+        q->control = c;
+        q->request = rq;
+        c->pending++;
+        evhttp_connection_set_closecb(evhttp_request_get_connection(rq), on_client_gone, q);
+        inquiry_run(q, &params);
+    }
+    evhttp_clear_headers(&params);
+}
+
+static void handle_status(struct control *c, struct evhttp_request *rq)
+{
+    struct verifier_counts n = verifier_count(c->fe->verifier);
+
+    send_json(rq, HTTP_OK, "OK",
+              json_pack("{s:s, s:i, s:i, s:i}", "version", PACKAGE_VERSION, "flights",
+                        (int)n.flights, "sessions", (int)n.sessions, "waiters", (int)n.waiters));
+}
+
+static void on_request(struct evhttp_request *rq, void *arg)
+{
+    struct control *c = arg;
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(rq));
+
+    if (path == NULL)
+        path = "";
+    if (evhttp_request_get_command(rq) != EVHTTP_REQ_GET) {
+        send_problem(rq, HTTP_BADMETHOD, "Method Not Allowed", "only GET is known here");
+    } else if (strcmp(path, "/v1/verify") == 0) {
+        handle_verify(c, rq);
+    } else if (strcmp(path, "/v1/status") == 0) {
+        handle_status(c, rq);
+    } else if (strcmp(path, "/healthz") == 0) {
+        (void)evbuffer_add_printf(evhttp_request_get_output_buffer(rq), "ok\n");
+        evhttp_send_reply(rq, HTTP_OK, "OK", NULL);
+    } else {
+        send_problem(rq, HTTP_NOTFOUND, "Not Found", "no such resource");
+    }
+}
+
+bool control_new(struct control **cp, struct frontend *fe, int fd, struct error *err)
+{
+    struct control *c = calloc(1, sizeof(*c));
+    struct evconnlistener *l = NULL;
+
+    *cp = c;
+    if (c != NULL) {
+        c->fe = fe;
+        c->http = evhttp_new(loop_base(fe->loop));
+    }
+    if (c != NULL && c->http != NULL)
+        l = evconnlistener_new(loop_base(fe->loop), NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (l != NULL)
+        c->bound = evhttp_bind_listener(c->http, l);
+    if (c == NULL || c->bound == NULL) {
+        error_set(err, "control: out of memory");
+        control_free(cp);
+        return false;
+    }
+    evhttp_set_max_headers_size(c->http, HEADERS_MAX);
+    evhttp_set_max_body_size(c->http, BODY_MAX);
+    evhttp_set_timeout(c->http, IDLE_S);
+    evhttp_set_gencb(c->http, on_request, c);
+    return true;
+}
+
+void control_stop(struct control *c, loop_fn on_idle, void *arg)
+{
+    evhttp_del_accept_socket(c->http, c->bound);
+    c->stopping = true;
+    c->on_idle = on_idle;
+    c->idle_arg = arg;
+    check_idle(c);
+}
+
+void control_free(struct control **cp)
+{
+    struct control *c = *cp;
+
+    if (c == NULL)
+        return;
+    if (c->http != NULL)
+        evhttp_free(c->http);
+    free(c);
+    *cp = NULL;
+}

@@ -1,0 +1,96 @@
+#include "policy/verdict_json.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+
+static void set_text(json_t *o, const char *key, const char *text)
+{
+    char safe[1024];
+
+    if (text == NULL || text[0] == '\0')
+        return;
+    str_printable(safe, sizeof(safe), text, strlen(text));
+    (void)json_object_set_new(o, key, json_string(safe));
+}
+
+static void set_time(json_t *o, const char *key, int64_t at)
+{
+    char text[32];
+    time_t t = (time_t)at;
+    struct tm tm;
+
+    if (at == 0 || gmtime_r(&t, &tm) == NULL ||
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        return;
+    (void)json_object_set_new(o, key, json_string(text));
+}
+
+static void set_actions(json_t *o, const struct decision_opts *opts, const struct verdict *v)
+{
+    json_t *actions = json_object();
+    struct decision d;
+
+    for (int c = 0; c < MAIL_CLASS_COUNT; c++) {
+        decision_make(opts, (enum mail_class)c, v, &d);
+        set_text(actions, mail_class_name((enum mail_class)c), action_name(d.would));
+    }
+    (void)json_object_set_new(o, "action", actions);
+}
+
+static void set_reply(json_t *o, const struct evidence *ev)
+{
+    json_t *reply = json_object();
+    char enhanced[16];
+
+    set_text(reply, "stage", smtp_stage_name(ev->stage));
+    if (ev->code != 0)
+        (void)json_object_set_new(reply, "code", json_integer(ev->code));
+    else
+        set_text(reply, "failure", smtp_failure_name(ev->failure));
+    if (ev->enhanced.cls != 0) {
+        (void)str_format(enhanced, sizeof(enhanced), "%u.%u.%u", ev->enhanced.cls,
+                         ev->enhanced.subject, ev->enhanced.detail);
+        set_text(reply, "enhanced", enhanced);
+    }
+    set_text(reply, "text", ev->text);
+    (void)json_object_set_new(o, "reply", reply);
+}
+
+static void set_evidence(json_t *o, const struct verdict *v)
+{
+    const struct evidence *ev = &v->evidence;
+    char ip[NETADDR_TEXT_MAX];
+
+    if (ev->mx[0] == '\0' && ev->ip.family == AF_UNSPEC) { /* the DNS alone has spoken */
+        set_text(o, "detail", ev->text);
+        return;
+    }
+    set_reply(o, ev);
+    set_text(o, "mx", ev->mx);
+    set_text(o, "ip", netaddr_format(&ev->ip, ip));
+    set_text(o, "tls", ev->tls);
+}
+
+json_t *verdict_json(const struct decision_opts *opts, const char *address, const char *canonical,
+                     const char *detail, const struct verdict *v)
+{
+    json_t *o = json_object();
+
+    set_text(o, "address", address);
+    set_text(o, "canonical", canonical);
+    set_text(o, "status", verdict_status_name(v->status));
+    set_text(o, "reason", verdict_reason_name(v->reason));
+    (void)json_object_set_new(o, "flags", json_array());
+    set_actions(o, opts, v);
+    if (v->has_evidence)
+        set_evidence(o, v);
+    set_text(o, "detail", detail);
+    set_text(o, "source", verdict_source_name(v->source));
+    set_time(o, "probed_at", v->probed_at);
+    set_time(o, "refresh_at", v->refresh_at);
+    set_time(o, "expires_at", v->expires_at);
+    (void)json_object_set_new(o, "ms", json_integer(v->ms));
+    return o;
+}

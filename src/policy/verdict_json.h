@@ -1,0 +1,22 @@
+/*
+ * A verdict as the JSON object of the HTTP API and of `calloutctl check --json`. Absent facts are
+ * left out, never invented. Times are RFC 3339 UTC; remote text is printable ASCII.
+ *
+ * Threads: any. Ownership: the caller owns the object (json_decref).
+ */
+#ifndef POLICY_VERDICT_JSON_H
+#define POLICY_VERDICT_JSON_H
+
+#include <jansson.h>
+
+#include "callout/verdict.h"
+#include "policy/decision.h"
+
+/*
+ * `address` is what was asked about, `canonical` NULL where it has no valid syntax, `detail` a
+ * reason for that or NULL. NULL when out of memory.
+ */
+json_t *verdict_json(const struct decision_opts *opts, const char *address, const char *canonical,
+                     const char *detail, const struct verdict *v);
+
+#endif
