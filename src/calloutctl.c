@@ -1,1 +1,87 @@
-int main(void) { return 0; }
+/* calloutctl: options, configuration, subcommand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "conf/config.h"
+#include "ctl/ctl.h"
+#include "ctl/parse.h"
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] [--trace] "
+                    "[--json] [--standalone]\n"
+                    "       calloutctl parse [-]\n"
+                    "       calloutctl -V\n");
+}
+
+static void print_problem(void *arg, const char *text)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", text);
+}
+
+static int run_check(const char *path, int argc, char **argv)
+{
+    struct config_problems problems;
+    struct config *cfg = config_load(path, &problems);
+    struct ctl_env env;
+    int code;
+
+    config_problems_each(&problems, print_problem, NULL);
+    config_problems_free(&problems);
+    if (cfg == NULL)
+        return EX_CONFIG;
+    env = (struct ctl_env){
+        .control_path = cfg->control_listen.path,
+        .user = cfg->user,
+        .verifier = &cfg->verifier,
+        .store = &cfg->store,
+        .policy = &cfg->policy,
+    };
+    code = ctl_check(&env, argc, argv);
+    config_free(&cfg);
+    return code;
+}
+
+static int run_parse(int argc, char **argv)
+{
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "-") != 0)) {
+        usage();
+        return EX_USAGE;
+    }
+    return ctl_parse(stdin, stdout);
+}
+
+int main(int argc, char **argv)
+{
+    struct log_opts log = {.target = LOG_TARGET_STDERR, .ident = "calloutctl"};
+    const char *config = CONFDIR "/calloutd.conf";
+    int c;
+
+    while ((c = getopt(argc, argv, "+c:V")) != -1) {
+        switch (c) {
+        case 'c':
+            config = optarg;
+            break;
+        case 'V':
+            printf("calloutctl %s\n", PACKAGE_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            usage();
+            return EX_USAGE;
+        }
+    }
+    log_reconfigure(&log);
+    argc -= optind;
+    argv += optind;
+    if (argc > 0 && strcmp(argv[0], "check") == 0)
+        return run_check(config, argc, argv);
+    if (argc > 0 && strcmp(argv[0], "parse") == 0)
+        return run_parse(argc, argv);
+    usage();
+    return EX_USAGE;
+}

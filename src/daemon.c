@@ -1,0 +1,252 @@
+#include "daemon.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/privileges.h"
+#include "frontend/control.h"
+#include "frontend/listener.h"
+#include "frontend/policy_service.h"
+
+#define STOP_SLACK_MS 1000 /* for answers to reach their clients, beyond the wait for 221 */
+
+struct daemon {
+    const char *path;
+    struct config *first; /* as started: what needs a restart keeps these values */
+    struct config *cfg;   /* in force; `first` until a reload */
+    int policy_fds[CONFIG_LISTEN_MAX], control_fd;
+    struct store *store;
+    struct frontend front; /* loop, verifier, policy options */
+    struct policy_service *policy;
+    struct control *control;
+    struct watchdog *watchdog;
+    struct event *signals[3];
+    struct loop_timer *stop_bound;
+    unsigned stopping_parts; /* frontends that still have clients to answer */
+    bool stopping;
+};
+
+static void daemon_reload(struct daemon *d);
+static void daemon_stop(struct daemon *d);
+
+static bool open_sockets(struct daemon *d, struct error *err)
+{
+    const struct config *cfg = d->cfg;
+
+    for (size_t i = 0; i < cfg->policy_listen_count; i++) {
+        d->policy_fds[i] = listener_open(&cfg->policy_listen[i], &cfg->listener, err);
+        if (d->policy_fds[i] < 0)
+            return false;
+    }
+    d->control_fd = listener_open(&cfg->control_listen, &cfg->listener, err);
+    return d->control_fd >= 0;
+}
+
+static void close_sockets(struct daemon *d)
+{
+    for (size_t i = 0; i < d->first->policy_listen_count; i++)
+        listener_close(&d->policy_fds[i], &d->first->policy_listen[i]);
+    listener_close(&d->control_fd, &d->first->control_listen);
+}
+
+static bool start_frontends(struct daemon *d, struct error *err)
+{
+    d->front.policy = &d->cfg->policy;
+    if (!policy_service_new(&d->policy, &d->front, err))
+        return false;
+    for (size_t i = 0; i < d->cfg->policy_listen_count; i++)
+        if (!policy_service_listen(d->policy, d->policy_fds[i], err))
+            return false;
+    return control_new(&d->control, &d->front, d->control_fd, err);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+    (void)what;
+    if (sig == SIGHUP)
+        daemon_reload(arg);
+    else
+        daemon_stop(arg);
+}
+
+static void on_stop_bound(void *arg)
+{
+    struct daemon *d = arg;
+
+    log_warning("stop: clients did not take their answers in time");
+    loop_stop(d->front.loop);
+}
+
+static bool start_loop(struct daemon *d, struct error *err)
+{
+    static const int numbers[3] = {SIGHUP, SIGTERM, SIGINT};
+    bool ok;
+
+    d->front.loop = loop_new("front");
+    ok = d->front.loop != NULL;
+    if (ok)
+        d->stop_bound = loop_timer_new(d->front.loop, on_stop_bound, d);
+    ok = ok && d->stop_bound != NULL;
+    for (size_t i = 0; ok && i < 3; i++) {
+        d->signals[i] = evsignal_new(loop_base(d->front.loop), numbers[i], on_signal, d);
+        ok = d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0;
+    }
+    if (!ok)
+        error_set(err, "front loop: out of memory or descriptors");
+    return ok;
+}
+
+/* In order; a later step leans on the earlier ones. */
+static bool start_all(struct daemon *d, struct error *err, int *code)
+{
+    *code = EX_UNAVAILABLE;
+    if (!open_sockets(d, err))
+        return false;
+    *code = EX_NOPERM;
+    if (!privileges_make_dir(d->cfg->store.dir, d->cfg->user, err) ||
+        !privileges_drop(d->cfg->user, err))
+        return false;
+    *code = EX_UNAVAILABLE;
+    if (!store_open(&d->store, &d->cfg->store, NULL, err))
+        return false;
+    *code = EX_OSERR;
+    return start_loop(d, err) &&
+           verifier_new(&d->front.verifier, &d->cfg->verifier, d->store, err) &&
+           start_frontends(d, err);
+}
+
+bool daemon_start(struct daemon **dp, struct config **cfg, const char *path, struct error *err,
+                  int *code)
+{
+    struct daemon *d = calloc(1, sizeof(*d));
+
+    *dp = d;
+    if (d == NULL) {
+        config_free(cfg);
+        error_set(err, "out of memory");
+        *code = EX_OSERR;
+        return false;
+    }
+    d->path = path;
+    d->first = d->cfg = *cfg;
+    *cfg = NULL;
+    for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
+        d->policy_fds[i] = -1;
+    d->control_fd = -1;
+    if (start_all(d, err, code))
+        return true;
+    daemon_free(dp);
+    return false;
+}
+
+static void on_restart_key(void *arg, const char *key)
+{
+    (void)arg;
+    log_warning("reload: %s needs a restart; the old value stays", key);
+}
+
+static void report_problem(void *arg, const char *text)
+{
+    (void)arg;
+    log_error("reload: %s", text);
+}
+
+/* The new configuration, or NULL with every problem logged. */
+static struct config *read_config(const struct daemon *d)
+{
+    struct config_problems problems;
+    struct config *cfg = config_load(d->path, &problems);
+
+    config_problems_each(&problems, report_problem, NULL);
+    config_problems_free(&problems);
+    return cfg;
+}
+
+static void daemon_reload(struct daemon *d)
+{
+    struct config *cfg, *old = d->cfg;
+    struct error err = {""};
+
+    if (d->stopping)
+        return;
+    notify_reloading();
+    cfg = read_config(d);
+    if (cfg == NULL || !verifier_reconfigure(d->front.verifier, &cfg->verifier, &err)) {
+        log_error("reload: %s%snothing is changed", err.text, err.text[0] != '\0' ? "; " : "");
+        config_free(&cfg);
+    } else {
+        config_restart_keys(d->first, cfg, on_restart_key, NULL);
+        d->cfg = cfg;
+        d->front.policy = &cfg->policy;
+        log_reconfigure(&cfg->log);
+        if (old != d->first)
+            config_free(&old);
+        log_info("reload: done, %s", d->path);
+    }
+    notify_ready();
+}
+
+static void on_part_idle(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (--d->stopping_parts == 0)
+        loop_stop(d->front.loop);
+}
+
+static void daemon_stop(struct daemon *d)
+{
+    int64_t grace = d->cfg->verifier.session.quit_ms + STOP_SLACK_MS;
+
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    notify_stopping();
+    log_info("stopping");
+    d->stopping_parts = 2;
+    loop_timer_arm(d->stop_bound, grace);
+    verifier_stop(d->front.verifier, grace);
+    policy_service_stop(d->policy, on_part_idle, d);
+    control_stop(d->control, on_part_idle, d);
+}
+
+void daemon_run(struct daemon *d)
+{
+    notify_ready();
+    log_info("ready: version=%s config=%s", PACKAGE_VERSION, d->path);
+    loop_run(d->front.loop);
+}
+
+/*
+ * The engine first, so that nothing more comes from it; then the store, with what it was given;
+ * then who was waiting.
+ */
+void daemon_free(struct daemon **dp)
+{
+    struct daemon *d = *dp;
+
+    if (d == NULL)
+        return;
+    verifier_join(d->front.verifier);
+    store_close(&d->store);
+    policy_service_free(&d->policy);
+    control_free(&d->control);
+    verifier_free(&d->front.verifier);
+    watchdog_free(&d->watchdog);
+    for (size_t i = 0; i < 3; i++)
+        if (d->signals[i] != NULL)
+            event_free(d->signals[i]);
+    loop_timer_free(&d->stop_bound);
+    loop_free(&d->front.loop);
+    close_sockets(d);
+    if (d->cfg != d->first)
+        config_free(&d->cfg);
+    config_free(&d->first);
+    free(d);
+    *dp = NULL;
+}
