@@ -120,6 +120,9 @@ static void connection_answer_request(struct connection *c)
     static const struct decision none = {.action = ACTION_ACCEPT};
     struct frontend *fe = c->service->fe;
     struct policy_request *rq = &c->request;
+    struct mail_client client = {.sasl_username = rq->sasl_username,
+                                 .ccert_fingerprint = rq->ccert_fingerprint,
+                                 .address = rq->client_address};
     struct verifier_request ask = {.address = &c->address, .wait_ms = fe->policy->wait_ms};
     struct verdict v;
     const char *why;
@@ -128,8 +131,7 @@ static void connection_answer_request(struct connection *c)
         send_action(c, &none);
         return;
     }
-    c->class =
-        class_of_client(fe->policy, rq->sasl_username, rq->ccert_fingerprint, rq->client_address);
+    c->class = mail_class_of(fe->policy, &client);
     if (!address_from_internal(rq->recipient, strlen(rq->recipient), &c->address, &why)) {
         verdict_init(&v, c->class == CLASS_INBOUND ? REASON_SKIPPED : REASON_BAD_SYNTAX,
                      SOURCE_SYNTAX);

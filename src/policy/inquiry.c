@@ -8,7 +8,7 @@ bool inquiry_start(const struct policy_opts *o, enum mail_class c, struct verifi
 {
     struct verifier_request asked = *rq;
 
-    if (c == CLASS_INBOUND || class_is_local(o, rq->address)) {
+    if (c == CLASS_INBOUND || domain_is_local(o, rq->address->domain)) {
         verdict_init(now, REASON_SKIPPED, SOURCE_OVERLAY);
         return true;
     }
