@@ -117,7 +117,8 @@ static bool start_all(struct daemon *d, struct error *err, int *code)
     *code = EX_OSERR;
     return start_loop(d, err) &&
            verifier_new(&d->front.verifier, &d->cfg->verifier, d->store, err) &&
-           start_frontends(d, err);
+           start_frontends(d, err) &&
+           watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.verifier), err);
 }
 
 bool daemon_start(struct daemon **dp, struct config **cfg, const char *path, struct error *err,

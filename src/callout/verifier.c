@@ -199,6 +199,11 @@ void verifier_stop(struct verifier *v, int64_t grace_ms)
     loop_post(v->engine.loop, stop_engine, v);
 }
 
+struct loop *verifier_loop(struct verifier *v)
+{
+    return v->engine.loop;
+}
+
 static void count(void *arg)
 {
     struct call *c = arg;

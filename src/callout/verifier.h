@@ -64,6 +64,9 @@ bool verifier_reconfigure(struct verifier *v, const struct verifier_opts *opts, 
 bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                   verifier_cb cb, void *arg, struct verdict *now);
 
+/* The engine loop: for whoever watches that it lives. */
+struct loop *verifier_loop(struct verifier *v);
+
 struct verifier_counts {
     unsigned flights, sessions, waiters;
 };

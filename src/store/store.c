@@ -53,7 +53,8 @@ static void complain(struct store *s, const char *what, int rc)
 {
     long long now = clock_wall(), last = atomic_load(&s->complained_at);
 
-    if (now - last >= COMPLAINT_GAP && atomic_compare_exchange_strong(&s->complained_at, &last, now))
+    if (now - last >= COMPLAINT_GAP &&
+        atomic_compare_exchange_strong(&s->complained_at, &last, now))
         log_error("store: %s: %s: %s", s->path, what, mdb_strerror(rc));
 }
 

@@ -1,0 +1,64 @@
+#include "base/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct passwd *find_user(const char *user, struct error *err)
+{
+    const struct passwd *pw;
+
+    errno = 0;
+    pw = getpwnam(user);
+    if (pw == NULL)
+        error_set(err, "user \"%s\": %s", user, errno != 0 ? strerror(errno) : "no such user");
+    return pw;
+}
+
+static bool become(const struct passwd *pw, struct error *err)
+{
+    if (initgroups(pw->pw_name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
+        setuid(pw->pw_uid) != 0) {
+        error_set(err, "cannot become user \"%s\": %s", pw->pw_name, strerror(errno));
+        return false;
+    }
+    if (pw->pw_uid != 0 && setuid(0) == 0) {
+        error_set(err, "user \"%s\": root could be had back", pw->pw_name);
+        return false;
+    }
+    return true;
+}
+
+bool privileges_drop(const char *user, struct error *err)
+{
+    if (geteuid() == 0) {
+        const struct passwd *pw = find_user(user, err);
+
+        if (pw == NULL || !become(pw, err))
+            return false;
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+        return true;
+    error_set(err, "prctl(PR_SET_NO_NEW_PRIVS): %s", strerror(errno));
+    return false;
+}
+
+bool privileges_make_dir(const char *path, const char *user, struct error *err)
+{
+    const struct passwd *pw = NULL;
+
+    if (geteuid() == 0 && (pw = find_user(user, err)) == NULL)
+        return false;
+    if (mkdir(path, 0750) != 0) {
+        if (errno == EEXIST)
+            return true;
+    } else if (pw == NULL || chown(path, pw->pw_uid, pw->pw_gid) == 0) {
+        return true;
+    }
+    error_set(err, "%s: %s", path, strerror(errno));
+    return false;
+}

@@ -1,0 +1,194 @@
+#include "frontend/listener.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "base/str.h"
+
+#define BACKLOG 1024
+
+static bool parse_port(const char *text, uint16_t *port)
+{
+    char *end;
+    unsigned long n = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 65536;
+
+    if (n > 65535 || *end != '\0')
+        return false;
+    *port = (uint16_t)n;
+    return true;
+}
+
+/* inet ":" (IPv4 / "[" IPv6 "]") ":" port */
+static bool parse_inet(const char *text, struct listen_spec *out)
+{
+    char ip[NETADDR_TEXT_MAX];
+    const char *colon = strrchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    return colon != NULL && str_copyn(ip, sizeof(ip), text, len) && netaddr_parse(ip, &out->ip) &&
+           parse_port(colon + 1, &out->port);
+}
+
+bool listen_spec_parse(const char *text, struct listen_spec *out, struct error *err)
+{
+    memset(out, 0, sizeof(*out));
+    if (!str_copy(out->text, sizeof(out->text), text))
+        error_set(err, "\"%.60s...\" is too long", text);
+    else if (strncmp(text, "inet:", 5) == 0 && parse_inet(text + 5, out))
+        return true;
+    else if (strncmp(text, "unix:/", 6) == 0 && str_copy(out->path, sizeof(out->path), text + 5))
+        return true;
+    else if (strncmp(text, "unix:/", 6) == 0)
+        error_set(err, "\"%s\": the path is longer than %zu octets", text, sizeof(out->path) - 1);
+    else
+        error_set(err, "\"%s\" is neither \"inet:ADDRESS:PORT\" nor \"unix:/PATH\"", text);
+    return false;
+}
+
+static int failed(int fd, const struct listen_spec *spec, const char *what, struct error *err)
+{
+    error_set(err, "listen %s: %s: %s", spec->text, what, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* A socket of the service manager's whose address is this one; -1: none. */
+static int inherited(const struct listen_spec *spec)
+{
+#ifdef HAVE_SYSTEMD
+    int count = sd_listen_fds(0);
+
+    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
+        struct sockaddr_storage at;
+        socklen_t len = sizeof(at);
+        struct netaddr ip;
+        bool same;
+
+        if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+            continue;
+        if (spec->ip.family == AF_UNSPEC)
+            same = sd_is_socket_unix(fd, SOCK_STREAM, 1, spec->path, 0) > 0;
+        else
+            same = sd_is_socket_inet(fd, spec->ip.family, SOCK_STREAM, 1, spec->port) > 0 &&
+                   netaddr_from_sockaddr((struct sockaddr *)&at, &ip) &&
+                   netaddr_equal(&ip, &spec->ip);
+        if (same)
+            return fd;
+    }
+#endif
+    (void)spec;
+    return -1;
+}
+
+static int open_inet(const struct listen_spec *spec, struct error *err)
+{
+    struct sockaddr_storage at;
+    socklen_t len = netaddr_to_sockaddr(&spec->ip, spec->port, &at);
+    int one = 1, fd = socket(spec->ip.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return failed(fd, spec, "socket", err);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (spec->ip.family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+    if (bind(fd, (struct sockaddr *)&at, len) != 0)
+        return failed(fd, spec, "bind", err);
+    return fd;
+}
+
+/* Removes a socket that nobody answers on; what is anything else stays, and bind() says so. */
+static void remove_stale(const struct listen_spec *spec, const struct sockaddr_un *un)
+{
+    struct stat st;
+    int fd;
+
+    if (lstat(spec->path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 &&
+        errno == ECONNREFUSED)
+        (void)unlink(spec->path);
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool set_access(const struct listen_spec *spec, const struct listener_opts *opts,
+                       struct error *err)
+{
+    const struct group *gr = NULL;
+
+    if (opts->socket_group[0] != '\0' && (gr = getgrnam(opts->socket_group)) == NULL) {
+        error_set(err, "listen %s: no such group: \"%s\"", spec->text, opts->socket_group);
+        return false;
+    }
+    if ((gr == NULL || chown(spec->path, (uid_t)-1, gr->gr_gid) == 0) &&
+        chmod(spec->path, opts->socket_mode) == 0)
+        return true;
+    error_set(err, "listen %s: %s", spec->text, strerror(errno));
+    return false;
+}
+
+static int open_unix(const struct listen_spec *spec, const struct listener_opts *opts,
+                     struct error *err)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    int rc, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t mask;
+
+    if (fd < 0)
+        return failed(fd, spec, "socket", err);
+    (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
+    remove_stale(spec, &un);
+    mask = umask(0777); /* nobody gets in before mode and group are set */
+    rc = bind(fd, (struct sockaddr *)&un, sizeof(un));
+    umask(mask);
+    if (rc != 0)
+        return failed(fd, spec, "bind", err);
+    if (set_access(spec, opts, err))
+        return fd;
+    (void)unlink(spec->path);
+    close(fd);
+    return -1;
+}
+
+int listener_open(const struct listen_spec *spec, const struct listener_opts *opts,
+                  struct error *err)
+{
+    int fd = inherited(spec);
+
+    if (fd >= 0)
+        return fd;
+    fd = spec->ip.family == AF_UNSPEC ? open_unix(spec, opts, err) : open_inet(spec, err);
+    if (fd >= 0 && listen(fd, BACKLOG) != 0)
+        return failed(fd, spec, "listen", err);
+    return fd;
+}
+
+void listener_close(int *fd, const struct listen_spec *spec)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+    if (*fd < 0)
+        return;
+    close(*fd);
+    *fd = -1;
+    if (spec->ip.family != AF_UNSPEC)
+        return;
+    (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
+    remove_stale(spec, &un); /* a successor's socket is answered, and stays */
+}
