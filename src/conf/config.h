@@ -1,0 +1,48 @@
+/*
+ * The configuration: calloutd.conf read into one options struct per module. calloutd.conf(5).
+ * libConfuse is fenced in this room.
+ *
+ * Threads: none; a loaded configuration is immutable and owned by whoever loaded it.
+ */
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/log.h"
+#include "callout/verifier.h"
+#include "conf/problems.h"
+#include "frontend/listener.h"
+#include "policy/policy.h"
+#include "store/store.h"
+
+#define CONFIG_LISTEN_MAX 16
+
+struct config {
+    struct log_opts log;
+    char state_dir[1024];
+    char user[64];
+    struct verifier_opts verifier;
+    struct store_opts store; /* in state_dir */
+    struct policy_opts policy;
+    struct listener_opts listener;
+    struct listen_spec policy_listen[CONFIG_LISTEN_MAX];
+    size_t policy_listen_count;
+    struct listen_spec control_listen;
+};
+
+/*
+ * Reads `path`. NULL when anything is wrong: every bad value and the first syntax error or unknown
+ * key is in *problems, which the caller frees either way (warnings may be there on success, too).
+ */
+struct config *config_load(const char *path, struct config_problems *problems);
+
+/* Sets *cfg to NULL; allowed twice. */
+void config_free(struct config **cfg);
+
+/* Calls fn with the name of every key that needs a restart and differs between the two. */
+void config_restart_keys(const struct config *running, const struct config *wanted,
+                         void (*fn)(void *arg, const char *key), void *arg);
+
+#endif

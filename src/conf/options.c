@@ -1,0 +1,161 @@
+#include "conf/options.h"
+
+#include "conf/setters.h"
+
+#define AT(member) .offset = offsetof(struct config, member)
+#define HOUR       INT64_C(3600000)
+
+/* Lifetimes are kept in seconds; the option's index is the status. */
+#define LIFETIME(id, nm, dflt) \
+    { \
+        .section = "cache", .name = nm, .set = set_lifetime, .index = STATUS_##id, .list = true, \
+        .max = 3650 * 24 * HOUR, .fallback = dflt \
+    }
+
+#define ACTION_STATUS(class, cls, id, nm) \
+    { \
+        .section = "action " class, .name = nm, .set = set_status_action, .index = STATUS_##id, \
+        .offset = CLASS_##cls \
+    }
+#define ACTION_REASON(class, cls, id, nm) \
+    { \
+        .section = "action " class, .name = nm, .set = set_reason_action, .index = REASON_##id, \
+        .offset = CLASS_##cls \
+    }
+
+/* In the order they are set: of an action's lines the less specific (statuses) first. */
+const struct option option_table[] = {
+    {.section = "", .name = "helo_name", .set = set_helo_name, .fallback = ""},
+    {.section = "", .name = "probe_sender", .set = set_probe_sender, .fallback = ""},
+    {.section = "",
+     .name = "state_dir",
+     .set = set_state_dir,
+     .restart = true,
+     .fallback = "/var/lib/calloutd"},
+    {.section = "", .name = "user", .set = set_user, .restart = true, .fallback = "calloutd"},
+    {.section = "", .name = "log", .set = set_log, .fallback = "syslog"},
+    {.section = "", .name = "mode", .set = set_mode, .fallback = "enforce"},
+    {.section = "",
+     .name = "wait",
+     .set = set_duration,
+     AT(policy.wait_ms),
+     .min = 1,
+     .max = 100000,
+     .fallback = "6s"},
+    {.section = "",
+     .name = "networks",
+     .set = add_network,
+     .list = true,
+     .fallback = "127.0.0.0/8 ::1"},
+    {.section = "", .name = "local_domains", .set = add_local_domain, .list = true, .fallback = ""},
+    {.section = "", .name = "dns_servers", .set = add_dns_server, .list = true, .fallback = ""},
+    {.section = "",
+     .name = "socket_mode",
+     .set = set_socket_mode,
+     .restart = true,
+     .fallback = "0660"},
+    {.section = "",
+     .name = "socket_group",
+     .set = set_socket_group,
+     .restart = true,
+     .fallback = ""},
+    {.section = "", .name = "tls", .set = set_tls, .fallback = "may"},
+    {.section = "", .name = "own_addresses", .set = add_own_address, .list = true, .fallback = ""},
+    {.section = "",
+     .name = "private_destinations",
+     .set = set_private_destinations,
+     .fallback = "refuse"},
+    {.section = "",
+     .name = "smtp_port",
+     .set = set_port,
+     AT(verifier.smtp_port),
+     .min = 1,
+     .max = 65535,
+     .fallback = "25"},
+    {.section = "policy",
+     .name = "listen",
+     .set = add_policy_listen,
+     .list = true,
+     .restart = true,
+     .fallback = "inet:127.0.0.1:8893"},
+    {.section = "control",
+     .name = "listen",
+     .set = set_control_listen,
+     .restart = true,
+     .fallback = "unix:/run/calloutd/control"},
+    LIFETIME(VALID, "valid", "7d 31d"),
+    LIFETIME(INVALID, "invalid", "3h 3d"),
+    LIFETIME(CATCH_ALL, "catch_all", "7d 31d"),
+    LIFETIME(UNKNOWN, "unknown", "1h 12h"),
+    LIFETIME(DEFERRED, "deferred", "5m 1h"),
+    {.section = "cache",
+     .name = "size",
+     .set = set_cache_size,
+     .restart = true,
+     .min = UINT64_C(1) << 20,
+     .max = UINT64_C(1) << 46,
+     .fallback = "4GiB"},
+    {.section = "limit",
+     .name = "total",
+     .set = set_unsigned,
+     AT(verifier.total),
+     .min = 1,
+     .max = 100000,
+     .fallback = "1000"},
+    {.section = "limit",
+     .name = "max_waiting",
+     .set = set_unsigned,
+     AT(verifier.max_waiting),
+     .min = 1,
+     .max = 100000,
+     .fallback = "500"},
+    {.section = "timeout",
+     .name = "connect",
+     .set = set_duration,
+     AT(verifier.session.connect_ms),
+     .min = 1,
+     .max = HOUR,
+     .fallback = "10s"},
+    {.section = "timeout",
+     .name = "greeting",
+     .set = set_duration,
+     AT(verifier.session.greeting_ms),
+     .min = 1,
+     .max = HOUR,
+     .fallback = "30s"},
+    {.section = "timeout",
+     .name = "command",
+     .set = set_duration,
+     AT(verifier.session.command_ms),
+     .min = 1,
+     .max = HOUR,
+     .fallback = "30s"},
+    {.section = "timeout",
+     .name = "tls",
+     .set = set_duration,
+     AT(verifier.session.tls_ms),
+     .min = 1,
+     .max = HOUR,
+     .fallback = "15s"},
+    {.section = "timeout",
+     .name = "callout",
+     .set = set_duration,
+     AT(verifier.callout_ms),
+     .min = 1,
+     .max = HOUR,
+     .fallback = "120s"},
+#define X(id, nm) ACTION_STATUS("outbound", OUTBOUND, id, nm),
+    VERDICT_STATUSES(X)
+#undef X
+#define X(id, nm, status) ACTION_REASON("outbound", OUTBOUND, id, nm),
+        VERDICT_REASONS(X)
+#undef X
+#define X(id, nm) ACTION_STATUS("inbound", INBOUND, id, nm),
+            VERDICT_STATUSES(X)
+#undef X
+#define X(id, nm, status) ACTION_REASON("inbound", INBOUND, id, nm),
+                VERDICT_REASONS(X)
+#undef X
+};
+
+const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);

@@ -1,0 +1,37 @@
+/*
+ * The one table of configuration options: name, type, default, range, whether a reload takes it.
+ *
+ * Threads: none; the table is constant.
+ */
+#ifndef CONF_OPTIONS_H
+#define CONF_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "conf/config.h"
+
+struct option;
+
+/* Reads one value into the configuration; false with a message for "VALUE: message". */
+typedef bool (*option_setter)(struct config *cfg, const struct option *o, const char *value,
+                              struct error *err);
+
+struct option {
+    const char *section; /* "" at top level; "action outbound" for a section with a title */
+    const char *name;
+    option_setter set;
+    size_t offset;        /* in struct config, for setters that store a plain value */
+    uint64_t min, max;    /* of numbers, and of durations in milliseconds */
+    int index;            /* of a status or reason, for its setter */
+    bool list;            /* { ... }: the setter is called for each value in turn */
+    bool restart;         /* a reload keeps the old value */
+    const char *fallback; /* the default; values of a list separated by one space; NULL: none */
+};
+
+extern const struct option option_table[];
+extern const size_t option_count;
+
+#endif

@@ -1,0 +1,385 @@
+#include "conf/setters.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "conf/values.h"
+
+#define NETWORKS_MAX      10000
+#define LOCAL_DOMAINS_MAX 100000
+
+/* A value that is one of a few words. */
+struct word {
+    const char *name;
+    int value;
+};
+
+static bool one_of(const char *value, const struct word *words, int *out, struct error *err)
+{
+    char all[128] = "";
+    size_t len = 0;
+
+    for (; words->name != NULL; words++) {
+        if (strcmp(value, words->name) == 0) {
+            *out = words->value;
+            return true;
+        }
+        (void)str_format(all + len, sizeof(all) - len, "%s%s", len > 0 ? ", " : "", words->name);
+        len += strlen(all + len);
+    }
+    error_set(err, "is none of: %s", all);
+    return false;
+}
+
+static bool copy_text(char *dst, size_t size, const char *value, struct error *err)
+{
+    if (str_copy(dst, size, value))
+        return true;
+    error_set(err, "is longer than %zu octets", size - 1);
+    return false;
+}
+
+static void *member(struct config *cfg, const struct option *o)
+{
+    return (char *)cfg + o->offset;
+}
+
+/* Grows an array kept in a configuration by one element; false when full or out of memory. */
+static bool grow(void **array, size_t count, size_t size, size_t max, struct error *err)
+{
+    void *grown = count < max ? realloc(*array, (count + 1) * size) : NULL;
+
+    if (grown == NULL) {
+        error_set(err, "is one too many (%zu at most)", max);
+        return false;
+    }
+    *array = grown;
+    return true;
+}
+
+/* Checked, and found when it is empty, by conf/helo once the whole file is read. */
+bool set_helo_name(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    (void)o;
+    return copy_text(cfg->verifier.session.helo_name, sizeof(cfg->verifier.session.helo_name),
+                     value, err);
+}
+
+bool set_probe_sender(struct config *cfg, const struct option *o, const char *value,
+                      struct error *err)
+{
+    struct address a;
+    const char *why;
+
+    (void)o;
+    cfg->verifier.probe_sender[0] = '\0';
+    if (value[0] == '\0')
+        return true;
+    if (!address_parse(value, strlen(value), &a, &why)) {
+        error_set(err, "is no mail address: %s", why);
+        return false;
+    }
+    if (a.smtputf8) {
+        error_set(err, "must be ASCII: not every server takes another sender");
+        return false;
+    }
+    address_format(&a, cfg->verifier.probe_sender);
+    return true;
+}
+
+bool set_state_dir(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    (void)o;
+    if (value[0] != '/') {
+        error_set(err, "is no absolute path");
+        return false;
+    }
+    return copy_text(cfg->state_dir, sizeof(cfg->state_dir), value, err) &&
+           copy_text(cfg->store.dir, sizeof(cfg->store.dir), value, err);
+}
+
+bool set_user(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    (void)o;
+    if (value[0] == '\0') {
+        error_set(err, "is empty");
+        return false;
+    }
+    return copy_text(cfg->user, sizeof(cfg->user), value, err);
+}
+
+bool set_log(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    static const struct word words[] = {{"syslog", LOG_TARGET_SYSLOG},
+                                        {"stderr", LOG_TARGET_STDERR},
+                                        {"journal", LOG_TARGET_JOURNAL},
+                                        {NULL, 0}};
+    int n;
+
+    (void)o;
+    if (!one_of(value, words, &n, err))
+        return false;
+    cfg->log.target = (enum log_target)n;
+    return true;
+}
+
+bool set_mode(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    static const struct word words[] = {{"enforce", 0}, {"monitor", 1}, {NULL, 0}};
+    int n;
+
+    (void)o;
+    if (!one_of(value, words, &n, err))
+        return false;
+    cfg->policy.decision.monitor = n == 1;
+    return true;
+}
+
+bool set_duration(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    int64_t ms;
+
+    if (!value_duration(value, &ms, err))
+        return false;
+    if (ms < (int64_t)o->min || ms > (int64_t)o->max) {
+        error_set(err, "is not within %llums and %llus", (unsigned long long)o->min,
+                  (unsigned long long)o->max / 1000);
+        return false;
+    }
+    *(int64_t *)member(cfg, o) = ms;
+    return true;
+}
+
+bool add_network(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    struct policy_opts *p = &cfg->policy;
+    struct cidr net;
+
+    (void)o;
+    if (!cidr_parse(value, &net)) {
+        error_set(err, "is no network (192.0.2.0/24; the bits behind the prefix must be 0)");
+        return false;
+    }
+    if (!grow((void **)&p->networks, p->network_count, sizeof(net), NETWORKS_MAX, err))
+        return false;
+    p->networks[p->network_count++] = net;
+    return true;
+}
+
+bool add_local_domain(struct config *cfg, const struct option *o, const char *value,
+                      struct error *err)
+{
+    struct policy_opts *p = &cfg->policy;
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+
+    (void)o;
+    if (!value_domain(value, domain, sizeof(domain), err) ||
+        !grow((void **)&p->local_domains, p->local_domain_count, sizeof(char *), LOCAL_DOMAINS_MAX,
+              err))
+        return false;
+    p->local_domains[p->local_domain_count] = strdup(domain);
+    if (p->local_domains[p->local_domain_count] == NULL) {
+        error_set(err, "out of memory");
+        return false;
+    }
+    p->local_domain_count++;
+    return true;
+}
+
+bool add_dns_server(struct config *cfg, const struct option *o, const char *value,
+                    struct error *err)
+{
+    struct resolver_opts *r = &cfg->verifier.resolver;
+
+    (void)o;
+    if (r->server_count == RESOLVER_SERVERS_MAX) {
+        error_set(err, "is one too many (%d at most)", RESOLVER_SERVERS_MAX);
+        return false;
+    }
+    if (!value_server(value, &r->servers[r->server_count], err))
+        return false;
+    r->server_count++;
+    return true;
+}
+
+bool set_socket_mode(struct config *cfg, const struct option *o, const char *value,
+                     struct error *err)
+{
+    unsigned mode;
+
+    (void)o;
+    if (!value_mode(value, &mode, err))
+        return false;
+    cfg->listener.socket_mode = (mode_t)mode;
+    return true;
+}
+
+bool set_socket_group(struct config *cfg, const struct option *o, const char *value,
+                      struct error *err)
+{
+    (void)o;
+    return copy_text(cfg->listener.socket_group, sizeof(cfg->listener.socket_group), value, err);
+}
+
+bool set_tls(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    static const struct word words[] = {{"none", TLS_NONE},
+                                        {"may", TLS_MAY},
+                                        {"encrypt", TLS_ENCRYPT},
+                                        {"verify", TLS_VERIFY},
+                                        {NULL, 0}};
+    int n;
+
+    (void)o;
+    if (!one_of(value, words, &n, err))
+        return false;
+    cfg->verifier.session.tls = (enum tls_mode)n;
+    return true;
+}
+
+bool add_own_address(struct config *cfg, const struct option *o, const char *value,
+                     struct error *err)
+{
+    struct mxlist_opts *mx = &cfg->verifier.mx;
+
+    (void)o;
+    if (mx->own_count == MX_OWN_MAX) {
+        error_set(err, "is one too many (%d at most)", MX_OWN_MAX);
+        return false;
+    }
+    if (!netaddr_parse(value, &mx->own[mx->own_count])) {
+        error_set(err, "is no IP address");
+        return false;
+    }
+    mx->own_count++;
+    return true;
+}
+
+bool set_private_destinations(struct config *cfg, const struct option *o, const char *value,
+                              struct error *err)
+{
+    static const struct word words[] = {{"refuse", 0}, {"allow", 1}, {NULL, 0}};
+    int n;
+
+    (void)o;
+    if (!one_of(value, words, &n, err))
+        return false;
+    cfg->verifier.mx.allow_private = n == 1;
+    return true;
+}
+
+bool set_port(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    uint64_t n;
+
+    if (!value_number(value, o->min, o->max, &n, err))
+        return false;
+    *(uint16_t *)member(cfg, o) = (uint16_t)n;
+    return true;
+}
+
+bool set_unsigned(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    uint64_t n;
+
+    if (!value_number(value, o->min, o->max, &n, err))
+        return false;
+    *(unsigned *)member(cfg, o) = (unsigned)n;
+    return true;
+}
+
+bool set_cache_size(struct config *cfg, const struct option *o, const char *value,
+                    struct error *err)
+{
+    uint64_t n;
+
+    if (!value_size(value, &n, err))
+        return false;
+    if (n < o->min || n > o->max) {
+        error_set(err, "is not within 1MiB and 64TiB");
+        return false;
+    }
+    cfg->store.size = n;
+    return true;
+}
+
+bool add_policy_listen(struct config *cfg, const struct option *o, const char *value,
+                       struct error *err)
+{
+    (void)o;
+    if (cfg->policy_listen_count == CONFIG_LISTEN_MAX) {
+        error_set(err, "is one too many (%d at most)", CONFIG_LISTEN_MAX);
+        return false;
+    }
+    if (!listen_spec_parse(value, &cfg->policy_listen[cfg->policy_listen_count], err))
+        return false;
+    cfg->policy_listen_count++;
+    return true;
+}
+
+bool set_control_listen(struct config *cfg, const struct option *o, const char *value,
+                        struct error *err)
+{
+    (void)o;
+    if (!listen_spec_parse(value, &cfg->control_listen, err))
+        return false;
+    if (cfg->control_listen.ip.family == AF_UNSPEC)
+        return true;
+    error_set(err, "must be a unix: socket: whoever reaches it may ask anything");
+    return false;
+}
+
+/* First refresh, then forget: {7d, 31d}. Kept in seconds. */
+bool set_lifetime(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    struct lifetime *life = &cfg->verifier.lifetimes[o->index];
+    int64_t ms;
+
+    if (!value_duration(value, &ms, err))
+        return false;
+    if (ms < 1000) {
+        error_set(err, "is less than 1s");
+        return false;
+    }
+    if (life->refresh == 0) {
+        life->refresh = ms / 1000;
+    } else if (life->forget != 0) {
+        error_set(err, "is one too many: {refresh after, forget after}");
+        return false;
+    } else {
+        life->forget = ms / 1000;
+    }
+    return true;
+}
+
+static bool read_action(const char *value, enum action *a, struct error *err)
+{
+    if (action_parse(value, a))
+        return true;
+    error_set(err, "is none of: accept, tempfail, reject");
+    return false;
+}
+
+bool set_status_action(struct config *cfg, const struct option *o, const char *value,
+                       struct error *err)
+{
+    enum action a;
+
+    if (!read_action(value, &a, err))
+        return false;
+    decision_set_status(&cfg->policy.decision, (enum mail_class)o->offset,
+                        (enum verdict_status)o->index, a);
+    return true;
+}
+
+bool set_reason_action(struct config *cfg, const struct option *o, const char *value,
+                       struct error *err)
+{
+    enum action a;
+
+    if (!read_action(value, &a, err))
+        return false;
+    cfg->policy.decision.actions[o->offset][o->index] = a;
+    return true;
+}

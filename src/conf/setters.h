@@ -1,0 +1,41 @@
+/*
+ * How each kind of option gets into struct config: the setters of the option table.
+ *
+ * Threads: none.
+ */
+#ifndef CONF_SETTERS_H
+#define CONF_SETTERS_H
+
+#include "conf/options.h"
+
+#define OPTION_SETTERS(X) \
+    X(set_helo_name) \
+    X(set_probe_sender) \
+    X(set_state_dir) \
+    X(set_user) \
+    X(set_log) \
+    X(set_mode) \
+    X(set_duration) \
+    X(add_network) \
+    X(add_local_domain) \
+    X(add_dns_server) \
+    X(set_socket_mode) \
+    X(set_socket_group) \
+    X(set_tls) \
+    X(add_own_address) \
+    X(set_private_destinations) \
+    X(set_port) \
+    X(add_policy_listen) \
+    X(set_control_listen) \
+    X(set_lifetime) \
+    X(set_cache_size) \
+    X(set_unsigned) \
+    X(set_status_action) \
+    X(set_reason_action)
+
+#define X(name) \
+    bool name(struct config *cfg, const struct option *o, const char *value, struct error *err);
+OPTION_SETTERS(X)
+#undef X
+
+#endif

@@ -1,0 +1,136 @@
+#include "conf/values.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "smtp/address.h"
+
+#define DURATION_MAX_MS INT64_C(315360000000) /* 10 years */
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Digits, then a unit of the list; false on anything else, or overflow. */
+static bool with_unit(const char *text, const struct unit *units, uint64_t *out)
+{
+    char *end;
+    unsigned long long n;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    for (; units->name != NULL; units++)
+        if (strcmp(end, units->name) == 0)
+            return !__builtin_mul_overflow(n, units->factor, out);
+    return false;
+}
+
+bool value_duration(const char *text, int64_t *ms, struct error *err)
+{
+    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+    uint64_t n;
+
+    if (!with_unit(text, units, &n) || n > (uint64_t)DURATION_MAX_MS) {
+        error_set(err, "is no duration (a number and ms, s, m, h or d, as in 90s)");
+        return false;
+    }
+    *ms = (int64_t)n;
+    return true;
+}
+
+bool value_size(const char *text, uint64_t *size, struct error *err)
+{
+    static const struct unit units[] = {{"", 1},
+                                        {"KiB", UINT64_C(1) << 10},
+                                        {"MiB", UINT64_C(1) << 20},
+                                        {"GiB", UINT64_C(1) << 30},
+                                        {"TiB", UINT64_C(1) << 40},
+                                        {NULL, 0}};
+
+    if (with_unit(text, units, size))
+        return true;
+    error_set(err, "is no size (a number and KiB, MiB, GiB or TiB, as in 4GiB)");
+    return false;
+}
+
+bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *n, struct error *err)
+{
+    static const struct unit plain[] = {{"", 1}, {NULL, 0}};
+
+    if (with_unit(text, plain, n) && *n >= min && *n <= max)
+        return true;
+    error_set(err, "is no number from %llu to %llu", (unsigned long long)min,
+              (unsigned long long)max);
+    return false;
+}
+
+bool value_mode(const char *text, unsigned *mode, struct error *err)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 8);
+
+    if (text[0] < '0' || text[0] > '7' || *end != '\0' || n > 0777) {
+        error_set(err, "is no file mode from 0 to 0777");
+        return false;
+    }
+    *mode = (unsigned)n;
+    return true;
+}
+
+/* Splits "ADDRESS:PORT" and "[ADDRESS]:PORT"; a bare address has no port. */
+static bool split_port(const char *text, char ip[NETADDR_TEXT_MAX], const char **port)
+{
+    const char *end = strrchr(text, ':');
+
+    *port = NULL;
+    if (text[0] == '[') {
+        end = strchr(text, ']');
+        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+            return false;
+        *port = end[1] == ':' ? end + 2 : NULL;
+        return str_copyn(ip, NETADDR_TEXT_MAX, text + 1, (size_t)(end - text - 1));
+    }
+    if (end == NULL || strchr(text, ':') != end) /* no port, or a bare IPv6 address */
+        return str_copy(ip, NETADDR_TEXT_MAX, text);
+    *port = end + 1;
+    return str_copyn(ip, NETADDR_TEXT_MAX, text, (size_t)(end - text));
+}
+
+bool value_server(const char *text, struct resolver_server *out, struct error *err)
+{
+    char ip[NETADDR_TEXT_MAX];
+    const char *port;
+    uint64_t n = 53;
+
+    if (!split_port(text, ip, &port) || !netaddr_parse(ip, &out->ip)) {
+        error_set(err, "is no address of a DNS server (192.0.2.53, or [2001:db8::53]:5353)");
+        return false;
+    }
+    if (port != NULL && !value_number(port, 1, 65535, &n, err))
+        return false;
+    out->port = (uint16_t)n;
+    return true;
+}
+
+bool value_domain(const char *text, char *out, size_t size, struct error *err)
+{
+    char text_address[ADDRESS_TEXT_SIZE];
+    struct address a;
+    const char *why = "longer than 255 octets";
+
+    /* The address parser knows what a domain is, and turns U-labels into A-labels. */
+    if (str_format(text_address, sizeof(text_address), "a@%s", text) &&
+        address_parse(text_address, strlen(text_address), &a, &why) &&
+        a.literal.family == AF_UNSPEC)
+        return str_copy(out, size, a.domain);
+    error_set(err, "is no domain: %s", why != NULL ? why : "an address literal");
+    return false;
+}

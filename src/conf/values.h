@@ -1,0 +1,34 @@
+/*
+ * Values as they are written in the configuration: durations, sizes, numbers, addresses. Pure.
+ * Each is false with a message for "VALUE: message" where the text is no such value.
+ *
+ * Threads: any.
+ */
+#ifndef CONF_VALUES_H
+#define CONF_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "dns/resolver.h"
+
+/* number unit; unit = ms / s / m / h / d. In milliseconds, at most 10 years. */
+bool value_duration(const char *text, int64_t *ms, struct error *err);
+
+/* number [unit]; unit = KiB / MiB / GiB / TiB. In octets. */
+bool value_size(const char *text, uint64_t *size, struct error *err);
+
+/* Decimal digits, within [min, max]. */
+bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *n, struct error *err);
+
+/* "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"; port 53 by default. */
+bool value_server(const char *text, struct resolver_server *out, struct error *err);
+
+/* A file mode in octal, 0 to 0777. */
+bool value_mode(const char *text, unsigned *mode, struct error *err);
+
+/* A domain, in lower case A-labels, into `out` of `size`. */
+bool value_domain(const char *text, char *out, size_t size, struct error *err);
+
+#endif
