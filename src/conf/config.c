@@ -31,6 +31,8 @@ static void on_confuse_error(cfg_t *c, const char *fmt, va_list ap)
     struct source_place at = source_line(the_load->source, (unsigned)c->line);
     char text[512];
 
+    if (the_load->problems->errors > 0)
+        return; /* told before, and where it stands */
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     problems_add(the_load->problems, at.file, at.line, "%s", text);
 }
@@ -187,20 +189,39 @@ static void set_option(struct load *l, cfg_t *top, const struct option *o)
     }
 }
 
-/* A title that no option of the table has. */
-static void check_titles(struct load *l, cfg_t *top)
+static bool section_known(const char *name)
 {
-    for (unsigned i = 0; i < cfg_size(top, "action"); i++) {
-        const char *title = cfg_title(cfg_getnsec(top, "action", i));
-        char section[160];
-        struct source_place at;
+    for (size_t i = 0; i < option_count; i++)
+        if (name[0] != '\0' && strcmp(option_table[i].section, name) == 0)
+            return true;
+    return false;
+}
 
-        if (title == NULL || strcmp(title, "outbound") == 0 || strcmp(title, "inbound") == 0)
-            continue;
-        (void)str_format(section, sizeof(section), "action %s", title);
-        at = source_find(l->source, "", section, 0);
-        problems_add(l->problems, at.file, at.line, "action \"%s\" is neither outbound nor inbound",
-                     title);
+static const struct option *find_option(const struct source_key *k)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(option_table[i].name, k->name) == 0 &&
+            strcmp(option_table[i].section, k->section) == 0)
+            return &option_table[i];
+    return NULL;
+}
+
+/* Keys and sections that the table does not have, and lists where none belong. */
+static void check_key(void *arg, const struct source_key *k)
+{
+    struct load *l = arg;
+    const struct option *o = find_option(k);
+
+    if (k->is_section) {
+        if (!section_known(k->name))
+            problems_add(l->problems, k->at.file, k->at.line, "unknown section: %s", k->name);
+    } else if (o == NULL) {
+        if (k->section[0] == '\0' || section_known(k->section))
+            problems_add(l->problems, k->at.file, k->at.line, "unknown key: %s%s%s", k->section,
+                         k->section[0] != '\0' ? "." : "", k->name);
+    } else if (o->list != k->is_list) {
+        problems_add(l->problems, k->at.file, k->at.line, "%s: %s", k->name,
+                     o->list ? "takes a list: { ... }" : "takes one value, and no list");
     }
 }
 
@@ -263,6 +284,7 @@ static void set_fixed(struct config *cfg)
 
 static void read_text(struct load *l, cfg_t *top)
 {
+    source_each_key(l->source, check_key, l);
     the_load = l;
     cfg_set_error_function(top, on_confuse_error);
     (void)cfg_parse_buf(top, source_text(l->source)); /* a failure has been told by then */
@@ -270,7 +292,6 @@ static void read_text(struct load *l, cfg_t *top)
     set_fixed(l->cfg);
     for (size_t i = 0; i < option_count; i++)
         set_option(l, top, &option_table[i]);
-    check_titles(l, top);
     check_lifetimes(l);
     check_listen(l);
     check_helo(l);

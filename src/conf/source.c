@@ -20,6 +20,7 @@ struct key {
     struct source_place at;
     struct source_place *values;
     size_t value_count;
+    bool is_list, is_section;
 };
 
 struct source {
@@ -34,19 +35,35 @@ struct source {
     struct config_problems *problems; /* while reading */
 };
 
+/*
+ * What may come next.
+ *
+ *   statement = key ( "=" / "+=" ) ( value / "{" [ value *( "," value ) ] "}" )
+ *             / name [ title ] "{" *statement "}"
+ *             / include "(" string ")"
+ */
+enum expect {
+    EXPECT_STATEMENT,
+    EXPECT_AFTER_WORD,  /* "=", "+=", a title, or "{" */
+    EXPECT_AFTER_TITLE, /* "{" */
+    EXPECT_VALUE,
+    EXPECT_ITEM,       /* a value of a list, or its end */
+    EXPECT_AFTER_ITEM, /* "," or the end of the list */
+    EXPECT_NOTHING,    /* the file has a syntax error, which has been told */
+};
+
 /* What the scan of one file is at. */
 struct scan {
     struct source *source;
     const char *file;
-    unsigned depth;          /* of includes */
-    unsigned braces;         /* of sections and lists around here */
-    char section[NAME_SIZE]; /* "" outside */
-    bool in_list;
+    unsigned depth; /* of includes */
+    enum expect expect;
+    char section[NAME_SIZE]; /* "" at top level */
+    unsigned section_line;
     char word[NAME_SIZE]; /* the last word that may turn out to be a key or a section */
     char title[NAME_SIZE];
     unsigned word_line;
-    bool assigning;  /* values come now, */
-    struct key *key; /* of this key; NULL: of none that counts */
+    struct key *key; /* whose values come; NULL: of none that counts */
 };
 
 static bool read_file(struct source *s, const char *path, unsigned depth,
@@ -139,76 +156,118 @@ static void add_value(struct scan *c, unsigned line)
     k->values[k->value_count++] = (struct source_place){c->file, line};
 }
 
-/* "{" opens a list behind "=", else a section named by the words before it. */
-static void open_brace(struct scan *c)
+static void syntax_error(struct scan *c, const struct token *t, const char *wanted)
 {
-    c->braces++;
-    if (c->assigning) {
-        c->in_list = true;
-        return;
-    }
-    if (c->braces > 1)
-        return;
+    if (t->kind == TOKEN_BROKEN)
+        problems_add(c->source->problems, c->file, t->line, "a string or comment without its end");
+    else if (t->kind == TOKEN_END)
+        problems_add(c->source->problems, c->file, t->line, "end of file, where %s should be",
+                     wanted);
+    else
+        problems_add(c->source->problems, c->file, t->line, "\"%.*s\", where %s should be",
+                     t->len < 40 ? (int)t->len : 40, t->text, wanted);
+    c->expect = EXPECT_NOTHING;
+}
+
+static bool is_value(const struct token *t)
+{
+    return t->kind == TOKEN_WORD || t->kind == TOKEN_STRING;
+}
+
+static void open_section(struct scan *c)
+{
     (void)str_format(c->section, sizeof(c->section), "%s%s%s", c->word,
                      c->title[0] != '\0' ? " " : "", c->title);
-    (void)add_key(c, "", c->section, c->word_line);
-    c->word[0] = c->title[0] = '\0';
+    c->section_line = c->word_line;
+    c->key = add_key(c, "", c->section, c->word_line);
+    if (c->key != NULL)
+        c->key->is_section = true;
+    c->expect = EXPECT_STATEMENT;
 }
 
-static void close_brace(struct scan *c)
+static void take_statement(struct scan *c, const struct token *t)
 {
-    if (c->braces > 0)
-        c->braces--;
-    if (!c->in_list)
+    if (t->kind == TOKEN_WORD) {
+        (void)str_copyn(c->word, sizeof(c->word), t->text, t->len);
+        c->title[0] = '\0';
+        c->word_line = t->line;
+        c->expect = EXPECT_AFTER_WORD;
+    } else if (t->kind == TOKEN_CLOSE && c->section[0] != '\0') {
         c->section[0] = '\0';
-    c->in_list = false;
-    c->assigning = false;
-    c->word[0] = c->title[0] = '\0';
+    } else if (t->kind != TOKEN_END) {
+        syntax_error(c, t, "a key");
+    } else if (c->section[0] != '\0') {
+        problems_add(c->source->problems, c->file, c->section_line, "section %s has no end",
+                     c->section);
+    }
 }
 
-static void take_string(struct scan *c, const struct token *t)
+static void take_after_word(struct scan *c, const struct token *t)
 {
-    if (c->assigning) {
-        add_value(c, t->line);
-        c->assigning = c->in_list;
-    } else if (c->word[0] != '\0' && c->braces == 0) {
+    bool top = c->section[0] == '\0';
+
+    if (t->kind == TOKEN_ASSIGN) {
+        c->key = add_key(c, c->section, c->word, c->word_line);
+        c->expect = EXPECT_VALUE;
+    } else if (t->kind == TOKEN_OPEN && top) {
+        open_section(c);
+    } else if (is_value(t) && top && c->expect == EXPECT_AFTER_WORD) {
         (void)str_copyn(c->title, sizeof(c->title), t->text, t->len);
+        c->expect = EXPECT_AFTER_TITLE;
+    } else {
+        syntax_error(c, t, top ? "\"=\" or \"{\"" : "\"=\"");
     }
 }
 
-static void take_word(struct scan *c, const struct token *t)
+static void take_value(struct scan *c, const struct token *t)
 {
-    if (c->assigning) {
-        take_string(c, t);
-        return;
+    if (is_value(t)) {
+        add_value(c, t->line);
+        c->expect = c->expect == EXPECT_VALUE ? EXPECT_STATEMENT : EXPECT_AFTER_ITEM;
+    } else if (t->kind == TOKEN_OPEN && c->expect == EXPECT_VALUE) {
+        if (c->key != NULL)
+            c->key->is_list = true;
+        c->expect = EXPECT_ITEM;
+    } else if (t->kind == TOKEN_CLOSE && c->expect == EXPECT_ITEM) {
+        c->expect = EXPECT_STATEMENT;
+    } else {
+        syntax_error(c, t, "a value");
     }
-    (void)str_copyn(c->word, sizeof(c->word), t->text, t->len);
-    c->title[0] = '\0';
-    c->word_line = t->line;
+}
+
+static void take_after_item(struct scan *c, const struct token *t)
+{
+    if (t->kind == TOKEN_OTHER && t->text[0] == ',')
+        c->expect = EXPECT_ITEM;
+    else if (t->kind == TOKEN_CLOSE)
+        c->expect = EXPECT_STATEMENT;
+    else
+        syntax_error(c, t, "\",\" or \"}\"");
 }
 
 static void take_token(struct scan *c, const struct token *t)
 {
-    switch (t->kind) {
-    case TOKEN_WORD:
-        take_word(c, t);
+    switch (c->expect) {
+    case EXPECT_STATEMENT:
+        take_statement(c, t);
         break;
-    case TOKEN_STRING:
-        take_string(c, t);
+    case EXPECT_AFTER_WORD:
+        take_after_word(c, t);
         break;
-    case TOKEN_ASSIGN:
-        c->key = add_key(c, c->section, c->word, c->word_line);
-        c->assigning = true;
-        c->word[0] = '\0';
+    case EXPECT_AFTER_TITLE:
+        if (t->kind == TOKEN_OPEN)
+            open_section(c);
+        else
+            syntax_error(c, t, "\"{\"");
         break;
-    case TOKEN_OPEN:
-        open_brace(c);
+    case EXPECT_VALUE:
+    case EXPECT_ITEM:
+        take_value(c, t);
         break;
-    case TOKEN_CLOSE:
-        close_brace(c);
+    case EXPECT_AFTER_ITEM:
+        take_after_item(c, t);
         break;
-    case TOKEN_OTHER:
-    case TOKEN_END:
+    case EXPECT_NOTHING:
         break;
     }
 }
@@ -219,15 +278,15 @@ static bool read_include(struct scan *c, struct tokens *in, struct token *t, str
     struct tokens ahead = *in;
     struct token open, close;
 
-    if (c->braces > 0 || c->assigning || t->kind != TOKEN_WORD || t->len != 7 ||
-        memcmp(t->text, "include", 7) != 0)
+    if (c->expect != EXPECT_STATEMENT || c->section[0] != '\0' || t->kind != TOKEN_WORD ||
+        t->len != 7 || memcmp(t->text, "include", 7) != 0)
         return false;
     token_next(&ahead, &open);
     token_next(&ahead, name);
     token_next(&ahead, &close);
     if (open.kind != TOKEN_OTHER || open.text[0] != '(' || name->kind != TOKEN_STRING ||
         close.kind != TOKEN_OTHER || close.text[0] != ')')
-        return false; /* libConfuse will say what is wrong with it */
+        return false; /* then "include" is an unknown key, or followed by what is no "=" */
     *in = ahead;
     return true;
 }
@@ -266,11 +325,14 @@ static bool scan_text(struct scan *c, const char *text, size_t len)
     unsigned line = 1;
     struct token t, name;
 
-    for (token_next(&in, &t); t.kind != TOKEN_END; token_next(&in, &t)) {
+    for (;;) {
+        token_next(&in, &t);
         if (t.kind == TOKEN_STRING)
             check_string(c, &t);
         if (!read_include(c, &in, &t, &name)) {
             take_token(c, &t);
+            if (t.kind == TOKEN_END || t.kind == TOKEN_BROKEN)
+                break;
             continue;
         }
         if (!add_part(c->source, c->file, &line, text + taken, t.start - taken) ||
@@ -385,6 +447,17 @@ struct source_place source_line(const struct source *s, unsigned line)
     if (line == 0 || s->line_count == 0)
         return (struct source_place){s->files[0], 0};
     return s->lines[line <= s->line_count ? line - 1 : s->line_count - 1];
+}
+
+void source_each_key(const struct source *s, void (*fn)(void *arg, const struct source_key *k),
+                     void *arg)
+{
+    for (size_t i = 0; i < s->key_count; i++) {
+        const struct key *k = &s->keys[i];
+        struct source_key known = {k->section, k->name, k->at, k->is_list, k->is_section};
+
+        fn(arg, &known);
+    }
 }
 
 struct source_place source_find(const struct source *s, const char *section, const char *key,

@@ -19,11 +19,20 @@ struct source_place {
     unsigned line;
 };
 
+/* A key or section as it is given. */
+struct source_key {
+    const char *section; /* "" at top level */
+    const char *name;    /* of a section with its title: "action outbound" */
+    struct source_place at;
+    bool is_list; /* its value is in braces */
+    bool is_section;
+};
+
 struct source;
 
 /*
  * Reads `path` and what it includes. NULL, with problems, when a file cannot be read or is beyond
- * the bounds; other problems are noted, and the text is there all the same.
+ * the bounds; a syntax error and other problems are noted, and the text is there all the same.
  */
 struct source *source_read(const char *path, struct config_problems *problems);
 void source_free(struct source **s);
@@ -33,6 +42,10 @@ const char *source_text(const struct source *s);
 
 /* Where line `line` (from 1) of that text comes from. */
 struct source_place source_line(const struct source *s, unsigned line);
+
+/* Every key and section once, in the order they are first given. */
+void source_each_key(const struct source *s, void (*fn)(void *arg, const struct source_key *k),
+                     void *arg);
 
 /*
  * Where the value with this index of a key stands, or the key itself where it has fewer. `section`

@@ -22,14 +22,22 @@ static void skip_line(struct tokens *in)
         advance(in);
 }
 
-static void skip_block(struct tokens *in)
+/* False where the comment has no end. */
+static bool skip_block(struct tokens *in)
 {
-    while (in->pos < in->len && !(peek(in, 0) == '*' && peek(in, 1) == '/'))
-        advance(in);
-    for (int i = 0; i < 2 && in->pos < in->len; i++)
-        advance(in);
+    struct tokens ahead = *in;
+
+    ahead.pos += 2;
+    while (ahead.pos < ahead.len && !(peek(&ahead, 0) == '*' && peek(&ahead, 1) == '/'))
+        advance(&ahead);
+    if (ahead.pos >= ahead.len)
+        return false;
+    ahead.pos += 2;
+    *in = ahead;
+    return true;
 }
 
+/* Leaves a comment without an end where it is. */
 static void skip_space(struct tokens *in)
 {
     for (;;) {
@@ -40,8 +48,8 @@ static void skip_space(struct tokens *in)
         } else if (c == '#' || (c == '/' && peek(in, 1) == '/')) {
             skip_line(in);
         } else if (c == '/' && peek(in, 1) == '*') {
-            in->pos += 2;
-            skip_block(in);
+            if (!skip_block(in))
+                return;
         } else {
             return;
         }
@@ -59,7 +67,7 @@ static void take_string(struct tokens *in, struct token *t)
         advance(in);
     }
     t->len = (size_t)(in->text + in->pos - t->text);
-    t->kind = in->pos < in->len ? TOKEN_STRING : TOKEN_END;
+    t->kind = in->pos < in->len ? TOKEN_STRING : TOKEN_BROKEN;
     if (in->pos < in->len)
         advance(in);
 }
@@ -108,6 +116,10 @@ void token_next(struct tokens *in, struct token *t)
     }
     if (peek(in, 0) == '+' && peek(in, 1) == '=') {
         take_mark(in, t, TOKEN_ASSIGN, 2);
+        return;
+    }
+    if (peek(in, 0) == '/' && peek(in, 1) == '*') {
+        take_mark(in, t, TOKEN_BROKEN, in->len - in->pos);
         return;
     }
     t->kind = TOKEN_WORD;

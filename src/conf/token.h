@@ -21,7 +21,8 @@ enum token_kind {
     TOKEN_OPEN,
     TOKEN_CLOSE,
     TOKEN_OTHER, /* "(", ")", "," */
-    TOKEN_END,   /* of the text; also where a string or comment has no end */
+    TOKEN_END,
+    TOKEN_BROKEN, /* a string or comment that has no end */
 };
 
 struct token {
