@@ -36,6 +36,7 @@ struct flight {
     struct trace *trace; /* NULL until somebody asks for it */
     struct waiter *waiters;
     bool landed;
+    bool replaces; /* the store still has an older record, until the commit */
     struct verdict verdict; /* once landed */
     UT_hash_handle hh;
 };
@@ -113,7 +114,10 @@ static void flight_free(struct flight *f)
 
 static void flight_committed(void *arg)
 {
-    flight_free(arg);
+    struct flight *f = arg;
+
+    answer_all(f, &f->verdict);
+    flight_free(f);
 }
 
 /* Writer thread. */
@@ -132,6 +136,7 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     struct record old, new;
     int64_t now = clock_wall();
     bool known = address_store_get(e->store, &f->address, now, &old);
+    f->replaces = known;
     if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, e->opts.lifetimes, &new))
         return false;
     return address_store_put(e->store, &f->address, &new, on_stored, f);
@@ -151,7 +156,10 @@ static void flight_remember_refusal(struct flight *f)
         facts_answered(f->engine->facts, f->address.domain);
 }
 
-/* The answer is here: waiters hear it now, the store within its commit interval. */
+/*
+ * The answer is here: waiters hear it now, the store within its commit interval. Where the store has
+ * another answer until then, waiters hear theirs after it, so that who asks next hears the same.
+ */
 static void flight_land(struct flight *f, uint32_t ttl)
 {
     f->landed = true;
@@ -159,7 +167,8 @@ static void flight_land(struct flight *f, uint32_t ttl)
     f->verdict.ms = clock_mono_ms() - f->started;
     flight_remember_refusal(f);
     bool queued = flight_store(f, ttl);
-    answer_all(f, &f->verdict);
+    if (!queued || !f->replaces)
+        answer_all(f, &f->verdict);
     if (!queued)
         flight_free(f);
 }
@@ -356,7 +365,7 @@ void flight_end_all(struct engine *e)
 
     verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
     HASH_ITER (hh, e->flights, f, tmp) {
-        answer_all(f, &v);
+        answer_all(f, f->landed ? &f->verdict : &v);
         if (!f->landed)
             flight_free(f);
     }

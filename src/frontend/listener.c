@@ -1,6 +1,7 @@
 #include "frontend/listener.h"
 
 #include <errno.h>
+#include <event2/util.h>
 #include <grp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -87,7 +88,7 @@ static int inherited(const struct listen_spec *spec)
             same = sd_is_socket_inet(fd, spec->ip.family, SOCK_STREAM, 1, spec->port) > 0 &&
                    netaddr_from_sockaddr((struct sockaddr *)&at, &ip) &&
                    netaddr_equal(&ip, &spec->ip);
-        if (same)
+        if (same && evutil_make_socket_nonblocking(fd) == 0)
             return fd;
     }
 #endif
