@@ -96,6 +96,8 @@ static void host_add(struct mxlist *l, const char *name, uint16_t preference)
 
     str_copy(h->name, sizeof(h->name), name);
     h->preference = preference;
+    if (!l->implicit)
+        (void)netaddr_parse(name, &h->numeric);
 }
 
 static bool hosts_from_records(struct mxlist *l, const struct dns_answer *mx, mxlist_random random,
@@ -200,6 +202,8 @@ static enum mx_result address_judge(const struct judge *j, const struct netaddr 
 
 static bool host_own(const struct judge *j, const struct mx_host *h)
 {
+    if (address_own(j, &h->numeric))
+        return true;
     for (int f = 0; f < MX_FAMILIES; f++)
         for (size_t i = 0; h->answers[f] != NULL && i < h->answers[f]->count; i++) {
             struct netaddr ip = address_plain(&h->answers[f]->ips[i]);
@@ -259,6 +263,10 @@ static void group_add_host(struct group *g, const struct mxlist *l, const struct
     size_t found = 0;
     bool failed = false;
 
+    if (h->numeric.family != AF_UNSPEC) {
+        group_add(g, j, h, &h->numeric, plan);
+        return;
+    }
     for (int f = 0; f < MX_FAMILIES; f++) {
         const struct dns_answer *a = h->answers[f];
 

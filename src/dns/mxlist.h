@@ -6,9 +6,9 @@
  * Two steps: mxlist_hosts() reads the MX answer and says whose addresses are needed, mxlist_plan()
  * reads those.
  *
- * An MX name that is an address ("192.0.2.1") is a name like any other: it is asked for, does not
- * resolve with most resolvers, and then counts as a host that does not exist. One in brackets is
- * no host name and is left out like every odd name.
+ * An MX name that is the text of an IPv4 address is no host name (RFC 5321 section 5.1), but met,
+ * and Postfix and Sendmail deliver there: it is taken as that address. One in brackets is left out
+ * like every odd name.
  *
  * Threads: any; plain values.
  */
@@ -64,6 +64,9 @@ enum mx_family { MX_V6, MX_V4 };
 struct mx_host {
     char name[DNS_NAME_SIZE];
     uint16_t preference;
+    struct netaddr numeric; /* of a name that is the text of an IPv4 address, else AF_UNSPEC; it is
+                               used as that address, like Postfix and Sendmail do, and not asked
+                               about */
     /* The AAAA and the A answer with what is left of their TTLs; the caller fills them in, and owns
        them. NULL counts as SERVFAIL. */
     struct dns_answer *answers[MX_FAMILIES];

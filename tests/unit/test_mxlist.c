@@ -558,6 +558,17 @@ static enum mx_result literal(const char *text)
     return plan.result;
 }
 
+START_TEST(a_name_that_is_an_address)
+{
+    ck_assert(hosts_of(answer_mx("10 192.0.2.9,20 10.0.0.1,30 mx.test"), 300));
+    resolve("mx.test", "NODATA", "192.0.2.1");
+    ck_assert_str_eq(planned(), "10 192.0.2.9 192.0.2.9, 30 mx.test 192.0.2.1");
+    ck_assert(hosts_of(answer_mx("10 127.0.0.1"), 300));
+    (void)planned();
+    ck_assert_int_eq(plan.result, MX_NO_DOMAIN);
+}
+END_TEST
+
 START_TEST(literals)
 {
     own[0] = address("192.0.2.77");
@@ -615,6 +626,7 @@ static Suite *suite(void)
     tcase_add_test(t, this_host_by_other_ways);
     tcase_add_test(t, this_host_behind_a_failure);
     tcase_add_test(t, least_ttl);
+    tcase_add_test(t, a_name_that_is_an_address);
     tcase_add_test(t, literals);
     suite_add_tcase(s, t);
     return s;
