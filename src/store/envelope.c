@@ -1,42 +1,60 @@
+/*
+ * sealed  = checksum version expires value
+ * checksum: 8 octets, XXH3 of all that follows, seeded with the XXH3 of the key, so that a value
+ *           that surfaces under another key is no value
+ * version : 1 octet
+ * expires : 8 octets, two's complement
+ * Numbers are little-endian: a store may move to another machine.
+ */
 #include "store/envelope.h"
 
 #include <string.h>
 #include <xxhash.h>
 
-#define ENVELOPE_FORMAT 1
+#define ENVELOPE_VERSION 1
+#define AT_VERSION       8
+#define AT_EXPIRES       9
 
-static void put_le64(uint8_t *p, uint64_t v)
+static void put_le64(uint8_t *out, uint64_t n)
 {
     for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
+        out[i] = (uint8_t)(n >> (8 * i));
 }
 
-static uint64_t get_le64(const uint8_t *p)
+static uint64_t get_le64(const uint8_t *in)
 {
-    uint64_t v = 0;
+    uint64_t n = 0;
 
     for (int i = 0; i < 8; i++)
-        v |= (uint64_t)p[i] << (8 * i);
-    return v;
+        n |= (uint64_t)in[i] << (8 * i);
+    return n;
 }
 
-size_t envelope_seal(uint8_t *buf, const void *payload, size_t len, int64_t expires)
+static uint64_t checksum(struct bytes key, const uint8_t *sealed, size_t len)
 {
-    buf[0] = ENVELOPE_FORMAT;
-    put_le64(buf + 1, (uint64_t)expires);
-    memcpy(buf + 9, payload, len);
-    put_le64(buf + 9 + len, XXH3_64bits(buf, 9 + len));
-    return len + ENVELOPE_OVERHEAD;
+    return XXH3_64bits_withSeed(sealed + AT_VERSION, len - AT_VERSION,
+                                XXH3_64bits(key.data, key.len));
 }
 
-bool envelope_open(const uint8_t *buf, size_t size, const uint8_t **payload, size_t *len,
-                   int64_t *expires)
+void envelope_seal(struct bytes key, struct bytes value, int64_t expires, uint8_t *out)
 {
-    if (size < ENVELOPE_OVERHEAD || buf[0] != ENVELOPE_FORMAT ||
-        get_le64(buf + size - 8) != XXH3_64bits(buf, size - 8))
-        return false;
-    *expires = (int64_t)get_le64(buf + 1);
-    *payload = buf + 9;
-    *len = size - ENVELOPE_OVERHEAD;
-    return true;
+    out[AT_VERSION] = ENVELOPE_VERSION;
+    put_le64(out + AT_EXPIRES, (uint64_t)expires);
+    if (value.len > 0)
+        memcpy(out + ENVELOPE_SIZE, value.data, value.len);
+    put_le64(out, checksum(key, out, ENVELOPE_SIZE + value.len));
+}
+
+enum envelope_result envelope_open(struct bytes key, struct bytes sealed, int64_t now,
+                                   struct bytes *value)
+{
+    const uint8_t *in = sealed.data;
+
+    if (sealed.len < ENVELOPE_SIZE || in[AT_VERSION] != ENVELOPE_VERSION ||
+        get_le64(in) != checksum(key, in, sealed.len))
+        return ENVELOPE_BAD;
+    if ((int64_t)get_le64(in + AT_EXPIRES) <= now)
+        return ENVELOPE_EXPIRED;
+    *value = (struct bytes){in + ENVELOPE_SIZE, sealed.len - ENVELOPE_SIZE};
+    return ENVELOPE_OK;
 }

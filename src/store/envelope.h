@@ -1,24 +1,33 @@
 /*
- * What surrounds a value on disk: format, expiry and a checksum over all of it. Pure.
- *
- *   value = format (1 octet) | expires (8, seconds, little-endian) | payload | XXH3-64 (8, l.-e.)
+ * What the store wraps every value in: a checksum over key and value, and the expiry time. Pure.
  *
  * Threads: any.
  */
 #ifndef STORE_ENVELOPE_H
 #define STORE_ENVELOPE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENVELOPE_OVERHEAD 17
+#define ENVELOPE_SIZE 17 /* bytes put before a value */
 
-/* Writes the enveloped payload to `buf`, which holds len + ENVELOPE_OVERHEAD octets. */
-size_t envelope_seal(uint8_t *buf, const void *payload, size_t len, int64_t expires);
+/* A run of bytes, borrowed. */
+struct bytes {
+    const void *data;
+    size_t len;
+};
 
-/* False when damaged. *payload points into `buf`. */
-bool envelope_open(const uint8_t *buf, size_t size, const uint8_t **payload, size_t *len,
-                   int64_t *expires);
+enum envelope_result {
+    ENVELOPE_OK,
+    ENVELOPE_EXPIRED,
+    ENVELOPE_BAD, /* too short, of another version, damaged, or another key's */
+};
+
+/* Writes ENVELOPE_SIZE + value.len bytes to `out`. `expires`: seconds since the epoch. */
+void envelope_seal(struct bytes key, struct bytes value, int64_t expires, uint8_t *out);
+
+/* On ENVELOPE_OK *value points into `sealed`. Expired: `expires` <= `now`. */
+enum envelope_result envelope_open(struct bytes key, struct bytes sealed, int64_t now,
+                                   struct bytes *value);
 
 #endif

@@ -34,12 +34,12 @@ enum store_table {
 enum store_result {
     STORE_OK,
     STORE_MISS,  /* not there, or expired */
-    STORE_BAD,   /* there, but damaged */
+    STORE_BAD,   /* there, but damaged; logged at most once a minute */
     STORE_ERROR, /* the store itself failed; logged at most once a minute */
 };
 
 struct store_opts {
-    char dir[1024];      /* state_dir; the environment lies in it as store.mdb, store.lock */
+    char dir[1024];      /* state_dir; store.mdb, store.mdb-lock, store.lock lie in it */
     uint64_t size;       /* upper bound of the map, bytes */
     unsigned commit_ms;  /* group commit interval */
     unsigned commit_max; /* records that force a commit earlier */
@@ -76,10 +76,11 @@ bool store_put(struct store *s, enum store_table table, const void *key, size_t 
 bool store_delete(struct store *s, enum store_table table, const void *key, size_t key_len,
                   store_done done, void *arg);
 
-/* Waits until everything queued before this call was committed or failed. */
+/* Waits until everything queued before was committed or failed, its callbacks included. */
 void store_flush(struct store *s);
 
-/* Flushes, ends the writer, closes. Sets *s to NULL; allowed twice. */
+/* Flushes, ends the writer, closes. No store_get() may be under way. Sets *s to NULL; allowed
+   twice. */
 void store_close(struct store **s);
 
 #endif

@@ -1,158 +1,211 @@
 #include "store/writer.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-#define QUEUE_MAX 100000 /* changes waiting at most */
+#include "base/clock.h"
 
 struct writer {
+    struct writer_opts opts;
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t pushed, committed;
-    unsigned interval_ms, group_max;
-    writer_commit commit;
-    void *arg;
-    struct change *head, **tail;
-    size_t count;
-    uint64_t pushed_total, committed_total;
-    unsigned flushers; /* who waits in writer_flush(): the group ends at once */
+    pthread_mutex_t lock;  /* guards what follows */
+    pthread_cond_t wanted; /* there is something to do, or more haste to do it with */
+    pthread_cond_t done;   /* a batch is through */
+    struct change *head, *tail;
+    size_t count, bytes;
+    uint64_t queued; /* numbers of the changes: the last queued, */
+    uint64_t hurry;  /* up to which nothing waits for company, */
+    uint64_t through;
     bool stopping;
 };
 
-static void deadline_after(struct timespec *at, unsigned ms)
+struct change *change_new(enum change_op op, size_t key_len, size_t value_len)
 {
-    clock_gettime(CLOCK_MONOTONIC, at);
-    at->tv_sec += ms / 1000;
-    at->tv_nsec += (long)(ms % 1000) * 1000000;
-    if (at->tv_nsec >= 1000000000) {
-        at->tv_sec++;
-        at->tv_nsec -= 1000000000;
-    }
+    struct change *c = malloc(sizeof(*c) + key_len + value_len);
+
+    if (c == NULL)
+        return NULL;
+    *c = (struct change){.op = op, .key_len = key_len, .value_len = value_len};
+    return c;
 }
 
-/* Waits for a group: its first change, then its end. NULL when stopped and empty. Locked. */
-static struct change *take_group(struct writer *w, size_t *count)
+static size_t change_size(const struct change *c)
 {
-    struct timespec end;
-    struct change *group;
-
-    while (w->count == 0 && !w->stopping)
-        pthread_cond_wait(&w->pushed, &w->lock);
-    deadline_after(&end, w->interval_ms);
-    while (w->count > 0 && w->count < w->group_max && !w->stopping && w->flushers == 0)
-        if (pthread_cond_timedwait(&w->pushed, &w->lock, &end) == ETIMEDOUT)
-            break;
-    group = w->head;
-    *count = w->count;
-    w->head = NULL;
-    w->tail = &w->head;
-    w->count = 0;
-    return group;
+    return sizeof(*c) + c->key_len + c->value_len;
 }
 
-static void finish_group(struct change *c, bool committed)
+static struct timespec after_ms(int64_t ms)
 {
-    while (c != NULL) {
-        struct change *next = c->next;
+    struct timespec ts;
 
-        if (c->done != NULL)
-            c->done(c->arg, committed);
-        free(c);
-        c = next;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_sec += (time_t)(ms / 1000);
+    ts.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (ts.tv_nsec >= 1000000000) {
+        ts.tv_sec++;
+        ts.tv_nsec -= 1000000000;
     }
+    return ts;
+}
+
+/* How long the queue's oldest change may yet wait; 0: not at all. The queue is not empty. */
+static int64_t patience(const struct writer *w)
+{
+    int64_t left = w->head->queued_at + w->opts.commit_ms - clock_mono_ms();
+
+    if (w->stopping || w->count >= w->opts.commit_max || w->head->number <= w->hurry || left < 0)
+        return 0;
+    return left;
+}
+
+/* Cuts a batch off the front of the queue. */
+static struct change *detach_batch(struct writer *w)
+{
+    struct change *first = w->head, *last = NULL;
+
+    for (unsigned n = 0; w->head != NULL && n < WRITER_BATCH_MAX; n++) {
+        last = w->head;
+        w->head = last->next;
+        w->count--;
+        w->bytes -= change_size(last);
+    }
+    if (w->head == NULL)
+        w->tail = NULL;
+    if (last != NULL)
+        last->next = NULL;
+    return first;
+}
+
+/* Waits for a batch that is due; NULL at the end. */
+static struct change *next_batch(struct writer *w)
+{
+    struct change *batch;
+
+    pthread_mutex_lock(&w->lock);
+    while (w->head == NULL && !w->stopping)
+        pthread_cond_wait(&w->wanted, &w->lock);
+    while (w->head != NULL && patience(w) > 0) {
+        struct timespec until = after_ms(patience(w));
+
+        (void)pthread_cond_timedwait(&w->wanted, &w->lock, &until);
+    }
+    batch = detach_batch(w);
+    pthread_mutex_unlock(&w->lock);
+    return batch;
+}
+
+static void finish_batch(struct writer *w, struct change *batch, bool committed)
+{
+    uint64_t last = 0;
+
+    while (batch != NULL) {
+        struct change *next = batch->next;
+
+        last = batch->number;
+        if (batch->done != NULL)
+            batch->done(batch->arg, committed);
+        free(batch);
+        batch = next;
+    }
+    pthread_mutex_lock(&w->lock);
+    w->through = last;
+    pthread_cond_broadcast(&w->done);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void *writer_main(void *arg)
 {
     struct writer *w = arg;
-    struct change *group;
-    size_t count;
+    struct change *batch;
 
-    pthread_mutex_lock(&w->lock);
-    while ((group = take_group(w, &count)) != NULL) {
-        pthread_mutex_unlock(&w->lock);
-        finish_group(group, w->commit(w->arg, group));
-        pthread_mutex_lock(&w->lock);
-        w->committed_total += count;
-        pthread_cond_broadcast(&w->committed);
-    }
-    pthread_mutex_unlock(&w->lock);
+    while ((batch = next_batch(w)) != NULL)
+        finish_batch(w, batch, w->opts.commit(w->opts.arg, batch));
     return NULL;
 }
 
-static bool start_thread(struct writer *w)
+/* The deadlines of the condition are those of the monotonic clock. */
+static void init_locks(struct writer *w)
 {
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wanted, &attr);
+    pthread_cond_init(&w->done, NULL);
+    pthread_condattr_destroy(&attr);
+}
+
+static void destroy(struct writer *w)
+{
+    pthread_cond_destroy(&w->done);
+    pthread_cond_destroy(&w->wanted);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+bool writer_start(struct writer **wp, const struct writer_opts *opts, struct error *err)
+{
+    struct writer *w = calloc(1, sizeof(*w));
     sigset_t all, old;
     int rc;
 
+    if (w == NULL) {
+        error_set(err, "store writer: out of memory");
+        return false;
+    }
+    w->opts = *opts;
+    init_locks(w);
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &old);
     rc = pthread_create(&w->thread, NULL, writer_main, w);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return rc == 0;
-}
-
-bool writer_start(struct writer **wp, unsigned interval_ms, unsigned group_max,
-                  writer_commit commit, void *arg)
-{
-    struct writer *w = calloc(1, sizeof(*w));
-    pthread_condattr_t monotonic;
-
-    *wp = NULL;
-    if (w == NULL)
-        return false;
-    w->interval_ms = interval_ms;
-    w->group_max = group_max;
-    w->commit = commit;
-    w->arg = arg;
-    w->tail = &w->head;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->pushed, &monotonic);
-    pthread_cond_init(&w->committed, NULL);
-    pthread_condattr_destroy(&monotonic);
-    if (!start_thread(w)) {
-        free(w);
+    if (rc != 0) {
+        error_set(err, "store writer: cannot start a thread: %s", strerror(rc));
+        destroy(w);
         return false;
     }
     *wp = w;
     return true;
 }
 
-bool writer_push(struct writer *w, struct change *c)
+bool writer_queue(struct writer *w, struct change *c)
 {
-    bool room;
+    bool fits;
 
     c->next = NULL;
+    c->queued_at = clock_mono_ms();
     pthread_mutex_lock(&w->lock);
-    room = w->count < QUEUE_MAX && !w->stopping;
-    if (room) {
-        *w->tail = c;
-        w->tail = &c->next;
+    fits = change_size(c) <= WRITER_QUEUE_BYTES - w->bytes;
+    if (fits) {
+        if (w->head == NULL)
+            w->head = c;
+        else
+            w->tail->next = c;
+        w->tail = c;
+        c->number = ++w->queued;
+        w->bytes += change_size(c);
         w->count++;
-        w->pushed_total++;
-        if (w->count == 1 || w->count >= w->group_max)
-            pthread_cond_signal(&w->pushed);
+        if (w->count == 1 || w->count == w->opts.commit_max)
+            pthread_cond_signal(&w->wanted);
     }
     pthread_mutex_unlock(&w->lock);
-    return room;
+    return fits;
 }
 
 void writer_flush(struct writer *w)
 {
-    uint64_t until;
+    uint64_t upto;
 
     pthread_mutex_lock(&w->lock);
-    until = w->pushed_total;
-    w->flushers++;
-    pthread_cond_signal(&w->pushed);
-    while (w->committed_total < until)
-        pthread_cond_wait(&w->committed, &w->lock);
-    w->flushers--;
+    upto = w->queued;
+    w->hurry = upto;
+    pthread_cond_signal(&w->wanted);
+    while (w->through < upto)
+        pthread_cond_wait(&w->done, &w->lock);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -164,12 +217,9 @@ void writer_stop(struct writer **wp)
         return;
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
-    pthread_cond_signal(&w->pushed);
+    pthread_cond_signal(&w->wanted);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
-    pthread_cond_destroy(&w->pushed);
-    pthread_cond_destroy(&w->committed);
-    pthread_mutex_destroy(&w->lock);
-    free(w);
+    destroy(w);
     *wp = NULL;
 }

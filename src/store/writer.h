@@ -1,8 +1,9 @@
 /*
- * The store's writer: a bounded queue of changes and the thread that commits them in groups.
- * Internal to store/.
+ * The store's writer: a bounded queue of changes and the thread that commits them in batches. Knows
+ * no database: a batch goes through a function it is given.
  *
- * Threads: writer_push() and writer_flush() from any; `commit` runs in the writer's thread.
+ * Threads: writer_queue() and writer_flush() from any; the commit function and every done callback
+ * run on the writer's own thread, in which all signals are blocked.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -11,35 +12,52 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/store.h"
+#include "base/error.h"
 
-/* One change; key and value lie behind the struct. */
+#define WRITER_QUEUE_BYTES (32u << 20) /* of waiting changes, all told */
+#define WRITER_BATCH_MAX   8192        /* changes in one transaction */
+
+typedef void (*change_done)(void *arg, bool committed);
+
+enum change_op { CHANGE_PUT, CHANGE_DELETE };
+
 struct change {
-    struct change *next;
-    enum store_table table;
-    store_done done; /* may be NULL */
+    enum change_op op;
+    unsigned table;
+    change_done done; /* may be NULL */
     void *arg;
-    bool remove;
-    size_t key_len, value_len;
-    uint8_t bytes[]; /* the key, then the value with its envelope */
+    size_t key_len;
+    size_t value_len;
+    struct change *next; /* the writer's, like the two below */
+    uint64_t number;
+    int64_t queued_at; /* clock_mono_ms */
+    uint8_t bytes[];   /* the key, then the value */
+};
+
+/* Room for key and value, to be filled in. NULL when out of memory. free() undoes it. */
+struct change *change_new(enum change_op op, size_t key_len, size_t value_len);
+
+/* Commits the list that begins with `first` as one, or none of it: then false. */
+typedef bool (*writer_commit)(void *arg, const struct change *first);
+
+struct writer_opts {
+    unsigned commit_ms;  /* longest a change waits for company */
+    unsigned commit_max; /* this many do not wait */
+    writer_commit commit;
+    void *arg;
 };
 
 struct writer;
 
-/* Commits a list of changes as one transaction; false when nothing of it is stored. */
-typedef bool (*writer_commit)(void *arg, const struct change *changes);
+bool writer_start(struct writer **w, const struct writer_opts *opts, struct error *err);
 
-/* A group ends `interval_ms` after its first change, or with `group_max` changes. */
-bool writer_start(struct writer **w, unsigned interval_ms, unsigned group_max, writer_commit commit,
-                  void *arg);
+/* Takes `c` over and returns true; false when the queue is full: `c` is still the caller's. */
+bool writer_queue(struct writer *w, struct change *c);
 
-/* Takes `c` (malloc'd) over, unless false: the queue is full. */
-bool writer_push(struct writer *w, struct change *c);
-
-/* Waits until everything pushed before this call was committed or failed. */
+/* Waits until all that was queued before was committed or failed and its callbacks have run. */
 void writer_flush(struct writer *w);
 
-/* Flushes and ends the thread. Sets *w to NULL; allowed twice. */
+/* Commits what is queued and ends the thread. Sets *w to NULL; allowed twice. */
 void writer_stop(struct writer **w);
 
 #endif

@@ -1,0 +1,309 @@
+/*
+ * store.lock  : held by flock(2) by whoever has the store open
+ * store.mdb   : the data
+ * store.mdb-lock : LMDB's table of readers
+ */
+#include "store/environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+
+#define READER_TABLE_BYTES 73728 /* LMDB's header and ENVIRONMENT_READERS of 64 bytes each */
+#define FREE_LIST          0     /* LMDB's own table of free pages */
+#define META_TABLE         "meta"
+#define META_FORMAT        "format"
+#define META_FORMAT_BYTES  4
+
+static const char *const table_names[STORE_TABLE_COUNT] = {
+#define X(id, name) [STORE_TABLE_##id] = name,
+    STORE_TABLES(X)
+#undef X
+};
+
+static bool take_lock(struct environment *e, const char *dir, bool *in_use, struct error *err)
+{
+    char path[ENVIRONMENT_PATH_SIZE];
+
+    (void)str_format(path, sizeof(path), "%s/store.lock", dir);
+    e->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (e->lock_fd < 0) {
+        error_set(err, "store %s: cannot open: %s", path, strerror(errno));
+        return false;
+    }
+    if (flock(e->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK && in_use != NULL)
+        *in_use = true;
+    error_set(err, "store %s: %s", path,
+              errno == EWOULDBLOCK ? "in use by another process" : strerror(errno));
+    return false;
+}
+
+/*
+ * LMDB writes to its table of readers through a mapping: were the disk full when a page of it is
+ * first touched, that would be a SIGBUS. So its room is taken beforehand.
+ */
+static bool reserve_reader_table(const struct environment *e, struct error *err)
+{
+    char path[ENVIRONMENT_PATH_SIZE];
+    int fd, rc;
+
+    (void)str_format(path, sizeof(path), "%s-lock", e->path);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        error_set(err, "store %s: cannot open: %s", path, strerror(errno));
+        return false;
+    }
+    rc = posix_fallocate(fd, 0, READER_TABLE_BYTES);
+    close(fd);
+    if (rc == ENOSPC || rc == EDQUOT) {
+        error_set(err, "store %s: %s", path, strerror(rc));
+        return false;
+    }
+    return true;
+}
+
+static const char *explain_open(int rc)
+{
+    switch (rc) {
+    case MDB_INVALID:
+        return "is not an LMDB file, or its beginning is damaged; move it away to start afresh";
+    case MDB_VERSION_MISMATCH:
+        return "was written by another version of LMDB";
+    default:
+        return mdb_strerror(rc);
+    }
+}
+
+static bool open_environment(struct environment *e, uint64_t size, struct error *err)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    int rc;
+
+    if (size > SIZE_MAX / 2) {
+        error_set(err, "store %s: a size of %llu bytes is more than this machine can map", e->path,
+                  (unsigned long long)size);
+        return false;
+    }
+    rc = mdb_env_create(&e->env);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(e->env, ((size_t)size + page - 1) / page * page);
+    if (rc == 0)
+        rc = mdb_env_set_maxreaders(e->env, ENVIRONMENT_READERS);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(e->env, STORE_TABLE_COUNT + 1);
+    if (rc == 0)
+        rc = mdb_env_open(e->env, e->path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
+    if (rc != 0)
+        error_set(err, "store %s: %s", e->path, explain_open(rc));
+    return rc == 0;
+}
+
+/* Counts the free pages from `from` on. On damage LMDB's assertion leads to on_damage. */
+struct free_walk {
+    jmp_buf on_damage;
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    size_t from;
+    size_t found;
+};
+
+static void leave_free_walk(MDB_env *env, const char *msg)
+{
+    struct free_walk *w = mdb_env_get_userctx(env);
+
+    (void)msg;
+    longjmp(w->on_damage, 1);
+}
+
+/* A record of the free list is a count and as many page numbers. */
+static bool count_free(struct free_walk *w, const MDB_val *record)
+{
+    size_t room = record->mv_size / sizeof(size_t), count, number;
+
+    if (room == 0)
+        return false;
+    memcpy(&count, record->mv_data, sizeof(count));
+    if (count >= room)
+        return false;
+    for (size_t i = 1; i <= count; i++) {
+        memcpy(&number, (const char *)record->mv_data + i * sizeof(number), sizeof(number));
+        w->found += number >= w->from;
+    }
+    return true;
+}
+
+static bool walk_free_list(MDB_env *env, struct free_walk *w)
+{
+    MDB_val key, record;
+    int rc;
+
+    if (setjmp(w->on_damage) != 0)
+        return false;
+    if (mdb_txn_begin(env, NULL, MDB_RDONLY, &w->txn) != 0 ||
+        mdb_cursor_open(w->txn, FREE_LIST, &w->cursor) != 0)
+        return false;
+    while ((rc = mdb_cursor_get(w->cursor, &key, &record, MDB_NEXT)) == 0)
+        if (!count_free(w, &record))
+            return false;
+    return rc == MDB_NOTFOUND;
+}
+
+/* Whether all `missing` pages from `from` on are free ones. */
+static bool only_free_pages_missing(MDB_env *env, size_t from, size_t missing)
+{
+    struct free_walk w = {.from = from};
+    bool whole;
+
+    (void)mdb_env_set_userctx(env, &w);
+    (void)mdb_env_set_assert(env, leave_free_walk);
+    whole = walk_free_list(env, &w);
+    (void)mdb_env_set_assert(env, NULL);
+    if (w.cursor != NULL)
+        mdb_cursor_close(w.cursor);
+    if (w.txn != NULL)
+        mdb_txn_abort(w.txn);
+    return whole && w.found == missing;
+}
+
+/*
+ * A page that is mapped and not in the file is a SIGBUS for whoever reads it, so this comes before
+ * anything is read. Pages that were taken and given back in one transaction are never written: a
+ * file that lacks only free pages at its end is sound, and is made longer.
+ */
+static bool check_length(const struct environment *e, struct error *err)
+{
+    size_t pages, present;
+    MDB_envinfo info;
+    struct stat st;
+    MDB_stat stat;
+    int fd;
+
+    if (mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0 ||
+        mdb_env_get_fd(e->env, &fd) != 0 || fstat(fd, &st) != 0) {
+        error_set(err, "store %s: cannot be examined", e->path);
+        return false;
+    }
+    pages = info.me_last_pgno + 1;
+    present = (size_t)st.st_size / stat.ms_psize;
+    if (present >= pages)
+        return true;
+    if (ftruncate(fd, (off_t)(pages * stat.ms_psize)) == 0) {
+        if (only_free_pages_missing(e->env, present, pages - present))
+            return true;
+        if (ftruncate(fd, st.st_size) != 0)
+            log_warning("store %s: could not be cut to its old length", e->path);
+    }
+    error_set(err,
+              "store %s: was cut short: has %zu of its %zu pages; move it away to start afresh",
+              e->path, present, pages);
+    return false;
+}
+
+static int read_format(MDB_txn *txn, MDB_dbi meta, uint32_t *format)
+{
+    MDB_val key = {sizeof(META_FORMAT) - 1, META_FORMAT}, value;
+    const uint8_t *in;
+    int rc = mdb_get(txn, meta, &key, &value);
+
+    if (rc != 0)
+        return rc;
+    if (value.mv_size != META_FORMAT_BYTES)
+        return MDB_INCOMPATIBLE;
+    in = value.mv_data;
+    *format = in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+    return 0;
+}
+
+static int write_format(MDB_txn *txn, MDB_dbi meta)
+{
+    uint8_t format[META_FORMAT_BYTES] = {STORE_FORMAT};
+    MDB_val key = {sizeof(META_FORMAT) - 1, META_FORMAT}, value = {sizeof(format), format};
+
+    return mdb_put(txn, meta, &key, &value, 0);
+}
+
+/* Sets *format to the environment's; a new environment becomes one of ours. */
+static int open_tables(struct environment *e, MDB_txn *txn, uint32_t *format)
+{
+    MDB_dbi meta;
+    int rc = mdb_dbi_open(txn, META_TABLE, MDB_CREATE, &meta);
+
+    if (rc == 0)
+        rc = read_format(txn, meta, format);
+    if (rc == MDB_NOTFOUND) {
+        *format = STORE_FORMAT;
+        rc = write_format(txn, meta);
+    }
+    if (*format != STORE_FORMAT)
+        return rc;
+    for (int i = 0; rc == 0 && i < STORE_TABLE_COUNT; i++)
+        rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &e->tables[i]);
+    return rc;
+}
+
+static bool check_format(struct environment *e, struct error *err)
+{
+    uint32_t format = 0;
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
+
+    if (rc == 0) {
+        rc = open_tables(e, txn, &format);
+        if (rc == 0 && format == STORE_FORMAT)
+            rc = mdb_txn_commit(txn);
+        else
+            mdb_txn_abort(txn);
+    }
+    if (rc != 0)
+        error_set(err, "store %s: %s", e->path,
+                  rc == MDB_INCOMPATIBLE ? "is not a store of calloutd" : mdb_strerror(rc));
+    else if (format != STORE_FORMAT)
+        error_set(err, "store %s: has format %u, but this calloutd reads format %d", e->path,
+                  format, STORE_FORMAT);
+    return rc == 0 && format == STORE_FORMAT;
+}
+
+static bool open_all(struct environment *e, const struct store_opts *opts, bool *in_use,
+                     struct error *err)
+{
+    int dead;
+
+    if (!take_lock(e, opts->dir, in_use, err) || !reserve_reader_table(e, err) ||
+        !open_environment(e, opts->size, err) || !check_length(e, err) || !check_format(e, err))
+        return false;
+    (void)mdb_reader_check(e->env, &dead);
+    return true;
+}
+
+bool environment_open(struct environment *e, const struct store_opts *opts, bool *in_use,
+                      struct error *err)
+{
+    *e = (struct environment){.lock_fd = -1};
+    if (in_use != NULL)
+        *in_use = false;
+    (void)str_format(e->path, sizeof(e->path), "%s/store.mdb", opts->dir);
+    if (open_all(e, opts, in_use, err))
+        return true;
+    environment_close(e);
+    return false;
+}
+
+void environment_close(struct environment *e)
+{
+    if (e->env != NULL)
+        mdb_env_close(e->env);
+    e->env = NULL;
+    if (e->lock_fd >= 0)
+        close(e->lock_fd);
+    e->lock_fd = -1;
+}
