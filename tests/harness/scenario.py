@@ -1,4 +1,4 @@
-"""Scenario files: a question, the servers it meets, and what must come of it. See README there."""
+"""Scenario files: a question, the servers it meets, and what must come of it. See ../README.md."""
 import os
 import re
 
