@@ -24,7 +24,7 @@ def test_dead_dns(w):
         dead.start()
         w.matches("a known one", c.ask("nobody@example.org"), "^550 5.1.1")
         w.matches("another", c.ask("bob@elsewhere.example"), r"^450 4\.4\.1")
-        d.wait_idle()
+        d.wait_idle(clients=1)
         w.matches("after the callout", c.ask("bob@elsewhere.example"), r"^450 4\.4\.3")
         dead.stop()
 
@@ -33,15 +33,14 @@ def test_full_disk(w):
     """state_dir full: verdicts are given as ever, they are not kept, and the log says so."""
     state = os.path.join(w.workdir, "small")
     os.makedirs(state)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", state], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=100", "tmpfs", state], check=True)
     w.dns()
     w.servers(answering("550 5.1.1 User unknown", times=300))
     d = w.daemon({"state_dir": f'"{state}"'}, allowed=[r"store", r"No space left"])
-    with open(os.path.join(state, "filler"), "wb") as f:
+    with open(os.path.join(state, "filler"), "wb", buffering=0) as f:
         try:
             while True:
                 f.write(b"x" * 4096)
-                f.flush()
         except OSError:
             pass
     with client.PolicyClient() as c:
@@ -88,7 +87,7 @@ def test_stale_accepting_is_served_and_refreshed(w):
     wait_stale(first)
     with client.PolicyClient() as c:
         w.equal("stale", c.ask("bob@example.org"), "DUNNO")
-        d.wait_idle()
+        d.wait_idle(clients=1)
         w.matches("refreshed", c.ask("bob@example.org"), "^550 5.1.1")
 
 
@@ -123,7 +122,7 @@ def test_failed_refresh_keeps_valid(w):
     wait_stale(first)
     with client.PolicyClient() as c:
         w.equal("stale", c.ask("bob@example.org"), "DUNNO")
-        d.wait_idle()
+        d.wait_idle(clients=1)
         w.equal("after the failed refresh", c.ask("bob@example.org"), "DUNNO")
 
 

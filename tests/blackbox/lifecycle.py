@@ -50,10 +50,10 @@ class Load:
         return any(t.is_alive() for t in self._threads)
 
 
-def loaded(w: World, settings=None, allowed=()):
+def loaded(w: World, allowed=(), cut=""):
     w.dns()
-    w.servers(answering("550 5.1.1 User unknown", times=scripted.ANY))
-    return w.daemon(settings, allowed)
+    w.servers(answering("550 5.1.1 User unknown", times=scripted.ANY, cut=cut))
+    return w.daemon(allowed=allowed)
 
 
 @threads
@@ -126,7 +126,7 @@ def test_term_answers_those_who_wait(w):
 @threads
 def test_term_under_load(w):
     """SIGTERM while 8 clients ask: it ends with 0, and what was answered is in the store."""
-    d = loaded(w)
+    d = loaded(w, cut="quit")
     load = Load()
     w.until("some answers", lambda: len(load.answers) > 100)
     d.kill(signal.SIGTERM)
@@ -141,7 +141,7 @@ def test_term_under_load(w):
 @threads
 def test_kill_under_load(w):
     """kill -9 while 8 clients ask: the store opens again, and what was committed is there."""
-    d = loaded(w)
+    d = loaded(w, cut="killed")
     with client.PolicyClient() as c:
         c.ask("early@example.org")
     for _ in range(3):

@@ -38,8 +38,11 @@ def test_fresh(w):
     w.dns()
     w.servers(answering("550 5.1.1 User unknown"), answering("250 2.1.5 Ok"))
     d = w.daemon()
-    got = [w.ctl(d.conf, "check", "--json", *o, "bob@example.org").verdicts[0]["status"]
-           for o in ([], [], ["--fresh"], [])]
+    got = []
+    for options in ([], [], ["--fresh"], []):
+        got.append(w.ctl(d.conf, "check", "--json", *options, "bob@example.org")
+                   .verdicts[0]["status"])
+        d.wait_idle()
     w.equal("statuses", got, ["invalid", "invalid", "valid", "valid"])
 
 

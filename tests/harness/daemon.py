@@ -102,14 +102,15 @@ class Daemon:
                 pass
         return sorted(out)
 
-    def wait_idle(self):
-        """Waits until no flight, session, waiter or descriptor is left."""
+    def wait_idle(self, clients=0):
+        """Waits until no flight, session, waiter or descriptor is left, but for the connections
+        of `clients` policy clients."""
         deadline = time.monotonic() + PATIENCE
         while True:
             status = self.status()
             busy = {k: status[k] for k in ("flights", "sessions", "waiters") if status[k] != 0}
             fds = self.descriptors()
-            if not busy and len(fds) <= len(self.baseline):
+            if not busy and len(fds) <= len(self.baseline) + clients:
                 return
             if time.monotonic() > deadline:
                 raise AssertionError(f"left behind: {busy}, descriptors {fds}, "

@@ -11,7 +11,7 @@ FRONT_PORT = 2500
 FRONT = """mydestination =
 local_recipient_maps =
 smtpd_recipient_restrictions =
-    check_policy_service {{ inet:127.0.0.1:8893, timeout = 60s, default_action = DUNNO }},
+    check_policy_service {{ inet:127.0.0.1:8893, timeout=60s, default_action=DUNNO }},
     permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
 smtpd_error_sleep_time = 0
 smtpd_soft_error_limit = 1000

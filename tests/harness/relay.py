@@ -1,7 +1,8 @@
 """A relay in front of a real MTA that counts its connections and reads what the client says."""
-import select
 import socket
 import threading
+
+from . import scripted
 
 
 class Tap:
@@ -43,8 +44,7 @@ class Tap:
 
     def _accept(self):
         while True:
-            ready, _, _ = select.select([self._listener, self._woken], [], [])
-            if self._woken in ready:
+            if self._woken in scripted.ready([self._listener, self._woken]):
                 return
             sock, _peer = self._listener.accept()
             lines = []
@@ -57,12 +57,12 @@ class Tap:
         with client, socket.create_connection(("127.0.0.1", self.upstream)) as server:
             pending = b""
             while True:
-                ready, _, _ = select.select([client, server], [], [], 60)
-                if not ready:
+                woken = scripted.ready([client, server], seconds=60)
+                if not woken:
                     lines.append("(hung)")
                     return
                 for here, there in ((client, server), (server, client)):
-                    if here not in ready:
+                    if here not in woken:
                         continue
                     try:
                         data = here.recv(65536)

@@ -28,10 +28,12 @@ ANY = -1
 
 class Script:
     """What happens on the connections made to any of `addresses`: one connection per script, or
-    `times` of them; 0: nobody may connect; ANY: it does not matter how many. `full`: the listen queue is full, SYNs are dropped."""
+    `times` of them; 0: nobody may connect; ANY: it does not matter how many. `full`: the listen
+    queue is full, SYNs are dropped. `cut`: the daemon is stopped in between, so that QUIT may come
+    early ("quit"), or the connection may just end ("killed")."""
 
-    def __init__(self, addresses, times=1, full=False):
-        self.addresses, self.times, self.full = addresses, times, full
+    def __init__(self, addresses, times=1, full=False, cut=""):
+        self.addresses, self.times, self.full, self.cut = addresses, times, full, cut
         self.lines = []
         self.used = 0
         self.released = threading.Event()
@@ -60,6 +62,10 @@ class Problem(Exception):
     """The conversation went differently."""
 
 
+class CutShort(Exception):
+    """The conversation ended early, and it may."""
+
+
 class Conversation:
     """One connection following one script."""
 
@@ -81,6 +87,8 @@ class Conversation:
                     break
             else:
                 self._expect_end()
+        except CutShort:
+            pass
         except Problem as e:
             self.problem = str(e)
         except OSError as e:
@@ -117,7 +125,7 @@ class Conversation:
     def readable(self, seconds):
         if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0:
             return True
-        return bool(select.select([self.sock], [], [], seconds)[0])
+        return ready([self.sock], seconds=seconds) != []
 
     def receive(self):
         """More bytes into the buffer; False when the client has gone."""
@@ -135,6 +143,8 @@ class Conversation:
     def _in_turn(self):
         if not self.buf and not self.gone and self.readable(0):
             self.receive()
+        if self.buf and self.script.cut:
+            self._line()
         if self.buf:
             raise Problem(f"the client spoke before its turn: {self.buf[:200]!r}")
 
@@ -143,6 +153,8 @@ class Conversation:
             if len(self.buf) > LINE_MAX:
                 raise Problem("the client sent an overlong line")
             if not self.receive():
+                if self.script.cut == "killed":
+                    raise CutShort
                 return None
         line, self.buf = self.buf.split(b"\n", 1)
         if not line.endswith(b"\r"):
@@ -152,6 +164,9 @@ class Conversation:
         self.commands.append(text)
         if text[:4].upper() in ("DATA", "BDAT"):
             raise Problem(f"the client said {text!r}")
+        if self.script.cut and text == "QUIT":
+            self.send(b"221 2.0.0 Bye\r\n")
+            raise CutShort
         return text
 
     def _expect_line(self, want, pattern=False):
@@ -209,16 +224,17 @@ def _pour(conv, block, count):
     deadline = time.monotonic() + PATIENCE
     conv.sock.setblocking(False)
     while not conv.gone and (count is None or count > 0):
-        readable, writable, _ = select.select([conv.sock], [conv.sock], [], PATIENCE)
-        if readable or time.monotonic() > deadline:
+        ready([conv.sock], [conv.sock], PATIENCE)
+        if conv.readable(0) or time.monotonic() > deadline:
             break
-        if writable:
-            try:
-                sent = conv.sock.send(block if count is None else block[:count])
-            except OSError:
-                conv.gone = True
-                break
-            count = None if count is None else count - sent
+        try:
+            sent = conv.sock.send(block if count is None else block[:count])
+        except BlockingIOError:
+            continue
+        except OSError:
+            conv.gone = True
+            break
+        count = None if count is None else count - sent
     conv.sock.settimeout(PATIENCE)
     if time.monotonic() > deadline:
         raise Problem("the client took everything and never gave up")
@@ -317,10 +333,10 @@ class Servers:
 
     def _accept_all(self):
         while True:
-            ready, _, _ = select.select([*self._listeners, self._woken], [], [])
-            if self._woken in ready:
+            woken = ready([*self._listeners, self._woken])
+            if self._woken in woken:
                 return
-            for listener in ready:
+            for listener in woken:
                 sock, _peer = listener.accept()
                 self._converse(sock, listener.getsockname()[0])
 
@@ -367,6 +383,20 @@ class Servers:
             out.append(f"  connection to {c.address}")
             out += [f"    {line}" for line in c.transcript]
         return "\n".join(out)
+
+
+def ready(readers, writers=(), seconds=None):
+    """Those of `readers` that can be read, or ended; returns also when one of `writers` can be
+    written. select(2) without its limit on descriptors."""
+    poll = select.poll()
+    events = {s.fileno(): select.POLLIN for s in readers}
+    for s in writers:
+        events[s.fileno()] = events.get(s.fileno(), 0) | select.POLLOUT
+    for fd, mask in events.items():
+        poll.register(fd, mask)
+    got = {fd for fd, mask in poll.poll(None if seconds is None else seconds * 1000)
+           if mask & ~select.POLLOUT}
+    return [s for s in readers if s.fileno() in got]
 
 
 def unescape(text):
