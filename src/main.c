@@ -1,4 +1,5 @@
 /* calloutd: the ordered list. Options, configuration, start, run, stop. */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 struct options {
     const char *config;
+    char path[PATH_MAX]; /* of the configuration, absolute: the daemon lives in "/" */
     bool foreground, test, verbose, version;
 };
 
@@ -118,6 +120,8 @@ int main(int argc, char **argv)
         printf("calloutd %s\n", PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
+    if (realpath(o.config, o.path) != NULL)
+        o.config = o.path;
     cfg = read_config(&o);
     if (cfg == NULL)
         return EX_CONFIG;

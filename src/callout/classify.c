@@ -124,11 +124,10 @@ static enum verdict_reason read_failure(const struct outcome *o)
     switch (o->failure) {
     case SMTP_FAILURE_REFUSED:
     case SMTP_FAILURE_UNREACHABLE:
+    case SMTP_FAILURE_CLOSED: /* however late: nobody has answered */
         return REASON_UNREACHABLE;
     case SMTP_FAILURE_TIMEOUT:
         return o->stage == SMTP_STAGE_CONNECT ? REASON_UNREACHABLE : REASON_TIMEOUT;
-    case SMTP_FAILURE_CLOSED:
-        return o->stage <= SMTP_STAGE_GREETING ? REASON_UNREACHABLE : REASON_SERVER_ERROR;
     case SMTP_FAILURE_TLS:
         return REASON_TLS_FAILED;
     case SMTP_FAILURE_SMTPUTF8:
