@@ -36,7 +36,7 @@ struct flight {
     struct trace *trace; /* NULL until somebody asks for it */
     struct waiter *waiters;
     bool landed;
-    bool replaces; /* the store still has an older record, until the commit */
+    bool replaces;          /* the store still has an older record, until the commit */
     struct verdict verdict; /* once landed */
     UT_hash_handle hh;
 };
@@ -157,8 +157,9 @@ static void flight_remember_refusal(struct flight *f)
 }
 
 /*
- * The answer is here: waiters hear it now, the store within its commit interval. Where the store has
- * another answer until then, waiters hear theirs after it, so that who asks next hears the same.
+ * The answer is here: waiters hear it now, the store within its commit interval. Where the store
+ * has another answer until then, waiters hear theirs after it, so that who asks next hears the
+ * same.
  */
 static void flight_land(struct flight *f, uint32_t ttl)
 {
