@@ -183,23 +183,26 @@ static bool asked_before(const struct probe_run *p, const struct mx_candidate *c
     return false;
 }
 
-/* Asks the next candidate; with none or no time left, reports the best there is. */
-static void probe_next(struct probe_run *p)
+static void probe_ask(struct probe_run *p)
 {
     struct outcome none = {.failure = SMTP_FAILURE_LOCAL, .detail = "out of memory"};
 
-    while (p->next < p->host_count && asked_before(p, &p->hosts[p->next]))
-        p->next++;
-    if (p->have_best && (p->next == p->host_count || clock_mono_ms() >= p->deadline)) {
-        probe_finish(p);
-        return;
-    }
     p->next++;
     if (probe_host(p, &p->hosts[p->next - 1]))
         return;
     probe_note(p, &none);
-    p->best = none;
     loop_timer_arm(p->retry, 0);
+}
+
+/* Asks the next candidate; with none or no time left, reports the best there is. */
+static void probe_next(struct probe_run *p)
+{
+    while (p->next < p->host_count && asked_before(p, &p->hosts[p->next]))
+        p->next++;
+    if (p->next == p->host_count || clock_mono_ms() >= p->deadline)
+        probe_finish(p);
+    else
+        probe_ask(p);
 }
 
 static void on_retry(void *arg)
@@ -229,7 +232,7 @@ struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
     }
     memcpy(p->hosts, plan->list, plan->count * sizeof(p->hosts[0]));
     p->host_count = plan->count;
-    probe_next(p);
+    probe_ask(p);
     return p;
 }
 
