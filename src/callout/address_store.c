@@ -10,17 +10,11 @@ bool address_store_get(struct store *s, const struct address *a, int64_t now, st
 
     if (s == NULL)
         return false;
-    switch (store_get(s, STORE_TABLE_ADDRESS, key, key_len, now, value, sizeof(value), &len)) {
-    case STORE_OK:
-        if (record_decode(value, len, out))
-            return true;
-        break;
-    case STORE_BAD:
-        break;
-    case STORE_MISS:
-    case STORE_ERROR:
+    if (store_get(s, STORE_TABLE_ADDRESS, key, key_len, now, value, sizeof(value), &len) !=
+        STORE_OK)
         return false;
-    }
+    if (record_decode(value, len, out))
+        return true;
     log_warning("store: damaged record ignored: address=<%s>", a->canonical);
     return false;
 }
