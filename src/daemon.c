@@ -16,7 +16,7 @@
 #define STOP_SLACK_MS 1000 /* for answers to reach their clients, beyond the wait for 221 */
 
 struct daemon {
-    const char *path;
+    const struct daemon_opts *opts;
     struct config *first; /* as started: what needs a restart keeps these values */
     struct config *cfg;   /* in force; `first` until a reload */
     int policy_fds[CONFIG_LISTEN_MAX], control_fd;
@@ -33,6 +33,21 @@ struct daemon {
 
 static void daemon_reload(struct daemon *d);
 static void daemon_stop(struct daemon *d);
+
+struct config *daemon_read_config(const struct daemon_opts *opts,
+                                  void (*report)(void *arg, const char *line), void *arg)
+{
+    struct config_problems problems;
+    struct config *cfg = config_load(opts->config, &problems);
+
+    config_problems_each(&problems, report, arg);
+    config_problems_free(&problems);
+    if (cfg != NULL && opts->foreground)
+        cfg->log.target = LOG_TARGET_STDERR;
+    if (cfg != NULL)
+        cfg->log.debug = opts->verbose;
+    return cfg;
+}
 
 static bool open_sockets(struct daemon *d, struct error *err)
 {
@@ -121,8 +136,8 @@ static bool start_all(struct daemon *d, struct error *err, int *code)
            watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.verifier), err);
 }
 
-bool daemon_start(struct daemon **dp, struct config **cfg, const char *path, struct error *err,
-                  int *code)
+bool daemon_start(struct daemon **dp, const struct daemon_opts *opts, struct config **cfg,
+                  struct error *err, int *code)
 {
     struct daemon *d = calloc(1, sizeof(*d));
 
@@ -133,7 +148,7 @@ bool daemon_start(struct daemon **dp, struct config **cfg, const char *path, str
         *code = EX_OSERR;
         return false;
     }
-    d->path = path;
+    d->opts = opts;
     d->first = d->cfg = *cfg;
     *cfg = NULL;
     for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
@@ -157,17 +172,6 @@ static void report_problem(void *arg, const char *text)
     log_error("reload: %s", text);
 }
 
-/* The new configuration, or NULL with every problem logged. */
-static struct config *read_config(const struct daemon *d)
-{
-    struct config_problems problems;
-    struct config *cfg = config_load(d->path, &problems);
-
-    config_problems_each(&problems, report_problem, NULL);
-    config_problems_free(&problems);
-    return cfg;
-}
-
 static void daemon_reload(struct daemon *d)
 {
     struct config *cfg, *old = d->cfg;
@@ -176,7 +180,7 @@ static void daemon_reload(struct daemon *d)
     if (d->stopping)
         return;
     notify_reloading();
-    cfg = read_config(d);
+    cfg = daemon_read_config(d->opts, report_problem, NULL);
     if (cfg == NULL || !verifier_reconfigure(d->front.verifier, &cfg->verifier, &err)) {
         log_error("reload: %s%snothing is changed", err.text, err.text[0] != '\0' ? "; " : "");
         config_free(&cfg);
@@ -187,7 +191,7 @@ static void daemon_reload(struct daemon *d)
         log_reconfigure(&cfg->log);
         if (old != d->first)
             config_free(&old);
-        log_info("reload: done, %s", d->path);
+        log_info("reload: done, %s", d->opts->config);
     }
     notify_ready();
 }
@@ -219,7 +223,7 @@ static void daemon_stop(struct daemon *d)
 void daemon_run(struct daemon *d)
 {
     notify_ready();
-    log_info("ready: version=%s config=%s", PACKAGE_VERSION, d->path);
+    log_info("ready: version=%s config=%s", PACKAGE_VERSION, d->opts->config);
     loop_run(d->front.loop);
 }
 

@@ -14,13 +14,25 @@
 
 struct daemon;
 
+/* What the command line says; it outlives the daemon, and every reload obeys it. */
+struct daemon_opts {
+    const char *config; /* path */
+    bool foreground;    /* log to stderr, whatever the configuration says */
+    bool verbose;       /* log debug lines, too */
+};
+
+/* Reads the configuration; NULL when it is bad. Problems and warnings go to `report`, line by line.
+ */
+struct config *daemon_read_config(const struct daemon_opts *opts,
+                                  void (*report)(void *arg, const char *line), void *arg);
+
 /*
  * Opens the sockets, prepares state_dir, gives up root, opens the store, starts every thread. Takes
- * over *cfg, also on failure. `path` is where a reload reads from; borrowed. On failure false, with
- * err set and a sysexits code in *code.
+ * over *cfg, also on failure; `opts` is borrowed. On failure false, with err set and a sysexits
+ * code in *code.
  */
-bool daemon_start(struct daemon **d, struct config **cfg, const char *path, struct error *err,
-                  int *code);
+bool daemon_start(struct daemon **d, const struct daemon_opts *opts, struct config **cfg,
+                  struct error *err, int *code);
 
 /* Says that it is ready, and serves until SIGTERM or SIGINT. */
 void daemon_run(struct daemon *d);

@@ -14,9 +14,9 @@
 #include "daemon.h"
 
 struct options {
-    const char *config;
+    struct daemon_opts daemon;
     char path[PATH_MAX]; /* of the configuration, absolute: the daemon lives in "/" */
-    bool foreground, test, verbose, version;
+    bool test, version;
 };
 
 static bool parse_options(int argc, char **argv, struct options *o)
@@ -26,16 +26,16 @@ static bool parse_options(int argc, char **argv, struct options *o)
     while ((c = getopt(argc, argv, "c:ftvV")) != -1) {
         switch (c) {
         case 'c':
-            o->config = optarg;
+            o->daemon.config = optarg;
             break;
         case 'f':
-            o->foreground = true;
+            o->daemon.foreground = true;
             break;
         case 't':
             o->test = true;
             break;
         case 'v':
-            o->verbose = true;
+            o->daemon.verbose = true;
             break;
         case 'V':
             o->version = true;
@@ -51,20 +51,6 @@ static void print_problem(void *arg, const char *text)
 {
     (void)arg;
     fprintf(stderr, "%s\n", text);
-}
-
-static struct config *read_config(const struct options *o)
-{
-    struct config_problems problems;
-    struct config *cfg = config_load(o->config, &problems);
-
-    config_problems_each(&problems, print_problem, NULL);
-    config_problems_free(&problems);
-    if (cfg != NULL && o->foreground)
-        cfg->log.target = LOG_TARGET_STDERR;
-    if (cfg != NULL && o->verbose)
-        cfg->log.debug = true;
-    return cfg;
 }
 
 /* Every session and every client is a descriptor: as many as the administrator lets us have. */
@@ -86,13 +72,13 @@ static void ignore_sigpipe(void)
     (void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static int serve(struct config *cfg, const char *path)
+static int serve(struct config *cfg, const struct daemon_opts *opts)
 {
     struct error err = {""};
     struct daemon *d = NULL;
     int code = EX_OSERR;
 
-    if (!log_open(&cfg->log, &err) || !daemon_start(&d, &cfg, path, &err, &code)) {
+    if (!log_open(&cfg->log, &err) || !daemon_start(&d, opts, &cfg, &err, &code)) {
         log_error("%s", err.text);
         config_free(&cfg);
         log_close();
@@ -108,7 +94,7 @@ static int serve(struct config *cfg, const char *path)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.config = CONFDIR "/calloutd.conf"};
+    struct options o = {.daemon.config = CONFDIR "/calloutd.conf"};
     struct error err = {""};
     struct config *cfg;
 
@@ -120,9 +106,9 @@ int main(int argc, char **argv)
         printf("calloutd %s\n", PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
-    if (realpath(o.config, o.path) != NULL)
-        o.config = o.path;
-    cfg = read_config(&o);
+    if (realpath(o.daemon.config, o.path) != NULL)
+        o.daemon.config = o.path;
+    cfg = daemon_read_config(&o.daemon, print_problem, NULL);
     if (cfg == NULL)
         return EX_CONFIG;
     if (o.test) {
@@ -131,10 +117,10 @@ int main(int argc, char **argv)
     }
     ignore_sigpipe();
     raise_descriptor_limit();
-    if (!o.foreground && !daemonize(&err)) {
+    if (!o.daemon.foreground && !daemonize(&err)) {
         fprintf(stderr, "calloutd: %s\n", err.text);
         config_free(&cfg);
         return EX_OSERR;
     }
-    return serve(cfg, o.config);
+    return serve(cfg, &o.daemon);
 }
