@@ -1,3 +1,4 @@
+#include "base/str.h"
 #include "scripted_server.h"
 
 #include <arpa/inet.h>
@@ -71,7 +72,7 @@ void scripted_server_save_certificate(const char *path)
 static void complain(struct scripted_server *s, const char *what, const char *about)
 {
     if (s->error[0] == '\0')
-        snprintf(s->error, sizeof(s->error), "%s: %s", what, about);
+        (void)str_format(s->error, sizeof(s->error), "%s: %s", what, about);
 }
 
 static bool put(struct scripted_server *s, const char *data, size_t len)
