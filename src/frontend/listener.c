@@ -16,7 +16,8 @@
 
 #include "base/str.h"
 
-#define BACKLOG 1024
+#define BACKLOG       1024
+#define INHERITED_MAX 64
 
 static bool parse_port(const char *text, uint16_t *port)
 {
@@ -29,19 +30,23 @@ static bool parse_port(const char *text, uint16_t *port)
     return true;
 }
 
-/* inet ":" (IPv4 / "[" IPv6 "]") ":" port */
+/*
+ * spec = "inet:" address ":" port / "unix:/" path
+ * address = IPv4 / "[" IPv6 "]"
+ */
 static bool parse_inet(const char *text, struct listen_spec *out)
 {
     char ip[NETADDR_TEXT_MAX];
     const char *colon = strrchr(text, ':');
     size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    bool bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
 
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+    if (bracketed) {
         text++;
         len -= 2;
     }
     return colon != NULL && str_copyn(ip, sizeof(ip), text, len) && netaddr_parse(ip, &out->ip) &&
-           parse_port(colon + 1, &out->port);
+           bracketed == (out->ip.family == AF_INET6) && parse_port(colon + 1, &out->port);
 }
 
 bool listen_spec_parse(const char *text, struct listen_spec *out, struct error *err)
@@ -68,28 +73,37 @@ static int failed(int fd, const struct listen_spec *spec, const char *what, stru
     return -1;
 }
 
+#ifdef HAVE_SYSTEMD
+static bool is_listening_at(int fd, const struct listen_spec *spec)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof(at);
+    struct netaddr ip;
+
+    if (spec->ip.family == AF_UNSPEC)
+        return sd_is_socket_unix(fd, SOCK_STREAM, 1, spec->path, 0) > 0;
+    return sd_is_socket_inet(fd, spec->ip.family, SOCK_STREAM, 1, spec->port) > 0 &&
+           getsockname(fd, (struct sockaddr *)&at, &len) == 0 &&
+           netaddr_from_sockaddr((struct sockaddr *)&at, &ip) && netaddr_equal(&ip, &spec->ip);
+}
+#endif
+
 /* A socket of the service manager's whose address is this one; -1: none. */
 static int inherited(const struct listen_spec *spec)
 {
 #ifdef HAVE_SYSTEMD
+    /* The descriptors are the process's, so this is, too: once handed out, they are their owner's,
+       and closed, their numbers come again as something else. */
+    static bool given[INHERITED_MAX];
     int count = sd_listen_fds(0);
 
-    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
-        struct sockaddr_storage at;
-        socklen_t len = sizeof(at);
-        struct netaddr ip;
-        bool same;
+    for (int i = 0; i < count && i < INHERITED_MAX; i++) {
+        int fd = SD_LISTEN_FDS_START + i;
 
-        if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+        if (given[i] || !is_listening_at(fd, spec) || evutil_make_socket_nonblocking(fd) != 0)
             continue;
-        if (spec->ip.family == AF_UNSPEC)
-            same = sd_is_socket_unix(fd, SOCK_STREAM, 1, spec->path, 0) > 0;
-        else
-            same = sd_is_socket_inet(fd, spec->ip.family, SOCK_STREAM, 1, spec->port) > 0 &&
-                   netaddr_from_sockaddr((struct sockaddr *)&at, &ip) &&
-                   netaddr_equal(&ip, &spec->ip);
-        if (same && evutil_make_socket_nonblocking(fd) == 0)
-            return fd;
+        given[i] = true;
+        return fd;
     }
 #endif
     (void)spec;
@@ -112,20 +126,53 @@ static int open_inet(const struct listen_spec *spec, struct error *err)
     return fd;
 }
 
-/* Removes a socket that nobody answers on; what is anything else stays, and bind() says so. */
-static void remove_stale(const struct listen_spec *spec, const struct sockaddr_un *un)
+static struct sockaddr_un unix_address(const struct listen_spec *spec)
 {
-    struct stat st;
-    int fd;
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
 
-    if (lstat(spec->path, &st) != 0 || !S_ISSOCK(st.st_mode))
-        return;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 &&
-        errno == ECONNREFUSED)
-        (void)unlink(spec->path);
+    (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
+    return un;
+}
+
+/* Whether somebody listens on a unix socket. A full queue of waiting clients is somebody's, too. */
+static bool is_answered(const struct sockaddr_un *un)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) != 0 &&
+                   errno == ECONNREFUSED;
+
     if (fd >= 0)
         close(fd);
+    return !refused;
+}
+
+/* Makes the path free, or says why it is not. */
+static bool remove_stale(const struct listen_spec *spec, const struct sockaddr_un *un,
+                         struct error *err)
+{
+    struct stat st;
+
+    if (lstat(spec->path, &st) != 0)
+        return true;
+    if (!S_ISSOCK(st.st_mode))
+        error_set(err, "listen %s: the file is there and is no socket", spec->text);
+    else if (is_answered(un))
+        error_set(err, "listen %s: somebody else listens on it", spec->text);
+    else if (unlink(spec->path) == 0)
+        return true;
+    else
+        error_set(err, "listen %s: cannot remove the old socket: %s", spec->text, strerror(errno));
+    return false;
+}
+
+/* The directory is the administrator's to make: its owner and mode decide who gets in. */
+static int bind_failed(int fd, const struct listen_spec *spec, struct error *err)
+{
+    if (errno != ENOENT)
+        return failed(fd, spec, "bind", err);
+    error_set(err, "listen %s: its directory is not there, and is not made", spec->text);
+    close(fd);
+    return -1;
 }
 
 static bool set_access(const struct listen_spec *spec, const struct listener_opts *opts,
@@ -147,19 +194,20 @@ static bool set_access(const struct listen_spec *spec, const struct listener_opt
 static int open_unix(const struct listen_spec *spec, const struct listener_opts *opts,
                      struct error *err)
 {
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    int rc, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_un un = unix_address(spec);
+    int rc, fd;
     mode_t mask;
 
+    if (!remove_stale(spec, &un, err))
+        return -1;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return failed(fd, spec, "socket", err);
-    (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
-    remove_stale(spec, &un);
     mask = umask(0777); /* nobody gets in before mode and group are set */
     rc = bind(fd, (struct sockaddr *)&un, sizeof(un));
     umask(mask);
     if (rc != 0)
-        return failed(fd, spec, "bind", err);
+        return bind_failed(fd, spec, err);
     if (set_access(spec, opts, err))
         return fd;
     (void)unlink(spec->path);
@@ -182,14 +230,13 @@ int listener_open(const struct listen_spec *spec, const struct listener_opts *op
 
 void listener_close(int *fd, const struct listen_spec *spec)
 {
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct sockaddr_un un = unix_address(spec);
 
     if (*fd < 0)
         return;
     close(*fd);
     *fd = -1;
-    if (spec->ip.family != AF_UNSPEC)
-        return;
-    (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
-    remove_stale(spec, &un); /* a successor's socket is answered, and stays */
+    /* The service manager's socket, or a successor's, is answered, and stays. */
+    if (spec->ip.family == AF_UNSPEC)
+        (void)remove_stale(spec, &un, NULL);
 }

@@ -30,9 +30,11 @@ struct listener_opts {
 bool listen_spec_parse(const char *text, struct listen_spec *out, struct error *err);
 
 /*
- * A non-blocking, close-on-exec, listening socket; -1 with err set on failure. An existing unix
- * socket that nobody answers on is removed first; one that is answered, or a file that is no
- * socket, is an error. Call as root where the path or the group need it.
+ * A non-blocking, close-on-exec, listening socket; -1 with err set on failure. One of the service
+ * manager's that has this address is handed out, once. An existing unix socket that nobody answers
+ * on is removed first; one that is answered, or a file that is no socket, is an error, and so is a
+ * missing directory. Call as root where the path or the group need it, and before other threads
+ * make files: the umask is changed for a moment.
  */
 int listener_open(const struct listen_spec *spec, const struct listener_opts *opts,
                   struct error *err);
