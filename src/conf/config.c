@@ -27,6 +27,9 @@ struct load {
 static _Thread_local struct load *the_load;
 
 static void on_confuse_error(cfg_t *c, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void on_confuse_error(cfg_t *c, const char *fmt, va_list ap)
 {
     struct source_place at = source_line(the_load->source, (unsigned)c->line);
     char text[512];

@@ -8,6 +8,9 @@
 #include "base/str.h"
 
 static void add_line(struct config_problems *p, const char *file, unsigned line, const char *kind,
+                     const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
+
+static void add_line(struct config_problems *p, const char *file, unsigned line, const char *kind,
                      const char *fmt, va_list ap)
 {
     char message[1024], text[2048];
