@@ -322,9 +322,12 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
         verdict_init(v, REASON_PENDING, SOURCE_PROBE);
         return true;
     }
-    if (!ask->fresh && ask->cb != NULL &&
-        address_store_recall(e->store, &ask->address, ask->stale_ok, v) != RECALL_ASK)
-        return true;
+    if (!ask->fresh) {
+        enum recall known = address_store_recall(e->store, &ask->address, ask->stale_ok, v);
+
+        if (known == RECALL_ANSWER || (known == RECALL_ANSWER_REFRESH && ask->cb != NULL))
+            return true;
+    }
     if (!ask->fresh && !ask->no_probe &&
         facts_recall(e->facts, ask->address.domain, clock_wall(), v))
         return true;
