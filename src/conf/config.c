@@ -37,7 +37,7 @@ static void on_confuse_error(cfg_t *c, const char *fmt, va_list ap)
     if (the_load->problems->errors > 0)
         return; /* told before, and where it stands */
     (void)vsnprintf(text, sizeof(text), fmt, ap);
-    problems_add(the_load->problems, at.file, at.line, "%s", text);
+    problems_add(the_load->problems, at.file, at.line, "libConfuse: %s", text);
 }
 
 /* One libConfuse section: its name, and its options out of the table. */
@@ -148,7 +148,7 @@ static cfg_t *option_section(cfg_t *top, const struct option *o)
 
 static void set_value(struct load *l, const struct option *o, const char *value, size_t index)
 {
-    struct source_place at = source_find(l->source, o->section, o->name, index);
+    struct source_place at = source_value(l->source, o->section, o->name, index);
     struct error err = {""};
 
     if (!o->set(l->cfg, o, value, &err))
@@ -178,13 +178,14 @@ static void set_option(struct load *l, cfg_t *top, const struct option *o)
 {
     cfg_t *section = option_section(top, o);
     cfg_opt_t *opt = section != NULL ? cfg_getopt(section, o->name) : NULL;
-    struct source_place at = source_find(l->source, o->section, o->name, 0);
     unsigned count = opt != NULL ? cfg_opt_size(opt) : 0;
+    struct source_key k;
+    bool given = source_find(l->source, o->section, o->name, &k);
 
-    if (at.file == NULL) {
+    if (!given || k.is_append)
         set_default(l, o);
+    if (!given)
         return;
-    }
     for (unsigned i = 0; i < count; i++) {
         const char *value = cfg_opt_getnstr(opt, i);
 
@@ -222,6 +223,8 @@ static void check_key(void *arg, const struct source_key *k)
         if (k->section[0] == '\0' || section_known(k->section))
             problems_add(l->problems, k->at.file, k->at.line, "unknown key: %s%s%s", k->section,
                          k->section[0] != '\0' ? "." : "", k->name);
+    } else if (k->is_append && !o->list) {
+        problems_add(l->problems, k->at.file, k->at.line, "%s: takes one value: \"=\"", k->name);
     } else if (o->list != k->is_list) {
         problems_add(l->problems, k->at.file, k->at.line, "%s: %s", k->name,
                      o->list ? "takes a list: { ... }" : "takes one value, and no list");
@@ -229,46 +232,38 @@ static void check_key(void *arg, const struct source_key *k)
 }
 
 /* What no value alone can be blamed for. */
-static void check_lifetimes(struct load *l)
+static void check_lifetime(struct load *l, enum verdict_status status)
 {
-    static const char *const names[VERDICT_STATUS_COUNT] = {
-#define X(id, name) [STATUS_##id] = name,
-        VERDICT_STATUSES(X)
-#undef X
-    };
+    const struct lifetime *life = &l->cfg->verifier.lifetimes[status];
+    const char *name = verdict_status_name(status);
+    struct source_key k;
 
-    for (int i = 0; i < VERDICT_STATUS_COUNT; i++) {
-        const struct lifetime *life = &l->cfg->verifier.lifetimes[i];
-        struct source_place at = source_find(l->source, "cache", names[i], 0);
-
-        if (at.file == NULL)
-            continue;
-        if (life->forget == 0)
-            problems_add(l->problems, at.file, at.line,
-                         "cache.%s: needs two durations: {refresh after, forget after}", names[i]);
-        else if (life->forget < life->refresh)
-            problems_add(l->problems, at.file, at.line,
-                         "cache.%s: is forgotten (%llds) before it is refreshed (%llds)", names[i],
-                         (long long)life->forget, (long long)life->refresh);
-    }
+    if (!source_find(l->source, "cache", name, &k))
+        return;
+    if (k.value_count < 2)
+        problems_add(l->problems, k.at.file, k.at.line,
+                     "cache.%s: needs two durations: {refresh after, forget after}", name);
+    else if (life->forget != 0 && life->forget < life->refresh)
+        problems_add(l->problems, k.at.file, k.at.line,
+                     "cache.%s: is forgotten before it is refreshed: "
+                     "{refresh after, forget after}",
+                     name);
 }
 
 static void check_listen(struct load *l)
 {
-    struct source_place at = source_find(l->source, "policy", "listen", 0);
+    struct source_place at = source_value(l->source, "policy", "listen", 0);
 
-    if (at.file != NULL && l->cfg->policy_listen_count == 0)
+    if (l->cfg->policy_listen_count == 0 && l->problems->errors == 0)
         problems_add(l->problems, at.file, at.line, "policy.listen: is empty");
 }
 
 static void check_helo(struct load *l)
 {
-    struct source_place at = source_find(l->source, "", "helo_name", 0);
+    struct source_place at = source_value(l->source, "", "helo_name", 0);
     const char *warning;
-    struct error err;
+    struct error err = {""};
 
-    if (at.file == NULL)
-        at.file = source_line(l->source, 0).file;
     if (!helo_settle(l->cfg->verifier.session.helo_name, sizeof(l->cfg->verifier.session.helo_name),
                      &warning, &err))
         problems_add(l->problems, at.file, at.line, "helo_name: %s", err.text);
@@ -295,7 +290,8 @@ static void read_text(struct load *l, cfg_t *top)
     set_fixed(l->cfg);
     for (size_t i = 0; i < option_count; i++)
         set_option(l, top, &option_table[i]);
-    check_lifetimes(l);
+    for (int i = 0; i < VERDICT_STATUS_COUNT; i++)
+        check_lifetime(l, (enum verdict_status)i);
     check_listen(l);
     check_helo(l);
 }
@@ -306,7 +302,7 @@ static bool load_source(struct load *l)
     cfg_t *top = NULL;
 
     if (language_make(&lang))
-        top = cfg_init(lang.top, CFGF_NONE);
+        top = cfg_init(lang.top, CFGF_IGNORE_UNKNOWN); /* told by check_key() */
     if (top != NULL)
         read_text(l, top);
     else

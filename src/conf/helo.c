@@ -28,21 +28,25 @@ static bool is_localhost(const char *name)
            str_has_suffix(name, ".localdomain");
 }
 
-static bool check_name(const char *name, const char **warning, struct error *err)
+/* Puts a good name in place as it goes on the wire: lower case, A-labels. */
+static bool check_name(char *name, size_t size, const char **warning, struct error *err)
 {
     char domain[ADDRESS_DOMAIN_MAX + 1];
+    struct netaddr ip;
     struct error why;
 
     if (is_literal(name)) {
         *warning = "servers trust an address literal less than a name";
         return true;
     }
-    if (is_localhost(name) || strchr(name, '.') == NULL)
+    if (netaddr_parse(name, &ip))
+        error_set(err, "\"%s\" is an address without its brackets: %s", name, hint);
+    else if (is_localhost(name) || strchr(name, '.') == NULL)
         error_set(err, "\"%s\" is no name that servers accept: %s", name, hint);
     else if (!value_domain(name, domain, sizeof(domain), &why))
         error_set(err, "\"%s\" %s: %s", name, why.text, hint);
     else
-        return true;
+        return str_copy(name, size, domain);
     return false;
 }
 
@@ -71,5 +75,5 @@ bool helo_settle(char *name, size_t size, const char **warning, struct error *er
         error_set(err, "this host has no name: %s", hint);
         return false;
     }
-    return check_name(name, warning, err);
+    return check_name(name, size, warning, err);
 }

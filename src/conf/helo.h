@@ -12,8 +12,9 @@
 #include "base/error.h"
 
 /*
- * Checks `name` in place, or finds this host's FQDN where it is empty. False: localhost, a bare
- * name, or no name at all. *warning is set when it is an address literal, else NULL.
+ * Checks `name` and writes it as it goes on the wire, in lower case A-labels; finds this host's
+ * FQDN where it is empty. False: localhost, a bare name or address, or no name at all. *warning is
+ * set when it is an address literal, else NULL.
  */
 bool helo_settle(char *name, size_t size, const char **warning, struct error *err);
 

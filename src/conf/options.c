@@ -1,5 +1,6 @@
 #include "conf/options.h"
 
+#include "conf/restart.h"
 #include "conf/setters.h"
 
 #define AT(member) .offset = offsetof(struct config, member)
@@ -9,7 +10,7 @@
 #define LIFETIME(id, nm, dflt) \
     { \
         .section = "cache", .name = nm, .set = set_lifetime, .index = STATUS_##id, .list = true, \
-        .max = 3650 * 24 * HOUR, .fallback = dflt \
+        .min = 1000, .max = 3650 * 24 * HOUR, .fallback = dflt \
     }
 
 #define ACTION_STATUS(class, cls, id, nm) \
@@ -30,9 +31,9 @@ const struct option option_table[] = {
     {.section = "",
      .name = "state_dir",
      .set = set_state_dir,
-     .restart = true,
+     .same = same_state_dir,
      .fallback = "/var/lib/calloutd"},
-    {.section = "", .name = "user", .set = set_user, .restart = true, .fallback = "calloutd"},
+    {.section = "", .name = "user", .set = set_user, .same = same_user, .fallback = "calloutd"},
     {.section = "", .name = "log", .set = set_log, .fallback = "syslog"},
     {.section = "", .name = "mode", .set = set_mode, .fallback = "enforce"},
     {.section = "",
@@ -52,12 +53,12 @@ const struct option option_table[] = {
     {.section = "",
      .name = "socket_mode",
      .set = set_socket_mode,
-     .restart = true,
+     .same = same_socket_mode,
      .fallback = "0660"},
     {.section = "",
      .name = "socket_group",
      .set = set_socket_group,
-     .restart = true,
+     .same = same_socket_group,
      .fallback = ""},
     {.section = "", .name = "tls", .set = set_tls, .fallback = "may"},
     {.section = "", .name = "own_addresses", .set = add_own_address, .list = true, .fallback = ""},
@@ -76,12 +77,12 @@ const struct option option_table[] = {
      .name = "listen",
      .set = add_policy_listen,
      .list = true,
-     .restart = true,
+     .same = same_policy_listen,
      .fallback = "inet:127.0.0.1:8893"},
     {.section = "control",
      .name = "listen",
      .set = set_control_listen,
-     .restart = true,
+     .same = same_control_listen,
      .fallback = "unix:/run/calloutd/control"},
     LIFETIME(VALID, "valid", "7d 31d"),
     LIFETIME(INVALID, "invalid", "3h 3d"),
@@ -91,7 +92,7 @@ const struct option option_table[] = {
     {.section = "cache",
      .name = "size",
      .set = set_cache_size,
-     .restart = true,
+     .same = same_cache_size,
      .min = UINT64_C(1) << 20,
      .max = UINT64_C(1) << 46,
      .fallback = "4GiB"},

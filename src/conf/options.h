@@ -23,11 +23,13 @@ struct option {
     const char *section; /* "" at top level; "action outbound" for a section with a title */
     const char *name;
     option_setter set;
-    size_t offset;        /* in struct config, for setters that store a plain value */
-    uint64_t min, max;    /* of numbers, and of durations in milliseconds */
-    int index;            /* of a status or reason, for its setter */
-    bool list;            /* { ... }: the setter is called for each value in turn */
-    bool restart;         /* a reload keeps the old value */
+    size_t offset;     /* in struct config, for setters that store a plain value */
+    uint64_t min, max; /* of numbers, and of durations in milliseconds */
+    int index;         /* of a status or reason, for its setter */
+    bool list;         /* { ... }: the setter is called for each value in turn */
+    /* Of an option that needs a restart: whether two configurations agree on it. NULL: a reload
+       takes it. */
+    bool (*same)(const struct config *a, const struct config *b);
     const char *fallback; /* the default; values of a list separated by one space; NULL: none */
 };
 

@@ -7,6 +7,14 @@
 
 #include "base/str.h"
 
+/* Lines go to terminals and logs, and quote what somebody wrote. */
+static void defuse(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == '\177')
+            *text = '?';
+}
+
 static void add_line(struct config_problems *p, const char *file, unsigned line, const char *kind,
                      const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
 
@@ -22,6 +30,7 @@ static void add_line(struct config_problems *p, const char *file, unsigned line,
         (void)str_format(text, sizeof(text), "%s: %s%s", file, kind, message);
     else
         (void)str_format(text, sizeof(text), "%s:%u: %s%s", file, line, kind, message);
+    defuse(text);
     if (p->count < PROBLEMS_MAX && (p->lines[p->count] = strdup(text)) != NULL)
         p->count++;
 }

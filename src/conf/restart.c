@@ -1,9 +1,31 @@
-/* Which keys a reload cannot take. */
+#include "conf/restart.h"
+
 #include <string.h>
 
-#include "conf/config.h"
+#include "base/str.h"
+#include "conf/options.h"
 
-static bool same_listen(const struct config *a, const struct config *b)
+bool same_state_dir(const struct config *a, const struct config *b)
+{
+    return strcmp(a->state_dir, b->state_dir) == 0;
+}
+
+bool same_user(const struct config *a, const struct config *b)
+{
+    return strcmp(a->user, b->user) == 0;
+}
+
+bool same_socket_mode(const struct config *a, const struct config *b)
+{
+    return a->listener.socket_mode == b->listener.socket_mode;
+}
+
+bool same_socket_group(const struct config *a, const struct config *b)
+{
+    return strcmp(a->listener.socket_group, b->listener.socket_group) == 0;
+}
+
+bool same_policy_listen(const struct config *a, const struct config *b)
 {
     if (a->policy_listen_count != b->policy_listen_count)
         return false;
@@ -13,24 +35,28 @@ static bool same_listen(const struct config *a, const struct config *b)
     return true;
 }
 
+bool same_control_listen(const struct config *a, const struct config *b)
+{
+    return strcmp(a->control_listen.text, b->control_listen.text) == 0;
+}
+
+bool same_cache_size(const struct config *a, const struct config *b)
+{
+    return a->store.size == b->store.size;
+}
+
 void config_restart_keys(const struct config *running, const struct config *wanted,
                          void (*fn)(void *arg, const char *key), void *arg)
 {
-    const struct {
-        const char *key;
-        bool same;
-    } keys[] = {
-        {"state_dir", strcmp(running->state_dir, wanted->state_dir) == 0},
-        {"user", strcmp(running->user, wanted->user) == 0},
-        {"socket_mode", running->listener.socket_mode == wanted->listener.socket_mode},
-        {"socket_group",
-         strcmp(running->listener.socket_group, wanted->listener.socket_group) == 0},
-        {"policy.listen", same_listen(running, wanted)},
-        {"control.listen", strcmp(running->control_listen.text, wanted->control_listen.text) == 0},
-        {"cache.size", running->store.size == wanted->store.size},
-    };
+    char key[64];
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (!keys[i].same)
-            fn(arg, keys[i].key);
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option *o = &option_table[i];
+
+        if (o->same == NULL || o->same(running, wanted))
+            continue;
+        (void)str_format(key, sizeof(key), "%s%s%s", o->section, o->section[0] != '\0' ? "." : "",
+                         o->name);
+        fn(arg, key);
+    }
 }

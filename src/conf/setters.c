@@ -138,17 +138,7 @@ bool set_mode(struct config *cfg, const struct option *o, const char *value, str
 
 bool set_duration(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    int64_t ms;
-
-    if (!value_duration(value, &ms, err))
-        return false;
-    if (ms < (int64_t)o->min || ms > (int64_t)o->max) {
-        error_set(err, "is not within %llums and %llus", (unsigned long long)o->min,
-                  (unsigned long long)o->max / 1000);
-        return false;
-    }
-    *(int64_t *)member(cfg, o) = ms;
-    return true;
+    return value_duration(value, (int64_t)o->min, (int64_t)o->max, member(cfg, o), err);
 }
 
 bool add_network(struct config *cfg, const struct option *o, const char *value, struct error *err)
@@ -292,27 +282,37 @@ bool set_unsigned(struct config *cfg, const struct option *o, const char *value,
 bool set_cache_size(struct config *cfg, const struct option *o, const char *value,
                     struct error *err)
 {
-    uint64_t n;
+    return value_size(value, o->min, o->max, &cfg->store.size, err);
+}
 
-    if (!value_size(value, &n, err))
-        return false;
-    if (n < o->min || n > o->max) {
-        error_set(err, "is not within 1MiB and 64TiB");
-        return false;
-    }
-    cfg->store.size = n;
-    return true;
+static bool read_listen(const char *value, struct listen_spec *out, struct error *err)
+{
+    struct error why; /* it repeats the value */
+
+    if (listen_spec_parse(value, out, &why) && (out->ip.family == AF_UNSPEC || out->port > 0))
+        return true;
+    error_set(err, "is neither \"inet:ADDRESS:PORT\" nor \"unix:/PATH\" (of at most %zu octets)",
+              sizeof(out->path) - 1);
+    return false;
 }
 
 bool add_policy_listen(struct config *cfg, const struct option *o, const char *value,
                        struct error *err)
 {
+    size_t count = cfg->policy_listen_count;
+
     (void)o;
-    if (cfg->policy_listen_count == CONFIG_LISTEN_MAX) {
+    if (count == CONFIG_LISTEN_MAX) {
         error_set(err, "is one too many (%d at most)", CONFIG_LISTEN_MAX);
         return false;
     }
-    if (!listen_spec_parse(value, &cfg->policy_listen[cfg->policy_listen_count], err))
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(cfg->policy_listen[i].text, value) == 0) {
+            error_set(err, "is given twice");
+            return false;
+        }
+    }
+    if (!read_listen(value, &cfg->policy_listen[count], err))
         return false;
     cfg->policy_listen_count++;
     return true;
@@ -322,11 +322,11 @@ bool set_control_listen(struct config *cfg, const struct option *o, const char *
                         struct error *err)
 {
     (void)o;
-    if (!listen_spec_parse(value, &cfg->control_listen, err))
+    if (!read_listen(value, &cfg->control_listen, err))
         return false;
     if (cfg->control_listen.ip.family == AF_UNSPEC)
         return true;
-    error_set(err, "must be a unix: socket: whoever reaches it may ask anything");
+    error_set(err, "needs a token, which this version does not have: use \"unix:/PATH\"");
     return false;
 }
 
@@ -336,12 +336,8 @@ bool set_lifetime(struct config *cfg, const struct option *o, const char *value,
     struct lifetime *life = &cfg->verifier.lifetimes[o->index];
     int64_t ms;
 
-    if (!value_duration(value, &ms, err))
+    if (!value_duration(value, (int64_t)o->min, (int64_t)o->max, &ms, err))
         return false;
-    if (ms < 1000) {
-        error_set(err, "is less than 1s");
-        return false;
-    }
     if (life->refresh == 0) {
         life->refresh = ms / 1000;
     } else if (life->forget != 0) {

@@ -1,114 +1,131 @@
 #include "conf/source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/str.h"
-#include "conf/token.h"
+#include "conf/scan.h"
 
-#define FILE_MAX   (1024U * 1024)
-#define TEXT_MAX   (4U * 1024 * 1024)
-#define FILES_MAX  64
-#define DEPTH_MAX  8
-#define NAME_SIZE  128
-#define VALUES_MAX 100000
+#define FILE_MAX  (1024U * 1024)
+#define INPUT_MAX (4U * 1024 * 1024)
+#define FILES_MAX 64
+#define DEPTH_MAX 8
+#define KEYS_MAX  1000
 
 struct key {
-    char section[NAME_SIZE], name[NAME_SIZE];
+    char section[2 * SCAN_NAME_SIZE], name[2 * SCAN_NAME_SIZE];
     struct source_place at;
     struct source_place *values;
     size_t value_count;
-    bool is_list, is_section;
+    bool is_section, is_list, is_append;
 };
 
 struct source {
     char *text;
-    size_t len;
-    struct source_place *lines; /* of the assembled text, from line 1 */
+    size_t len, size;
+    struct source_place *lines; /* of the text, from line 1 */
     size_t line_count;
+    size_t whole_len, whole_lines; /* of the text up to the last whole statement */
     struct key *keys;
     size_t key_count;
-    char *files[FILES_MAX]; /* the names; freed with the source */
+    char *files[FILES_MAX]; /* the names */
     size_t file_count;
-    struct config_problems *problems; /* while reading */
+    size_t input; /* octets read */
+    struct config_problems *problems;
+    bool out_of_memory;
 };
 
-/*
- * What may come next.
- *
- *   statement = key ( "=" / "+=" ) ( value / "{" [ value *( "," value ) ] "}" )
- *             / name [ title ] "{" *statement "}"
- *             / include "(" string ")"
- */
-enum expect {
-    EXPECT_STATEMENT,
-    EXPECT_AFTER_WORD,  /* "=", "+=", a title, or "{" */
-    EXPECT_AFTER_TITLE, /* "{" */
-    EXPECT_VALUE,
-    EXPECT_ITEM,       /* a value of a list, or its end */
-    EXPECT_AFTER_ITEM, /* "," or the end of the list */
-    EXPECT_NOTHING,    /* the file has a syntax error, which has been told */
-};
-
-/* What the scan of one file is at. */
-struct scan {
-    struct source *source;
+/* A file being read, and those that include it. */
+struct reading {
+    const struct reading *parent;
     const char *file;
-    unsigned depth; /* of includes */
-    enum expect expect;
-    char section[NAME_SIZE]; /* "" at top level */
-    unsigned section_line;
-    char word[NAME_SIZE]; /* the last word that may turn out to be a key or a section */
-    char title[NAME_SIZE];
-    unsigned word_line;
-    struct key *key; /* whose values come; NULL: of none that counts */
+    unsigned depth;
+    dev_t dev;
+    ino_t ino;
 };
 
-static bool read_file(struct source *s, const char *path, unsigned depth,
-                      const struct source_place *from);
+static void read_file(struct source *s, const char *path, const struct reading *parent,
+                      unsigned line);
 
-/* Grows an array by one element, in powers of two. */
-static void *grow(void *array, size_t count, size_t size)
+/* Grows an array by one element, in powers of two; false, and noted, when out of memory. */
+static bool grow(struct source *s, void **array, size_t count, size_t size)
 {
+    void *grown;
+
     if (count > 0 && (count & (count - 1)) != 0)
-        return array;
-    return realloc(array, (count == 0 ? 1 : 2 * count) * size);
-}
-
-static bool add_text(struct source *s, const char *text, size_t len)
-{
-    char *grown;
-
-    if (s->len + len > TEXT_MAX)
+        return true;
+    grown = realloc(*array, (count == 0 ? 1 : 2 * count) * size);
+    if (grown == NULL) {
+        s->out_of_memory = true;
         return false;
-    grown = realloc(s->text, s->len + len + 1);
-    if (grown == NULL)
-        return false;
-    s->text = grown;
-    memcpy(s->text + s->len, text, len);
-    s->len += len;
-    s->text[s->len] = '\0';
+    }
+    *array = grown;
     return true;
 }
 
-/* Takes over part of a file; every line end in it is a line of the assembled text. */
-static bool add_part(struct source *s, const char *file, unsigned *line, const char *text,
-                     size_t len)
+static void put_octet(struct source *s, char c)
 {
-    for (size_t i = 0; i < len; i++) {
-        struct source_place *grown;
+    size_t size = s->size == 0 ? 4096 : 2 * s->size;
+    char *grown;
 
-        if (text[i] != '\n')
-            continue;
-        grown = grow(s->lines, s->line_count, sizeof(s->lines[0]));
-        if (grown == NULL)
-            return false;
-        s->lines = grown;
-        s->lines[s->line_count++] = (struct source_place){file, (*line)++};
+    if (s->len + 1 >= s->size) {
+        grown = realloc(s->text, size);
+        if (grown == NULL) {
+            s->out_of_memory = true;
+            return;
+        }
+        s->text = grown;
+        s->size = size;
     }
-    return add_text(s, text, len);
+    s->text[s->len++] = c;
+    s->text[s->len] = '\0';
+}
+
+static void put_quoted(struct source *s, const struct token *t)
+{
+    size_t at = 0;
+    int c;
+
+    put_octet(s, '\'');
+    while ((c = token_octet(t, &at)) >= 0) {
+        if (c == '\'' || c == '\\')
+            put_octet(s, '\\');
+        put_octet(s, (char)c);
+    }
+    put_octet(s, '\'');
+}
+
+/* One token, one line. */
+static void put_token(struct source *s, const char *file, const struct token *t)
+{
+    if (!grow(s, (void **)&s->lines, s->line_count, sizeof(s->lines[0])))
+        return;
+    s->lines[s->line_count++] = (struct source_place){file, t->line};
+    if (t->kind == TOKEN_WORD || t->kind == TOKEN_STRING)
+        put_quoted(s, t);
+    else
+        for (size_t i = 0; i < t->len; i++)
+            put_octet(s, t->text[i]);
+    put_octet(s, '\n');
+}
+
+static void mark_whole(struct source *s)
+{
+    s->whole_len = s->len;
+    s->whole_lines = s->line_count;
+}
+
+static void drop_half(struct source *s)
+{
+    s->len = s->whole_len;
+    s->line_count = s->whole_lines;
+    if (s->text != NULL)
+        s->text[s->len] = '\0';
 }
 
 static struct key *find_key(const struct source *s, const char *section, const char *name)
@@ -119,303 +136,203 @@ static struct key *find_key(const struct source *s, const char *section, const c
     return NULL;
 }
 
-/* Notes a key or section; one that is there already is a problem. NULL: then, or out of memory. */
-static struct key *add_key(struct scan *c, const char *section, const char *name, unsigned line)
+/* Notes a key or section. NULL: it was there already, or is one too many. */
+static struct key *add_key(struct source *s, const char *section, const char *name,
+                           struct source_place at)
 {
-    struct source *s = c->source;
-    struct key *k = find_key(s, section, name), *grown;
+    struct key *k = find_key(s, section, name);
 
-    if (k != NULL) {
-        problems_add(s->problems, c->file, line, "%s%s%s is given twice, first at %s:%u", section,
-                     section[0] != '\0' ? "." : "", name, k->at.file, k->at.line);
+    if (k != NULL)
+        problems_add(s->problems, at.file, at.line, "%s%s%s is given twice, first at %s:%u",
+                     section, section[0] != '\0' ? "." : "", name, k->at.file, k->at.line);
+    else if (s->key_count == KEYS_MAX)
+        problems_add(s->problems, at.file, at.line, "more than %d keys", KEYS_MAX);
+    if (k != NULL || s->key_count == KEYS_MAX ||
+        !grow(s, (void **)&s->keys, s->key_count, sizeof(s->keys[0])))
         return NULL;
-    }
-    grown = grow(s->keys, s->key_count, sizeof(s->keys[0]));
-    if (grown == NULL)
-        return NULL;
-    s->keys = grown;
     k = &s->keys[s->key_count++];
     memset(k, 0, sizeof(*k));
     (void)str_copy(k->section, sizeof(k->section), section);
     (void)str_copy(k->name, sizeof(k->name), name);
-    k->at = (struct source_place){c->file, line};
+    k->at = at;
     return k;
 }
 
-static void add_value(struct scan *c, unsigned line)
+static void add_value(struct source *s, struct key *k, struct source_place at)
 {
-    struct source_place *grown;
-    struct key *k = c->key;
-
-    if (k == NULL || k->value_count >= VALUES_MAX)
-        return;
-    grown = grow(k->values, k->value_count, sizeof(k->values[0]));
-    if (grown == NULL)
-        return;
-    k->values = grown;
-    k->values[k->value_count++] = (struct source_place){c->file, line};
+    if (grow(s, (void **)&k->values, k->value_count, sizeof(k->values[0])))
+        k->values[k->value_count++] = at;
 }
 
-static void syntax_error(struct scan *c, const struct token *t, const char *wanted)
+/* `k` is the key whose values come, NULL when they do not count; returns what it is from now on. */
+static struct key *note_event(struct source *s, const char *file, const struct scan *c,
+                              enum scan_event event, unsigned line, struct key *k)
 {
-    if (t->kind == TOKEN_BROKEN)
-        problems_add(c->source->problems, c->file, t->line, "a string or comment without its end");
-    else if (t->kind == TOKEN_END)
-        problems_add(c->source->problems, c->file, t->line, "end of file, where %s should be",
-                     wanted);
+    switch (event) {
+    case SCAN_SECTION:
+        k = add_key(s, "", c->section, (struct source_place){file, c->section_line});
+        if (k != NULL)
+            k->is_section = true;
+        return NULL;
+    case SCAN_KEY:
+    case SCAN_APPEND:
+        k = add_key(s, c->section, c->name, (struct source_place){file, c->name_line});
+        if (k != NULL)
+            k->is_append = event == SCAN_APPEND;
+        break;
+    case SCAN_LIST:
+        if (k != NULL)
+            k->is_list = true;
+        break;
+    case SCAN_VALUE:
+        if (k != NULL)
+            add_value(s, k, (struct source_place){file, line});
+        break;
+    case SCAN_NOTHING:
+    case SCAN_INCLUDE:
+    case SCAN_ERROR:
+        break;
+    }
+    return k;
+}
+
+/* Relative to the including file. */
+static void include_file(struct source *s, const struct reading *from, const struct token *name)
+{
+    const char *slash = strrchr(from->file, '/');
+    char path[4096];
+    size_t len = 0, at = 0;
+    int c = token_octet(name, &at);
+
+    if (c != '/' && slash != NULL) {
+        len = (size_t)(slash - from->file) + 1;
+        memcpy(path, from->file, len); /* that file was opened: its name is shorter */
+    }
+    for (; c >= 0 && len + 1 < sizeof(path); c = token_octet(name, &at))
+        path[len++] = (char)c;
+    path[len] = '\0';
+    if (c >= 0)
+        problems_add(s->problems, from->file, name->line, "the path is too long");
     else
-        problems_add(c->source->problems, c->file, t->line, "\"%.*s\", where %s should be",
-                     t->len < 40 ? (int)t->len : 40, t->text, wanted);
-    c->expect = EXPECT_NOTHING;
+        read_file(s, path, from, name->line);
 }
 
-static bool is_value(const struct token *t)
-{
-    return t->kind == TOKEN_WORD || t->kind == TOKEN_STRING;
-}
-
-static void open_section(struct scan *c)
-{
-    (void)str_format(c->section, sizeof(c->section), "%s%s%s", c->word,
-                     c->title[0] != '\0' ? " " : "", c->title);
-    c->section_line = c->word_line;
-    c->key = add_key(c, "", c->section, c->word_line);
-    if (c->key != NULL)
-        c->key->is_section = true;
-    c->expect = EXPECT_STATEMENT;
-}
-
-static void take_statement(struct scan *c, const struct token *t)
-{
-    if (t->kind == TOKEN_WORD) {
-        (void)str_copyn(c->word, sizeof(c->word), t->text, t->len);
-        c->title[0] = '\0';
-        c->word_line = t->line;
-        c->expect = EXPECT_AFTER_WORD;
-    } else if (t->kind == TOKEN_CLOSE && c->section[0] != '\0') {
-        c->section[0] = '\0';
-    } else if (t->kind != TOKEN_END) {
-        syntax_error(c, t, "a key");
-    } else if (c->section[0] != '\0') {
-        problems_add(c->source->problems, c->file, c->section_line, "section %s has no end",
-                     c->section);
-    }
-}
-
-static void take_after_word(struct scan *c, const struct token *t)
-{
-    bool top = c->section[0] == '\0';
-
-    if (t->kind == TOKEN_ASSIGN) {
-        c->key = add_key(c, c->section, c->word, c->word_line);
-        c->expect = EXPECT_VALUE;
-    } else if (t->kind == TOKEN_OPEN && top) {
-        open_section(c);
-    } else if (is_value(t) && top && c->expect == EXPECT_AFTER_WORD) {
-        (void)str_copyn(c->title, sizeof(c->title), t->text, t->len);
-        c->expect = EXPECT_AFTER_TITLE;
-    } else {
-        syntax_error(c, t, top ? "\"=\" or \"{\"" : "\"=\"");
-    }
-}
-
-static void take_value(struct scan *c, const struct token *t)
-{
-    if (is_value(t)) {
-        add_value(c, t->line);
-        c->expect = c->expect == EXPECT_VALUE ? EXPECT_STATEMENT : EXPECT_AFTER_ITEM;
-    } else if (t->kind == TOKEN_OPEN && c->expect == EXPECT_VALUE) {
-        if (c->key != NULL)
-            c->key->is_list = true;
-        c->expect = EXPECT_ITEM;
-    } else if (t->kind == TOKEN_CLOSE && c->expect == EXPECT_ITEM) {
-        c->expect = EXPECT_STATEMENT;
-    } else {
-        syntax_error(c, t, "a value");
-    }
-}
-
-static void take_after_item(struct scan *c, const struct token *t)
-{
-    if (t->kind == TOKEN_OTHER && t->text[0] == ',')
-        c->expect = EXPECT_ITEM;
-    else if (t->kind == TOKEN_CLOSE)
-        c->expect = EXPECT_STATEMENT;
-    else
-        syntax_error(c, t, "\",\" or \"}\"");
-}
-
-static void take_token(struct scan *c, const struct token *t)
-{
-    switch (c->expect) {
-    case EXPECT_STATEMENT:
-        take_statement(c, t);
-        break;
-    case EXPECT_AFTER_WORD:
-        take_after_word(c, t);
-        break;
-    case EXPECT_AFTER_TITLE:
-        if (t->kind == TOKEN_OPEN)
-            open_section(c);
-        else
-            syntax_error(c, t, "\"{\"");
-        break;
-    case EXPECT_VALUE:
-    case EXPECT_ITEM:
-        take_value(c, t);
-        break;
-    case EXPECT_AFTER_ITEM:
-        take_after_item(c, t);
-        break;
-    case EXPECT_NOTHING:
-        break;
-    }
-}
-
-/* include ( "file" ): true when that is what comes; `t` is the word, then the last token of it. */
-static bool read_include(struct scan *c, struct tokens *in, struct token *t, struct token *name)
-{
-    struct tokens ahead = *in;
-    struct token open, close;
-
-    if (c->expect != EXPECT_STATEMENT || c->section[0] != '\0' || t->kind != TOKEN_WORD ||
-        t->len != 7 || memcmp(t->text, "include", 7) != 0)
-        return false;
-    token_next(&ahead, &open);
-    token_next(&ahead, name);
-    token_next(&ahead, &close);
-    if (open.kind != TOKEN_OTHER || open.text[0] != '(' || name->kind != TOKEN_STRING ||
-        close.kind != TOKEN_OTHER || close.text[0] != ')')
-        return false; /* then "include" is an unknown key, or followed by what is no "=" */
-    *in = ahead;
-    return true;
-}
-
-static bool include_file(struct scan *c, const struct token *name)
-{
-    struct source_place from = {c->file, name->line};
-    const char *slash = strrchr(c->file, '/');
-    size_t dir =
-        slash != NULL && name->len > 0 && name->text[0] != '/' ? (size_t)(slash - c->file) + 1 : 0;
-    char path[1024];
-
-    if (!str_format(path, sizeof(path), "%.*s%.*s", (int)dir, c->file, (int)name->len,
-                    name->text)) {
-        problems_add(c->source->problems, from.file, from.line, "the path is too long");
-        return false;
-    }
-    return read_file(c->source, path, c->depth + 1, &from);
-}
-
-static void check_string(struct scan *c, const struct token *t)
-{
-    size_t at = token_bad_escape(t);
-
-    if (at < t->len)
-        problems_add(c->source->problems, c->file, t->line,
-                     "\"\\%c\" in double quotes loses its backslash: write it in single quotes",
-                     t->text[at + 1]);
-}
-
-/* Goes through one file, token by token, and takes its text over with includes put in place. */
-static bool scan_text(struct scan *c, const char *text, size_t len)
+/* Goes through one file, token by token, up to its end or the first syntax error. */
+static void scan_text(struct source *s, const struct reading *r, const char *text, size_t len)
 {
     struct tokens in = {.text = text, .len = len, .line = 1};
-    size_t taken = 0;
-    unsigned line = 1;
-    struct token t, name;
+    struct scan c = {.expect = EXPECT_STATEMENT};
+    enum scan_event event;
+    struct key *key = NULL;
+    struct token t;
 
-    for (;;) {
+    do {
         token_next(&in, &t);
-        if (t.kind == TOKEN_STRING)
-            check_string(c, &t);
-        if (!read_include(c, &in, &t, &name)) {
-            take_token(c, &t);
-            if (t.kind == TOKEN_END || t.kind == TOKEN_BROKEN)
-                break;
-            continue;
+        event = scan_token(&c, &t);
+        if (event == SCAN_ERROR) {
+            problems_add(s->problems, r->file, c.line, "%s", c.message);
+            break;
         }
-        if (!add_part(c->source, c->file, &line, text + taken, t.start - taken) ||
-            !add_part(c->source, c->file, &(unsigned){line}, "\n", 1) || !include_file(c, &name))
-            return false;
-        taken = in.pos;
-        line = in.line;
-    }
-    return add_part(c->source, c->file, &line, text + taken, len - taken) &&
-           add_part(c->source, c->file, &line, "\n", 1);
+        key = note_event(s, r->file, &c, event, t.line, key);
+        if (t.kind != TOKEN_END)
+            put_token(s, r->file, &t);
+        if (event == SCAN_INCLUDE) {
+            drop_half(s);
+            include_file(s, r, &c.file);
+        }
+        if (scan_at_top(&c))
+            mark_whole(s);
+    } while (t.kind != TOKEN_END && !s->out_of_memory);
+    drop_half(s);
 }
 
-/* The whole file, NUL-terminated; NULL with `why`. */
-static char *load_file(const char *path, size_t *len, const char **why)
+/* The whole file; NULL with `why`. */
+static char *load_file(struct reading *r, size_t *len, const char **why)
 {
-    FILE *f = fopen(path, "re");
+    int fd = open(r->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us */
     char *text = malloc(FILE_MAX + 1);
+    struct stat st;
+    ssize_t n = 1;
 
     *why = NULL;
     *len = 0;
-    if (f == NULL || text == NULL) {
+    if (fd < 0 || text == NULL || fstat(fd, &st) != 0)
         *why = strerror(errno);
-    } else {
-        *len = fread(text, 1, FILE_MAX + 1, f);
-        if (ferror(f))
+    else if (!S_ISREG(st.st_mode))
+        *why = "is no regular file";
+    while (*why == NULL && n > 0 && *len <= FILE_MAX) {
+        n = read(fd, text + *len, FILE_MAX + 1 - *len);
+        if (n < 0)
             *why = strerror(errno);
-        else if (*len > FILE_MAX)
-            *why = "longer than 1 MiB";
-        else if (memchr(text, '\0', *len) != NULL)
-            *why = "has a NUL octet";
+        else
+            *len += (size_t)n;
     }
-    if (f != NULL)
-        fclose(f);
-    if (*why == NULL)
+    if (*why == NULL && *len > FILE_MAX)
+        *why = "is longer than 1 MiB";
+    if (fd >= 0)
+        close(fd);
+    if (*why == NULL) {
+        r->dev = st.st_dev;
+        r->ino = st.st_ino;
         return text;
+    }
     free(text);
     return NULL;
 }
 
-static bool refuse_file(struct source *s, const struct source_place *from, const char *path,
-                        const char *why)
+/* NULL: there is nothing against reading it. */
+static const char *refusal(const struct source *s, const struct reading *r, size_t len)
 {
-    if (from != NULL)
-        problems_add(s->problems, from->file, from->line, "%s: %s", path, why);
-    else
-        problems_add(s->problems, path, 0, "%s", why);
-    return false;
+    for (const struct reading *p = r->parent; p != NULL; p = p->parent)
+        if (p->dev == r->dev && p->ino == r->ino)
+            return "includes itself";
+    if (r->depth > DEPTH_MAX)
+        return "is included too deep";
+    if (s->file_count == FILES_MAX)
+        return "is one file too many";
+    return s->input + len > INPUT_MAX ? "makes it longer than 4 MiB" : NULL;
 }
 
-static bool read_file(struct source *s, const char *path, unsigned depth,
-                      const struct source_place *from)
+/* `line` is that of the include() in the parent. */
+static void read_file(struct source *s, const char *path, const struct reading *parent,
+                      unsigned line)
 {
-    struct scan c = {.source = s, .depth = depth};
+    struct reading r = {.parent = parent, .depth = parent != NULL ? parent->depth + 1 : 0};
     const char *why;
-    char *text;
     size_t len;
-    bool ok;
+    char *text;
 
-    if (depth > DEPTH_MAX || s->file_count == FILES_MAX)
-        return refuse_file(s, from, path, "too many includes: does it include itself?");
-    text = load_file(path, &len, &why);
-    if (text == NULL)
-        return refuse_file(s, from, path, why);
-    c.file = s->files[s->file_count] = strdup(path);
-    ok = c.file != NULL;
-    s->file_count += ok;
-    ok = ok && scan_text(&c, text, len);
+    r.file = path;
+    text = load_file(&r, &len, &why);
+    if (text != NULL)
+        why = refusal(s, &r, len);
+    if (why == NULL && (r.file = s->files[s->file_count] = strdup(path)) == NULL)
+        why = "out of memory";
+    if (why != NULL && parent != NULL)
+        problems_add(s->problems, parent->file, line, "include: %s: %s", path, why);
+    else if (why != NULL)
+        problems_add(s->problems, path, 0, "%s", why);
+    if (why == NULL) {
+        s->file_count++;
+        s->input += len;
+        scan_text(s, &r, text, len);
+    }
     free(text);
-    if (!ok && s->problems->errors == 0)
-        return refuse_file(s, from, path, "longer than 4 MiB with what it includes");
-    return ok;
 }
 
 struct source *source_read(const char *path, struct config_problems *problems)
 {
     struct source *s = calloc(1, sizeof(*s));
+    bool ok = s != NULL;
 
-    if (s == NULL) {
-        problems_add(problems, path, 0, "out of memory");
-        return NULL;
+    if (ok) {
+        s->problems = problems;
+        read_file(s, path, NULL, 0);
+        ok = !s->out_of_memory && s->file_count > 0;
     }
-    s->problems = problems;
-    if (!read_file(s, path, 0, NULL))
+    if (!ok && (s == NULL || s->out_of_memory))
+        problems_add(problems, path, 0, "out of memory");
+    if (!ok)
         source_free(&s);
     return s;
 }
@@ -439,7 +356,7 @@ void source_free(struct source **sp)
 
 const char *source_text(const struct source *s)
 {
-    return s->text;
+    return s->text != NULL ? s->text : "";
 }
 
 struct source_place source_line(const struct source *s, unsigned line)
@@ -449,23 +366,39 @@ struct source_place source_line(const struct source *s, unsigned line)
     return s->lines[line <= s->line_count ? line - 1 : s->line_count - 1];
 }
 
+static struct source_key describe(const struct key *k)
+{
+    return (struct source_key){
+        k->section, k->name, k->at, k->is_section, k->is_list, k->is_append, k->value_count,
+    };
+}
+
 void source_each_key(const struct source *s, void (*fn)(void *arg, const struct source_key *k),
                      void *arg)
 {
     for (size_t i = 0; i < s->key_count; i++) {
-        const struct key *k = &s->keys[i];
-        struct source_key known = {k->section, k->name, k->at, k->is_list, k->is_section};
+        struct source_key k = describe(&s->keys[i]);
 
-        fn(arg, &known);
+        fn(arg, &k);
     }
 }
 
-struct source_place source_find(const struct source *s, const char *section, const char *key,
-                                size_t index)
+bool source_find(const struct source *s, const char *section, const char *name,
+                 struct source_key *out)
 {
-    const struct key *k = find_key(s, section, key);
+    const struct key *k = find_key(s, section, name);
+
+    if (k != NULL)
+        *out = describe(k);
+    return k != NULL;
+}
+
+struct source_place source_value(const struct source *s, const char *section, const char *name,
+                                 size_t index)
+{
+    const struct key *k = find_key(s, section, name);
 
     if (k == NULL)
-        return (struct source_place){NULL, 0};
+        return source_line(s, 0);
     return index < k->value_count ? k->values[index] : k->at;
 }

@@ -1,11 +1,15 @@
 /*
- * The words of libConfuse's language, as far as it takes to know where keys and values stand:
+ * The words of the configuration's language: libConfuse's, made strict where that is surprising.
  *
  *   text    = *( space / comment / token )
- *   comment = "#" … end of line  /  "//" … end of line  /  slash "*" … "*" slash
+ *   comment = ( "#" / "//" ) *char end-of-line  /  slash "*" *char "*" slash
  *   token   = "{" / "}" / "=" / "+=" / "(" / ")" / ","  /  string / word
- *   string  = DQUOTE *( char / "\" char ) DQUOTE  /  "'" *( char / "\" char ) "'"
+ *   string  = DQUOTE *( char / "\" DQUOTE / "\\" ) DQUOTE  /  "'" *( char / "\" char ) "'"
  *   word    = 1*( anything else )
+ *
+ * A string ends on its line. In double quotes a backslash stands before a quote or a backslash and
+ * nothing else; in single quotes it is an ordinary character, except before a single quote or
+ * another backslash. "${" is refused, where libConfuse would put in an environment variable.
  *
  * Threads: none. Pure; tokens point into the text.
  */
@@ -17,21 +21,24 @@
 enum token_kind {
     TOKEN_WORD,
     TOKEN_STRING, /* text without its quotes, escapes as written */
-    TOKEN_ASSIGN, /* "=" or "+=" */
+    TOKEN_ASSIGN, /* "=" */
+    TOKEN_APPEND, /* "+=" */
     TOKEN_OPEN,
     TOKEN_CLOSE,
-    TOKEN_OTHER, /* "(", ")", "," */
+    TOKEN_PAREN_OPEN,
+    TOKEN_PAREN_CLOSE,
+    TOKEN_COMMA,
     TOKEN_END,
-    TOKEN_BROKEN, /* a string or comment that has no end */
+    TOKEN_BROKEN, /* no token: `why` */
 };
 
 struct token {
     enum token_kind kind;
     const char *text;
     size_t len;
-    size_t start;  /* offset of its first octet, a quote included */
-    unsigned line; /* where it begins */
-    char quote;    /* of a string */
+    unsigned line;   /* where it begins */
+    char quote;      /* of a string */
+    const char *why; /* what is wrong with a broken token */
 };
 
 struct tokens {
@@ -40,10 +47,12 @@ struct tokens {
     unsigned line; /* from 1 */
 };
 
+/* After TOKEN_END and TOKEN_BROKEN nothing more is to be asked for. */
 void token_next(struct tokens *in, struct token *t);
 
-/* Offset of the first backslash that libConfuse would drop from a double-quoted string; len: none.
+/*
+ * The value of a word or string, octet by octet: -1 at its end. *at starts at 0.
  */
-size_t token_bad_escape(const struct token *t);
+int token_octet(const struct token *t, size_t *at);
 
 #endif

@@ -7,12 +7,21 @@
 #include "base/str.h"
 #include "smtp/address.h"
 
-#define DURATION_MAX_MS INT64_C(315360000000) /* 10 years */
-
 struct unit {
     const char *name;
     uint64_t factor;
 };
+
+/* Each list from the smallest unit to the largest. */
+static const struct unit durations[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1},
+                                    {"KiB", UINT64_C(1) << 10},
+                                    {"MiB", UINT64_C(1) << 20},
+                                    {"GiB", UINT64_C(1) << 30},
+                                    {"TiB", UINT64_C(1) << 40},
+                                    {NULL, 0}};
+static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 
 /* Digits, then a unit of the list; false on anything else, or overflow. */
 static bool with_unit(const char *text, const struct unit *units, uint64_t *out)
@@ -32,43 +41,55 @@ static bool with_unit(const char *text, const struct unit *units, uint64_t *out)
     return false;
 }
 
-bool value_duration(const char *text, int64_t *ms, struct error *err)
+/* In the largest unit that leaves no rest. */
+static void print_with_unit(char *buf, size_t size, uint64_t n, const struct unit *units)
 {
-    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+    const struct unit *best = units;
+
+    for (; units->name != NULL; units++)
+        if (n % units->factor == 0)
+            best = units;
+    (void)str_format(buf, size, "%llu%s", (unsigned long long)(n / best->factor), best->name);
+}
+
+static bool within(uint64_t n, uint64_t min, uint64_t max, const struct unit *units,
+                   struct error *err)
+{
+    char low[32], high[32];
+
+    if (n >= min && n <= max)
+        return true;
+    print_with_unit(low, sizeof(low), min, units);
+    print_with_unit(high, sizeof(high), max, units);
+    error_set(err, "is not from %s to %s", low, high);
+    return false;
+}
+
+bool value_duration(const char *text, int64_t min, int64_t max, int64_t *ms, struct error *err)
+{
     uint64_t n;
 
-    if (!with_unit(text, units, &n) || n > (uint64_t)DURATION_MAX_MS) {
+    if (!with_unit(text, durations, &n)) {
         error_set(err, "is no duration (a number and ms, s, m, h or d, as in 90s)");
         return false;
     }
     *ms = (int64_t)n;
-    return true;
+    return within(n, (uint64_t)min, (uint64_t)max, durations, err);
 }
 
-bool value_size(const char *text, uint64_t *size, struct error *err)
+bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *size, struct error *err)
 {
-    static const struct unit units[] = {{"", 1},
-                                        {"KiB", UINT64_C(1) << 10},
-                                        {"MiB", UINT64_C(1) << 20},
-                                        {"GiB", UINT64_C(1) << 30},
-                                        {"TiB", UINT64_C(1) << 40},
-                                        {NULL, 0}};
-
-    if (with_unit(text, units, size))
-        return true;
+    if (with_unit(text, sizes, size))
+        return within(*size, min, max, sizes, err);
     error_set(err, "is no size (a number and KiB, MiB, GiB or TiB, as in 4GiB)");
     return false;
 }
 
 bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *n, struct error *err)
 {
-    static const struct unit plain[] = {{"", 1}, {NULL, 0}};
-
-    if (with_unit(text, plain, n) && *n >= min && *n <= max)
-        return true;
-    error_set(err, "is no number from %llu to %llu", (unsigned long long)min,
-              (unsigned long long)max);
+    if (with_unit(text, plain, n))
+        return within(*n, min, max, plain, err);
+    error_set(err, "is no number");
     return false;
 }
 
@@ -78,7 +99,7 @@ bool value_mode(const char *text, unsigned *mode, struct error *err)
     unsigned long n = strtoul(text, &end, 8);
 
     if (text[0] < '0' || text[0] > '7' || *end != '\0' || n > 0777) {
-        error_set(err, "is no file mode from 0 to 0777");
+        error_set(err, "is no file mode from 0 to 0777, in octal");
         return false;
     }
     *mode = (unsigned)n;

@@ -13,11 +13,11 @@
 #include "base/error.h"
 #include "dns/resolver.h"
 
-/* number unit; unit = ms / s / m / h / d. In milliseconds, at most 10 years. */
-bool value_duration(const char *text, int64_t *ms, struct error *err);
+/* number unit; unit = ms / s / m / h / d. In milliseconds, within [min, max]. */
+bool value_duration(const char *text, int64_t min, int64_t max, int64_t *ms, struct error *err);
 
-/* number [unit]; unit = KiB / MiB / GiB / TiB. In octets. */
-bool value_size(const char *text, uint64_t *size, struct error *err);
+/* number [unit]; unit = KiB / MiB / GiB / TiB. In octets, within [min, max]. */
+bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *size, struct error *err);
 
 /* Decimal digits, within [min, max]. */
 bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *n, struct error *err);

@@ -1,0 +1,69 @@
+#include "conf_fixture.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[64];
+
+void conf_setup(void)
+{
+    (void)snprintf(dir, sizeof(dir), "/tmp/calloutd-conf-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(chdir(dir), 0);
+}
+
+static void empty(const char *path)
+{
+    DIR *d = opendir(path);
+    struct dirent *e;
+
+    ck_assert_ptr_nonnull(d);
+    while ((e = readdir(d)) != NULL)
+        if (e->d_name[0] != '.')
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
+void conf_teardown(void)
+{
+    if (access("sub", F_OK) == 0) {
+        empty("sub");
+        ck_assert_int_eq(rmdir("sub"), 0);
+    }
+    empty(".");
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+
+void conf_write(const char *name, const char *text, size_t len)
+{
+    FILE *f = fopen(name, "wb");
+
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(text, 1, len, f), len);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+struct config *conf_good(const char *text)
+{
+    struct config_problems p;
+    struct config *cfg;
+
+    conf_write(CONF_NAME, text, strlen(text));
+    cfg = config_load(CONF_NAME, &p);
+    ck_assert_msg(cfg != NULL && p.count == 0, "%s", p.count > 0 ? p.lines[0] : "no problem told");
+    config_problems_free(&p);
+    return cfg;
+}
+
+void conf_bad(const char *text, size_t len, struct config_problems *p)
+{
+    conf_write(CONF_NAME, text, len);
+    ck_assert_ptr_null(config_load(CONF_NAME, p));
+    ck_assert_uint_gt(p->errors, 0);
+    ck_assert_uint_gt(p->count, 0);
+}

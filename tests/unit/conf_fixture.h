@@ -1,0 +1,27 @@
+/*
+ * A directory of its own for configuration files, entered at setup; paths in it are bare names.
+ *
+ * Threads: one test at a time.
+ */
+#ifndef CONF_FIXTURE_H
+#define CONF_FIXTURE_H
+
+#include <stddef.h>
+
+#include "conf/config.h"
+
+#define CONF_NAME "calloutd.conf"
+#define HELO_LINE "helo_name = \"mail.example.net\"\n"
+
+void conf_setup(void);
+void conf_teardown(void);
+
+void conf_write(const char *name, const char *text, size_t len);
+
+/* Writes CONF_NAME and loads it, which must do, without a warning. */
+struct config *conf_good(const char *text);
+
+/* Writes CONF_NAME and loads it, which must fail. *p is to be freed. */
+void conf_bad(const char *text, size_t len, struct config_problems *p);
+
+#endif
