@@ -2,12 +2,45 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+const char *conf_host_name = "mail.example.net", *conf_host_canonical;
+
 static char dir[64];
+
+/* In front of the C library's. */
+int gethostname(char *name, size_t len)
+{
+    if (conf_host_name == NULL)
+        return -1;
+    (void)snprintf(name, len, "%s", conf_host_name);
+    return 0;
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **res)
+{
+    static struct addrinfo found;
+
+    ck_assert_str_eq(node, conf_host_name);
+    ck_assert_ptr_null(service);
+    ck_assert_int_ne(hints->ai_flags & AI_CANONNAME, 0);
+    if (conf_host_canonical == NULL)
+        return EAI_NONAME;
+    found.ai_canonname = (char *)(uintptr_t)conf_host_canonical;
+    *res = &found;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *res)
+{
+    res->ai_canonname = NULL;
+}
 
 void conf_setup(void)
 {

@@ -1,6 +1,8 @@
 /*
  * A directory of its own for configuration files, entered at setup; paths in it are bare names.
  *
+ * This host is mail.example.net as long as a test says nothing else.
+ *
  * Threads: one test at a time.
  */
 #ifndef CONF_FIXTURE_H
@@ -9,6 +11,9 @@
 #include <stddef.h>
 
 #include "conf/config.h"
+
+/* What gethostname() and getaddrinfo() find in these tests; NULL: they fail. */
+extern const char *conf_host_name, *conf_host_canonical;
 
 #define CONF_NAME "calloutd.conf"
 #define HELO_LINE "helo_name = \"mail.example.net\"\n"

@@ -1,0 +1,89 @@
+/*
+ * conf: any bytes as a configuration file. It is either taken, and then within every bound and the
+ * same a second time, or refused with a problem; libConfuse never finds one that was not told.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "conf/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) \
+    do { \
+        if (!(condition)) \
+            abort(); \
+    } while (0)
+
+/* In front of the C library's: the input alone decides. */
+int gethostname(char *name, size_t len)
+{
+    (void)snprintf(name, len, "fuzz.example.net");
+    return 0;
+}
+
+static void check_config(const struct config *c)
+{
+    const struct verifier_opts *v = &c->verifier;
+
+    REQUIRE(strpbrk(v->session.helo_name, ".[") != NULL);
+    REQUIRE(c->state_dir[0] == '/' && strcmp(c->state_dir, c->store.dir) == 0);
+    REQUIRE(c->policy.wait_ms >= 1 && c->policy.wait_ms <= 100000);
+    REQUIRE(v->session.connect_ms >= 1 && v->session.quit_ms >= 1 && v->callout_ms >= 1);
+    REQUIRE(v->smtp_port >= 1 && v->total >= 1 && v->max_waiting >= 1);
+    REQUIRE(c->store.size >= 1 << 20);
+    REQUIRE(c->policy_listen_count >= 1 && c->policy_listen_count <= CONFIG_LISTEN_MAX);
+    REQUIRE(c->control_listen.ip.family == AF_UNSPEC && c->control_listen.path[0] == '/');
+    for (int i = 0; i < VERDICT_STATUS_COUNT; i++)
+        REQUIRE(v->lifetimes[i].refresh >= 1 && v->lifetimes[i].forget >= v->lifetimes[i].refresh);
+}
+
+static void check_line(const char *line)
+{
+    REQUIRE(strstr(line, ": libConfuse: ") == NULL);
+    REQUIRE(strchr(line, ':') != NULL && strchr(line, '\n') == NULL);
+}
+
+static void fail_if_any(void *arg, const char *key)
+{
+    (void)arg;
+    (void)key;
+    abort();
+}
+
+static struct config *load(const char *path)
+{
+    struct config_problems p;
+    struct config *c = config_load(path, &p);
+
+    REQUIRE((c == NULL) == (p.errors > 0));
+    for (size_t i = 0; i < p.count; i++)
+        check_line(p.lines[i]);
+    config_problems_free(&p);
+    if (c != NULL)
+        check_config(c);
+    return c;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int fd = memfd_create("calloutd.conf", MFD_CLOEXEC);
+    struct config *first, *second;
+    char path[64];
+
+    REQUIRE(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    first = load(path);
+    second = load(path);
+    REQUIRE((first == NULL) == (second == NULL));
+    if (first != NULL)
+        config_restart_keys(first, second, fail_if_any, NULL);
+    config_free(&first);
+    config_free(&second);
+    close(fd);
+    return 0;
+}
