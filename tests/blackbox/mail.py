@@ -9,7 +9,6 @@ DEAD = ("dead.example. MX 10 mx1.dead.example.", "dead.example. MX 20 mx2.dead.e
 OTHERS = ("null.example. MX 0 .", "broken.example. SERVFAIL",
           "mute.example. MX 10 mx.mute.example.", "mx.mute.example. A 192.0.2.93",
           "a.null.example. A 192.0.2.99")
-MANY = 1000  # policy connections that the front Postfix keeps for later, at most
 LONG = "a" * 65 + "@postfix.example"
 
 CERTAIN = {
@@ -84,12 +83,12 @@ def test_answers_and_store(w):
     accepted = {r: r"250 " for r in DEFERRED}
     first = mailworld.ask(everyone)
     m.expect("first", first, {**CERTAIN, **accepted})
-    d.wait_idle(clients=MANY)
+    d.wait_idle(clients=mailworld.KEPT)
     asked = m.connections()
     w.equal("connections", asked, [2, 2, 2, 1])
     second = mailworld.ask(everyone)
     w.equal("the second time", second, first)
-    d.wait_idle(clients=MANY)
+    d.wait_idle(clients=mailworld.KEPT)
     w.equal("connections then", m.connections(), asked)
     w.problems += d.stop(signal.SIGKILL)
     d.start()
@@ -100,7 +99,7 @@ def test_answers_and_store(w):
     d.wait_notified("READY=1")
     fourth = mailworld.ask(everyone)
     m.expect("with deferred = tempfail", fourth, {**CERTAIN, **DEFERRED})
-    d.wait_idle(clients=MANY)
+    d.wait_idle(clients=mailworld.KEPT)
     w.equal("connections in the end", m.connections(), asked)
     m.end(d)
 
@@ -114,7 +113,7 @@ def test_pending_then_known(w):
     got = mailworld.ask(["bob@mute.example"])
     m.expect("while it goes on", got, {"bob@mute.example": r"450 4\.4\.1 "})
     w.equal("flights", d.status()["flights"], 1)
-    d.wait_idle(clients=MANY)
+    d.wait_idle(clients=mailworld.KEPT)
     got = mailworld.ask(["bob@mute.example"])
     m.expect("when it is known", got, {"bob@mute.example": r"450 4\.4\.2 "})
     w.equal("connections", m.connections()[3], 1)
@@ -128,7 +127,7 @@ def test_tls(w):
     d = w.daemon()
     m.expect("under TLS", mailworld.ask(["bob@postfix.example", "nobody@postfix.example"]),
              {k: v for k, v in CERTAIN.items() if k.endswith("@postfix.example") and k != LONG})
-    d.wait_idle(clients=MANY)
+    d.wait_idle(clients=mailworld.KEPT)
     w.matches("Postfix's log", m.mx[0].log(), r"ehlo=2 starttls=1 mail=1 rcpt=1 quit=1")
     w.matches("our log", d.log(), r"rcpt=<bob@postfix\.example> .*tls=TLSv1\.3")
     m.end(d)
@@ -162,6 +161,6 @@ def test_many_sessions(w):
     w.equal("sessions", len(results), 40)
     codes = {a[:9] for r in results for a in r.values()}
     w.equal("answers", codes, {"550 5.1.1"})
-    d.wait_idle(clients=MANY)
+    d.wait_idle(clients=mailworld.KEPT)
     w.equal("connections", m.connections(), [13, 13, 13, 0])
     m.end(d)

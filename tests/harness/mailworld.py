@@ -8,6 +8,7 @@ REAL = (("postfix.example", "192.0.2.11", 2511), ("exim.example", "192.0.2.12", 
         ("opensmtpd.example", "192.0.2.13", 2513))
 USERS = ("alice", "bob")
 FRONT_PORT = 2500
+KEPT = 1000  # policy connections that the front Postfix keeps open for later, at most
 FRONT = """mydestination =
 local_recipient_maps =
 smtpd_recipient_restrictions =
