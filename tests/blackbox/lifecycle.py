@@ -102,7 +102,7 @@ def test_reload_applies(w):
         d.kill(signal.SIGHUP)
         d.wait_notified("READY=1")
         w.equal("monitored", c.ask("nobody@example.org"), "DUNNO")
-    w.matches("log", d.log(), r"action=accept would=reject rcpt=<nobody@example\.org>")
+    d.wait_log(r"action=accept would=reject rcpt=<nobody@example\.org>")
 
 
 @threads

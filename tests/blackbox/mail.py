@@ -129,7 +129,7 @@ def test_tls(w):
              {k: v for k, v in CERTAIN.items() if k.endswith("@postfix.example") and k != LONG})
     d.wait_idle(clients=mailworld.KEPT)
     w.matches("Postfix's log", m.mx[0].log(), r"ehlo=2 starttls=1 mail=1 rcpt=1 quit=1")
-    w.matches("our log", d.log(), r"rcpt=<bob@postfix\.example> .*tls=TLSv1\.3")
+    d.wait_log(r"rcpt=<bob@postfix\.example> .*tls=TLSv1\.3")
     m.end(d)
 
 

@@ -114,6 +114,8 @@ def table(answers, why):
 def show(demo):
     print("\nOne SMTP session with a Postfix that asks calloutd at RCPT TO:\n", flush=True)
     answers = mailworld.ask(RECIPIENTS)
+    for recipient in RECIPIENTS:
+        demo.daemon.wait_log(re.escape(f"rcpt=<{recipient}>"))
     print(table(answers, reasons(demo.daemon.log())))
     demo.daemon.wait_idle(clients=mailworld.KEPT)
     asked = demo.connections()
