@@ -42,10 +42,15 @@ static void check_config(const struct config *c)
         REQUIRE(v->lifetimes[i].refresh >= 1 && v->lifetimes[i].forget >= v->lifetimes[i].refresh);
 }
 
-static void check_line(const char *line)
+/* FILE: message, or FILE:LINE: message. */
+static void check_line(const char *line, const char *path)
 {
-    REQUIRE(strstr(line, ": libConfuse: ") == NULL);
-    REQUIRE(strchr(line, ':') != NULL && strchr(line, '\n') == NULL);
+    size_t len = strlen(path);
+
+    REQUIRE(strncmp(line, path, len) == 0 && line[len] == ':');
+    line += len + 1;
+    line += strspn(line, "0123456789:");
+    REQUIRE(strncmp(line, " libConfuse", 11) != 0 && strchr(line, '\n') == NULL);
 }
 
 static void fail_if_any(void *arg, const char *key)
@@ -62,7 +67,7 @@ static struct config *load(const char *path)
 
     REQUIRE((c == NULL) == (p.errors > 0));
     for (size_t i = 0; i < p.count; i++)
-        check_line(p.lines[i]);
+        check_line(p.lines[i], path);
     config_problems_free(&p);
     if (c != NULL)
         check_config(c);
