@@ -41,14 +41,13 @@ def page_keys(text, sections):
     keys = {}
     for n, heading, words in page_items(text):
         section = heading if heading in sections else ''
-        if words[:1] == ['Cm']:
-            for word in words[1:]:
-                if re.fullmatch(r'[a-z][a-z0-9_]*', word):
-                    keys.setdefault((section, word), n)
+        names = re.match(r'Cm ([a-z]\w*(?: , (?:Cm )?[a-z]\w*)*)', ' '.join(words))
+        for name in re.split(r' , (?:Cm )?', names.group(1)) if names else ():
+            keys.setdefault((section, name), n)
     return keys
 
 
-SETTING = re.compile(r'^[ \t]*#[ \t]?([ \t]*(\w+[ \t]*\+?=|\w+([ \t]+["\']?\w+["\']?)?[ \t]*\{|\}))')
+SETTING = re.compile(r'^[ \t]*#[ \t]?([ \t]*([a-z]\w*[ \t]*\+?=|[a-z]\w*([ \t]+["\']?\w+["\']?)?[ \t]*\{|\}))')
 SAMPLE_TOKEN = re.compile(r'#[^\n]*|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
                           r'|\+?=|[{}(),\n]|[^\s{}()=,"\'#]+', re.S)
 
