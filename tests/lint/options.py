@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What can be set is documented, and what is documented can be set.
+r"""What can be set is documented, and what is documented can be set.
 
 Configuration: the option table, as option_keys prints it, against doc/calloutd.conf.5 and
 etc/calloutd.conf. Command lines: what getopt() is told against the man pages.
 
-In calloutd.conf.5 an option is an outermost list's item (".It Cm name"; several are separated by
-commas) below a .Ss named as its section; below any other heading it is of the top level. The sample
-file gives each option as a setting or as a setting commented out ("#name = value").
+In calloutd.conf.5 an option is an item (".It Cm name", or a table's ".It \ \ name") of an outermost
+list below KEYS, or below "Section s" or "Sections s and t". The sample file gives each option as a
+setting or as a setting commented out ("#name = value"); of the many keys of actions it need not
+have every one.
 """
 import os
 import re
@@ -34,20 +35,29 @@ def page_items(text):
         if macro in ('.Sh', '.Ss'):
             heading = line[4:].strip().strip('"')
         elif macro == '.It' and depth == 1:
-            yield n, heading, line[4:].split()
+            yield n, heading, line[4:].replace('\\ ', '\\  ').split()
 
 
-def page_keys(text, sections):
+def heading_sections(heading):
+    """The sections whose keys stand below a heading."""
+    if heading == 'KEYS':
+        return ['']
+    m = re.fullmatch(r'Sections? (.+)', heading.replace(r'\(dq', ''))
+    return m.group(1).split(' and ') if m else []
+
+
+def page_keys(text):
     keys = {}
     for n, heading, words in page_items(text):
-        section = heading if heading in sections else ''
-        names = re.match(r'Cm ([a-z]\w*(?: , (?:Cm )?[a-z]\w*)*)', ' '.join(words))
+        names = re.match(r'(?:Cm |(?:\\ )+)([a-z]\w*(?: , (?:Cm )?[a-z]\w*)*)', ' '.join(words))
         for name in re.split(r' , (?:Cm )?', names.group(1)) if names else ():
-            keys.setdefault((section, name), n)
+            for section in heading_sections(heading):
+                keys.setdefault((section, name), n)
     return keys
 
 
-SETTING = re.compile(r'^[ \t]*#[ \t]?([ \t]*([a-z]\w*[ \t]*\+?=|[a-z]\w*([ \t]+["\']?\w+["\']?)?[ \t]*\{|\}))')
+SETTING = re.compile(r'^[ \t]*#[ \t]?([ \t]*([a-z]\w*[ \t]*\+?='
+                     r'|[a-z]\w*([ \t]+["\']?\w+["\']?)?[ \t]*\{|\}))')
 SAMPLE_TOKEN = re.compile(r'#[^\n]*|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
                           r'|\+?=|[{}(),\n]|[^\s{}()=,"\'#]+', re.S)
 
@@ -116,9 +126,10 @@ def page_flags(text):
 def main():
     found = Findings()
     keys = option_keys()
-    sections = {section for section, _ in keys}
-    compare(found, CONF_PAGE, page_keys(read(CONF_PAGE), sections), keys, 'option')
-    compare(found, SAMPLE, sample_keys(read(SAMPLE)), keys, 'option')
+    compare(found, CONF_PAGE, page_keys(read(CONF_PAGE)), keys, 'option')
+    sample = sample_keys(read(SAMPLE))
+    some = {key for key in keys if key[0].startswith('action ')} - set(sample)
+    compare(found, SAMPLE, sample, keys - some, 'option')
     tool = ['src/calloutctl.c'] + [p for p in walk('src/ctl') if p.endswith('.c')]
     for page, sources in (('doc/calloutd.8', ['src/main.c']), ('doc/calloutctl.1', tool)):
         flags = code_flags(sources)
