@@ -251,7 +251,7 @@ static char *load_file(struct reading *r, size_t *len, const char **why)
 {
     int fd = open(r->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us */
     char *text = malloc(FILE_MAX + 1);
-    struct stat st;
+    struct stat st = {0};
     ssize_t n = 1;
 
     *why = NULL;

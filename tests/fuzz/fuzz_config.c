@@ -42,15 +42,13 @@ static void check_config(const struct config *c)
         REQUIRE(v->lifetimes[i].refresh >= 1 && v->lifetimes[i].forget >= v->lifetimes[i].refresh);
 }
 
-/* FILE: message, or FILE:LINE: message. */
-static void check_line(const char *line, const char *path)
+/* FILE: message, or FILE:LINE: message; of an included FILE, too, and those have whole paths. */
+static void check_line(const char *line)
 {
-    size_t len = strlen(path);
+    const char *message = strstr(line, ": ");
 
-    REQUIRE(strncmp(line, path, len) == 0 && line[len] == ':');
-    line += len + 1;
-    line += strspn(line, "0123456789:");
-    REQUIRE(strncmp(line, " libConfuse", 11) != 0 && strchr(line, '\n') == NULL);
+    REQUIRE(line[0] == '/' && message != NULL);
+    REQUIRE(strncmp(message, ": libConfuse", 12) != 0 && strchr(line, '\n') == NULL);
 }
 
 static void fail_if_any(void *arg, const char *key)
@@ -67,7 +65,7 @@ static struct config *load(const char *path)
 
     REQUIRE((c == NULL) == (p.errors > 0));
     for (size_t i = 0; i < p.count; i++)
-        check_line(p.lines[i], path);
+        check_line(p.lines[i]);
     config_problems_free(&p);
     if (c != NULL)
         check_config(c);

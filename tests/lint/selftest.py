@@ -48,7 +48,7 @@ CASES = (
     ('words.py', 'README.md', 'blank \n', 'blanks at the end'),
     ('words.py', 'src/base/str.c', '/*\t*/\n', 'a tab'),
     ('words.py', 'contrib/deps', 'end', 'no newline at the end'),
-    ('options.py', 'doc/calloutd.conf.5', '.Sh NEW\n.Bl -tag\n.It Cm no_such_key\n.El\n',
+    ('options.py', 'doc/calloutd.conf.5', '.Sh KEYS\n.Bl -tag\n.It Cm no_such_key\n.El\n',
      'no such option: no_such_key'),
     ('options.py', 'etc/calloutd.conf', '#no_such_key = 1\n', 'no such option: no_such_key'),
     ('options.py', 'doc/calloutd.conf.5', '', 'option limit/total is not there'),
