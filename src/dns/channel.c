@@ -80,8 +80,11 @@ static void timer_ensure(struct side *s)
 static void on_timer(void *arg)
 {
     struct side *s = arg;
+    struct timeval tv;
 
     ares_process_fd(s->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (ares_timeout(s->ares, NULL, &tv) == NULL) /* 1.34 closes a socket only when it next looks */
+        ares_process_fd(s->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     timer_adjust(s);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "smtp/address.h"
+#include "suite.h"
 
 #define A10 "abcdefghij"
 #define A63 A10 A10 A10 A10 A10 A10 "abc"
@@ -266,8 +267,6 @@ int main(void)
 {
     Suite *s = suite_create("address");
     TCase *t = tcase_create("address");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, test_good, 0, (int)(sizeof(good) / sizeof(good[0])));
     tcase_add_loop_test(t, test_canonical_is_stable, 0, (int)(sizeof(good) / sizeof(good[0])));
@@ -276,9 +275,5 @@ int main(void)
     tcase_add_test(t, test_length_counts_not_the_terminator);
     tcase_add_test(t, test_longest_and_one_more);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

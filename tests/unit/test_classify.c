@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "callout/classify.h"
+#include "suite.h"
 
 static enum verdict_reason classify(enum smtp_stage stage, unsigned code, const char *enhanced,
                                     const char *text)
@@ -277,8 +278,6 @@ int main(void)
 {
     Suite *s = suite_create("classify");
     TCase *t = tcase_create("classify");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, test_rcpt, 0, COUNT(at_rcpt));
     tcase_add_loop_test(t, test_early, 0, COUNT(early));
@@ -288,9 +287,5 @@ int main(void)
     tcase_add_test(t, test_text_of_full_length);
     tcase_add_test(t, test_only_a_5yz_at_rcpt_makes_invalid);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client_rig.h"
+#include "suite.h"
 
 static const struct address mailbox_utf8 = {
     .local = "\xc3\xbc", .domain = "d.example", .smtputf8 = true};
@@ -322,8 +323,6 @@ int main(void)
 {
     Suite *suite = suite_create("client");
     TCase *tc = tcase_create("client");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tc, test_dialogue, 0, sizeof(dialogues) / sizeof(dialogues[0]));
     tcase_add_test(tc, test_smtputf8);
@@ -332,9 +331,5 @@ int main(void)
     tcase_add_test(tc, test_tells_what_it_does);
     tcase_add_test(tc, test_facts_in_the_outcome);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client_rig.h"
+#include "suite.h"
 
 /* The ways into each state. */
 struct place {
@@ -169,15 +170,9 @@ int main(void)
 {
     Suite *suite = suite_create("client_edges");
     TCase *tc = tcase_create("client_edges");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tc, test_every_edge, 0, ONS * sizeof(walks) / sizeof(walks[0]));
     tcase_add_test(tc, test_every_state_is_walked);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "conf_fixture.h"
+#include "suite.h"
 
 static void check_defaults(const struct config *c)
 {
@@ -377,8 +378,6 @@ int main(void)
 {
     Suite *s = suite_create("conf");
     TCase *t = tcase_create("conf");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, conf_setup, conf_teardown);
     tcase_add_test(t, test_defaults);
@@ -394,9 +393,5 @@ int main(void)
     tcase_add_test(t, test_restart_keys);
     tcase_add_test(t, test_sample_is_the_defaults);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

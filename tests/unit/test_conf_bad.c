@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf_fixture.h"
+#include "suite.h"
 
 /* One problem each. HELO_LINE comes before, as line 1. */
 static const struct {
@@ -324,8 +325,6 @@ int main(void)
 {
     Suite *s = suite_create("conf_bad");
     TCase *t = tcase_create("conf_bad");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, conf_setup, conf_teardown);
     tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
@@ -338,9 +337,5 @@ int main(void)
     tcase_add_test(t, test_every_problem_is_told);
     tcase_add_test(t, test_problems_are_one_printable_line);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

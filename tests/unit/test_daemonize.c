@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/daemonize.h"
+#include "suite.h"
 
 static int report[2]; /* from the daemon to the test */
 
@@ -96,17 +97,11 @@ int main(void)
 {
     Suite *suite = suite_create("daemonize");
     TCase *tc = tcase_create("daemonize");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, the_parent_ends_well_once_ready);
     tcase_add_test(tc, the_parent_ends_as_its_child);
     tcase_add_test(tc, a_killed_child_is_a_failure);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "policy/class.h"
 #include "policy/decision.h"
+#include "suite.h"
 
 static void decide(const struct decision_opts *opts, enum mail_class c, enum verdict_reason reason,
                    struct decision *d)
@@ -226,8 +227,6 @@ int main(void)
 {
     Suite *s = suite_create("decision");
     TCase *t = tcase_create("decision");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, test_default_table, 0, (int)(sizeof(expected) / sizeof(expected[0])));
     tcase_add_loop_test(t, test_any_action_for_any_reason, 0, VERDICT_REASON_COUNT);
@@ -238,9 +237,5 @@ int main(void)
     tcase_add_test(t, test_class_of_client);
     tcase_add_test(t, test_local_domains);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "conf/helo.h"
 #include "conf_fixture.h"
+#include "suite.h"
 
 enum end { TAKEN, WARNED, REFUSED };
 
@@ -104,8 +105,6 @@ int main(void)
 {
     Suite *s = suite_create("helo");
     TCase *t = tcase_create("helo");
-    SRunner *r;
-    int failed;
 
     tcase_add_checked_fixture(t, conf_setup, conf_teardown);
     tcase_add_test(t, test_configured);
@@ -113,9 +112,5 @@ int main(void)
     tcase_add_test(t, test_not_found);
     tcase_add_test(t, test_places);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "frontend/listener.h"
+#include "suite.h"
 
 static char dir[64];
 static struct listen_spec unix_spec;
@@ -392,8 +393,6 @@ int main(void)
 {
     Suite *suite = suite_create("listener");
     TCase *addresses = tcase_create("addresses"), *sockets = tcase_create("sockets");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(addresses, reads_addresses);
     tcase_add_test(addresses, refuses_what_is_no_address);
@@ -402,9 +401,5 @@ int main(void)
     add_unix_tests(sockets);
     suite_add_tcase(suite, addresses);
     suite_add_tcase(suite, sockets);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

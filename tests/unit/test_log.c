@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "suite.h"
 
 static char out[262144];
 
@@ -80,14 +81,9 @@ int main(void)
 {
     Suite *s = suite_create("log");
     TCase *t = tcase_create("core");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_test(t, lines_in_order);
     tcase_add_test(t, long_lines_are_cut_and_none_is_lost);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/loop.h"
+#include "suite.h"
 
 #define POSTERS 4
 #define LETTERS 20000
@@ -159,16 +160,11 @@ int main(void)
 {
     Suite *s = suite_create("loop");
     TCase *t = tcase_create("core");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_test(t, letters_arrive_once_and_in_order);
     tcase_add_test(t, mailbox_is_emptied_when_freed);
     tcase_add_test(t, timers_fire_once_in_order);
     tcase_add_test(t, a_loop_in_its_own_thread_stops);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

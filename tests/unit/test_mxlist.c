@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "mxlist_rig.h"
+#include "suite.h"
 
 START_TEST(preference_order)
 {
@@ -304,11 +305,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *sr = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(sr, CK_NORMAL);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

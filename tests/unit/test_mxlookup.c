@@ -8,6 +8,7 @@
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
 #include "dns_fixture.h"
+#include "suite.h"
 
 #define NEGATIVE SOA("test", 600, 300)
 
@@ -263,11 +264,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *sr = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(sr, CK_NORMAL);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

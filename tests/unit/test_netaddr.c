@@ -4,6 +4,7 @@
 
 #include "base/netaddr.h"
 #include "base/str.h"
+#include "suite.h"
 
 static const struct {
     const char *text;
@@ -121,16 +122,11 @@ int main(void)
 {
     Suite *s = suite_create("netaddr");
     TCase *t = tcase_create("core");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_loop_test(t, scope_of_addresses, 0, (int)(sizeof(scopes) / sizeof(scopes[0])));
     tcase_add_loop_test(t, networks_match, 0, (int)(sizeof(networks) / sizeof(networks[0])));
     tcase_add_loop_test(t, sockaddr_round_trip, 0, 2);
     tcase_add_test(t, strings_are_bounded);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/notify.h"
+#include "suite.h"
 
 #ifdef HAVE_SYSTEMD
 
@@ -193,14 +194,8 @@ int main(void)
 {
     Suite *suite = suite_create("notify");
     TCase *tc = tcase_create("notify");
-    SRunner *runner;
-    int failed;
 
     add_tests(tc);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

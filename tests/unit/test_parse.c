@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "ctl/parse.h"
+#include "suite.h"
 
 /* Runs over `len` octets; the output is the caller's to free. */
 static char *run(const char *input, size_t len)
@@ -89,17 +90,11 @@ int main(void)
 {
     Suite *s = suite_create("parse");
     TCase *t = tcase_create("parse");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, test_lines, 0, (int)(sizeof(cases) / sizeof(cases[0])));
     tcase_add_test(t, test_nul);
     tcase_add_test(t, test_long_lines_are_skipped_whole);
     tcase_add_test(t, test_a_full_disk_is_told);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

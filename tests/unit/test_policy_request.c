@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frontend/policy_request.h"
+#include "suite.h"
 
 #define HEAD "request=smtpd_access_policy\n"
 
@@ -144,8 +145,6 @@ int main(void)
 {
     Suite *s = suite_create("policy_request");
     TCase *t = tcase_create("policy_request");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, test_a_request_of_postfix);
     tcase_add_test(t, test_absent_ones_are_empty);
@@ -154,9 +153,5 @@ int main(void)
     tcase_add_test(t, test_lengths);
     tcase_add_test(t, test_unknown_ones_may_repeat);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

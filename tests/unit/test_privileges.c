@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/privileges.h"
+#include "suite.h"
 
 static char dir[64];
 
@@ -139,8 +140,6 @@ int main(void)
 {
     Suite *suite = suite_create("privileges");
     TCase *tc = tcase_create("privileges");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     if (geteuid() == 0) {
@@ -151,9 +150,5 @@ int main(void)
     tcase_add_test(tc, the_directory_is_made_and_given);
     tcase_add_test(tc, a_directory_without_a_parent_is_an_error);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "callout/facts.h"
 #include "callout/recall.h"
+#include "suite.h"
 
 #define NOW 1000000
 
@@ -172,16 +173,11 @@ int main(void)
 {
     Suite *s = suite_create("recall");
     TCase *t = tcase_create("core");
-    SRunner *r = srunner_create(s);
-    int failed;
 
     tcase_add_loop_test(t, judge, 0, (int)(sizeof(judgements) / sizeof(judgements[0])));
     tcase_add_loop_test(t, store, 0, (int)(sizeof(storings) / sizeof(storings[0])));
     tcase_add_test(t, an_invalid_made_by_dns_lives_its_ttl);
     tcase_add_test(t, facts_are_bounded_and_end);
     suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

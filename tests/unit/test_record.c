@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "callout/record.h"
 #include "store/store.h"
+#include "suite.h"
 
 #define HEAD_SIZE 37 /* of a record without evidence: 4 + 4 * 8 + 1 */
 
@@ -217,8 +218,6 @@ int main(void)
 {
     Suite *s = suite_create("record");
     TCase *t = tcase_create("record");
-    SRunner *r;
-    int failed;
 
     tcase_add_test(t, test_round_trip);
     tcase_add_loop_test(t, test_round_trip_of_every_reason, 0, VERDICT_REASON_COUNT);
@@ -228,9 +227,5 @@ int main(void)
     tcase_add_test(t, test_encoding_is_fixed);
     tcase_add_test(t, test_key);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }

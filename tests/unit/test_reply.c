@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "smtp/reply.h"
+#include "suite.h"
 
 struct good {
     const char *bytes;
@@ -275,8 +276,6 @@ int main(void)
 {
     Suite *suite = suite_create("reply");
     TCase *tc = tcase_create("reply");
-    SRunner *runner;
-    int failed;
 
     tcase_add_loop_test(tc, test_good_at_every_split, 0, sizeof(goods) / sizeof(goods[0]));
     tcase_add_loop_test(tc, test_bad_at_every_split, 0, sizeof(bads) / sizeof(bads[0]));
@@ -286,9 +285,5 @@ int main(void)
     tcase_add_test(tc, test_number_of_lines);
     tcase_add_loop_test(tc, test_text_cut_between_characters, 0, 3);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

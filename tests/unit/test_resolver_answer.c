@@ -5,6 +5,7 @@
 
 #include "dns/answer.h"
 #include "dns_fixture.h"
+#include "suite.h"
 
 static uint8_t message[4096];
 static struct dns_answer *answer;
@@ -311,11 +312,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *sr = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(sr, CK_NORMAL);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

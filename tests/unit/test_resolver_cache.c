@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dns/cache.h"
+#include "suite.h"
 
 static struct dns_cache *cache;
 static struct dns_key key;
@@ -143,11 +144,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *sr = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(sr, CK_NORMAL);
-    failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

@@ -10,6 +10,7 @@
 
 #include "scripted_server.h"
 #include "session_run.h"
+#include "suite.h"
 
 SCRIPT(accepting, EHLO, "<250 mx", ACCEPTED);
 
@@ -291,15 +292,9 @@ int main(void)
 {
     Suite *suite = suite_create("session");
     TCase *tc = tcase_create("session");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, run_setup, run_teardown);
     add_tests(tc);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

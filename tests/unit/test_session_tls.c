@@ -7,6 +7,7 @@
 
 #include "scripted_server.h"
 #include "session_run.h"
+#include "suite.h"
 
 SCRIPT(accepting, EHLO, "<250 mx", ACCEPTED);
 SCRIPT(accepting_in_tls, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ACCEPTED);
@@ -172,8 +173,6 @@ int main(void)
 {
     Suite *suite = suite_create("session_tls");
     TCase *tc = tcase_create("session_tls");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, run_setup, run_teardown);
     tcase_add_loop_test(tc, test_starttls, 0, 2);
@@ -185,9 +184,5 @@ int main(void)
     tcase_add_loop_test(tc, test_verify, 0, 4);
     tcase_add_test(tc, test_unwanted_in_the_handshake);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "store/store.h"
 #include "store_rig.h"
+#include "suite.h"
 
 static struct store_rig rig;
 static char value[1024];
@@ -367,8 +368,6 @@ int main(void)
 {
     Suite *suite = suite_create("store");
     TCase *tc = tcase_create("store");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, keeps_what_was_put);
@@ -385,9 +384,5 @@ int main(void)
     tcase_add_test(tc, reads_while_writing);
     tcase_add_test(tc, writes_from_several_threads);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

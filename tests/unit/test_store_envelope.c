@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/envelope.h"
+#include "suite.h"
 
 #define NOW 1700000000
 
@@ -104,8 +105,6 @@ int main(void)
 {
     Suite *suite = suite_create("store_envelope");
     TCase *tc = tcase_create("envelope");
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tc, opens_what_was_sealed);
     tcase_add_test(tc, expires_at_its_second);
@@ -114,9 +113,5 @@ int main(void)
     tcase_add_test(tc, belongs_to_its_key);
     tcase_add_test(tc, layout_is_fixed);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

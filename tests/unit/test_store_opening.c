@@ -12,6 +12,7 @@
 
 #include "store/store.h"
 #include "store_rig.h"
+#include "suite.h"
 
 static struct store_rig rig;
 static char value[1024];
@@ -318,8 +319,6 @@ int main(void)
 {
     Suite *suite = suite_create("store_opening");
     TCase *tc = tcase_create("opening");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, is_open_once_only);
@@ -332,9 +331,5 @@ int main(void)
     tcase_add_test(tc, what_cannot_be_written_is_named);
     tcase_add_test(tc, kill_9_loses_nothing_acknowledged);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "callout/verdict.h"
+#include "suite.h"
 
 START_TEST(test_every_reason_has_its_name)
 {
@@ -72,8 +73,6 @@ int main(void)
 {
     Suite *s = suite_create("verdict");
     TCase *t = tcase_create("verdict");
-    SRunner *r;
-    int failed;
 
     tcase_add_loop_test(t, test_every_reason_has_its_name, 0, VERDICT_REASON_COUNT);
     tcase_add_loop_test(t, test_every_status_has_its_name, 0, VERDICT_STATUS_COUNT);
@@ -81,9 +80,5 @@ int main(void)
     tcase_add_test(t, test_unknown_names);
     tcase_add_test(t, test_init);
     suite_add_tcase(s, t);
-    r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(s);
 }
