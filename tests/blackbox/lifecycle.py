@@ -109,13 +109,16 @@ def test_reload_applies(w):
 def test_term_answers_those_who_wait(w):
     """SIGTERM with 50 clients waiting on a silent MX: 50 answers, exit 0."""
     w.dns()
-    silent = scripted.script("192.0.2.1", "C: QUIT")
-    w.servers(silent)
-    d = w.daemon({"timeout.greeting": "30s"})
+    w.servers(scripted.script("192.0.2.1", """
+        S: 220 mx1.example.org ESMTP
+        C: EHLO probe.example.net
+        C: QUIT"""))
+    d = w.daemon({"timeout.command": "30s"})
     clients = [client.PolicyClient() for _ in range(50)]
     for c in clients:
         c.send("bob@example.org")
     w.until("50 waiters", lambda: d.status()["waiters"] == 50)
+    d.wait_log("greeting -> ehlo")
     d.kill(signal.SIGTERM)
     w.equal("answers", [c.receive() for c in clients], ["DUNNO"] * 50)
     for c in clients:

@@ -2,19 +2,10 @@
  * smtp/address: any bytes as an address in both forms. What is taken has to be within its bounds,
  * and has to come out the same when it is read again.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "smtp/address.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 static void check_bounds(const struct address *a)
 {

@@ -3,19 +3,11 @@
  * rest is cut at '|' into what arrives at once. "!c", "!s", "!e", "!d" alone are the events
  * connected, secured, end of the connection, deadline.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "smtp/client.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 struct watch {
     struct client c;

@@ -2,7 +2,6 @@
  * conf: any bytes as a configuration file. It is either taken, and then within every bound and the
  * same a second time, or refused with a problem; libConfuse never finds one that was not told.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +9,7 @@
 #include <unistd.h>
 
 #include "conf/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 /* In front of the C library's: the input alone decides. */
 int gethostname(char *name, size_t len)

@@ -3,20 +3,11 @@
  * input's first byte chooses. An MX answer then goes on to become a list of hosts, and an address
  * answer a plan.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dns/answer.h"
 #include "dns/mxlist.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 static uint32_t random_none(uint32_t bound)
 {

@@ -1,17 +1,8 @@
 /* frontend/policy_request: any bytes as a request. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/policy_request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 static void check_value(const char *value, const uint8_t *data, size_t size)
 {

@@ -1,17 +1,8 @@
 /* callout/record: any bytes as a record. What is taken has one encoding: the input. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "callout/record.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

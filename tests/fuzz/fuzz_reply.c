@@ -2,19 +2,10 @@
  * smtp/reply: any bytes, in one piece and in pieces of the sizes that the input's first byte asks
  * for. Both ways have to find the same lines and replies.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "smtp/reply.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition) \
-    do { \
-        if (!(condition)) \
-            abort(); \
-    } while (0)
+#include "fuzz.h"
 
 static void check_printable(const char *s)
 {
