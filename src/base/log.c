@@ -218,7 +218,7 @@ void log_write(enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
-    str_printable(text, sizeof(text), raw, strlen(raw));
+    str_readable(text, sizeof(text), raw, strlen(raw));
     if (log_enqueue(level, text))
         return;
     pthread_mutex_lock(&the_log.lock);

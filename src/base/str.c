@@ -48,6 +48,60 @@ void str_printable(char *dst, size_t size, const char *src, size_t len)
     dst[n] = '\0';
 }
 
+size_t str_utf8_length(const unsigned char *p, size_t n)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    size_t len;
+
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (n < len || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* Of a multibyte character that controls nothing; 0 for anything else. */
+static size_t readable_length(const unsigned char *p, size_t n)
+{
+    size_t len = str_utf8_length(p, n);
+    bool control = p[0] == 0xc2 && len == 2 && p[1] < 0xa0; /* U+0080 to U+009F */
+
+    return len > 1 && !control ? len : 0;
+}
+
+void str_readable(char *dst, size_t size, const char *src, size_t len)
+{
+    size_t used = 0;
+
+    for (size_t i = 0, n; i < len; i += n) {
+        size_t kept = readable_length((const unsigned char *)src + i, len - i);
+
+        n = kept > 0 ? kept : 1;
+        if (used + n >= size)
+            break;
+        if (kept > 0)
+            memcpy(dst + used, src + i, n);
+        else
+            str_printable(dst + used, 2, src + i, 1);
+        used += n;
+    }
+    dst[used] = '\0';
+}
+
 void str_lower(char *s)
 {
     for (; *s != '\0'; s++)

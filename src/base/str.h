@@ -24,6 +24,18 @@ bool str_format(char *dst, size_t size, const char *fmt, ...) __attribute__((for
  */
 void str_printable(char *dst, size_t size, const char *src, size_t len);
 
+/*
+ * Length of the UTF-8 character at `p`, of which `n` >= 1 bytes are there; 0 when it is none: RFC
+ * 3629 section 4, which leaves out overlong forms, surrogates and what is above U+10FFFF.
+ */
+size_t str_utf8_length(const unsigned char *p, size_t n);
+
+/*
+ * The same reduction for what people are to read in their own script: UTF-8 characters stay, but
+ * for control characters. For logs and terminals; a cut falls between characters.
+ */
+void str_readable(char *dst, size_t size, const char *src, size_t len);
+
 /* ASCII case folding in place, independent of the locale. */
 void str_lower(char *s);
 

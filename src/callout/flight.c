@@ -85,10 +85,12 @@ static void waiter_answer(struct waiter *w, const struct verdict *v)
 
 static void on_waiter_deadline(void *arg)
 {
+    struct waiter *w = arg;
     struct verdict v;
 
     verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
-    waiter_answer(arg, &v);
+    v.ms = clock_mono_ms() - w->flight->started;
+    waiter_answer(w, &v);
 }
 
 static void answer_all(struct flight *f, const struct verdict *v)

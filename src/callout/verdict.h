@@ -105,7 +105,7 @@ struct verdict {
     int64_t probed_at;  /* seconds since the epoch; 0: never asked (syntax, skipped, overload) */
     int64_t refresh_at; /* 0: not stored */
     int64_t expires_at; /* 0: not stored */
-    int64_t ms;         /* how long the callout took; 0 when answered from the store */
+    int64_t ms; /* how long the callout took, or has by now; 0 when answered from the store */
 };
 
 const char *verdict_status_name(enum verdict_status status);

@@ -7,21 +7,13 @@
 
 #include "base/str.h"
 
-/* Lines go to terminals and logs, and quote what somebody wrote. */
-static void defuse(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || *text == '\177')
-            *text = '?';
-}
-
 static void add_line(struct config_problems *p, const char *file, unsigned line, const char *kind,
                      const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
 
 static void add_line(struct config_problems *p, const char *file, unsigned line, const char *kind,
                      const char *fmt, va_list ap)
 {
-    char message[1024], text[2048];
+    char message[1024], text[2048], shown[2048];
 
     (void)vsnprintf(message, sizeof(message), fmt, ap);
     if (file == NULL)
@@ -30,8 +22,8 @@ static void add_line(struct config_problems *p, const char *file, unsigned line,
         (void)str_format(text, sizeof(text), "%s: %s%s", file, kind, message);
     else
         (void)str_format(text, sizeof(text), "%s:%u: %s%s", file, line, kind, message);
-    defuse(text);
-    if (p->count < PROBLEMS_MAX && (p->lines[p->count] = strdup(text)) != NULL)
+    str_readable(shown, sizeof(shown), text, strlen(text)); /* it quotes what somebody wrote */
+    if (p->count < PROBLEMS_MAX && (p->lines[p->count] = strdup(shown)) != NULL)
         p->count++;
 }
 

@@ -93,12 +93,22 @@ static void print_trace(const json_t *o)
     }
 }
 
+/* Columns are characters wide, not bytes. */
+static int width_of(const char *text)
+{
+    int width = 0;
+
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
 static void print_table(json_t *const *results, size_t count)
 {
     int width = 7;
 
     for (size_t i = 0; i < count; i++) {
-        int len = (int)strlen(text_of(results[i], "address"));
+        int len = width_of(text_of(results[i], "address"));
 
         width = len > width && len <= 60 ? len : width;
     }
@@ -106,10 +116,11 @@ static void print_table(json_t *const *results, size_t count)
            "SOURCE", "WHY");
     for (size_t i = 0; i < count; i++) {
         const json_t *o = results[i];
+        const char *address = text_of(o, "address");
         char why[700];
 
         format_why(o, why, sizeof(why));
-        printf("%-*s  %-9s %-20s %-8s %-6s %s\n", width, text_of(o, "address"),
+        printf("%s%*s  %-9s %-20s %-8s %-6s %s\n", address, width - width_of(address), "",
                text_of(o, "status"), text_of(o, "reason"),
                text_of(json_object_get(o, "action"), "outbound"), text_of(o, "source"), why);
         print_trace(o);

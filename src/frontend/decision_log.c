@@ -20,7 +20,7 @@ static void add(struct line *l, const char *key, const char *value)
 
     if (value[0] == '\0')
         return;
-    str_printable(safe, sizeof(safe), value, strlen(value));
+    str_readable(safe, sizeof(safe), value, strlen(value));
     for (char *p = safe; *p != '\0'; p++)
         if (*p == '"' || *p == '\\')
             *p = '\'';

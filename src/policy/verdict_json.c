@@ -11,7 +11,7 @@ static void set_text(json_t *o, const char *key, const char *text)
 
     if (text == NULL || text[0] == '\0')
         return;
-    str_printable(safe, sizeof(safe), text, strlen(text));
+    str_readable(safe, sizeof(safe), text, strlen(text));
     (void)json_object_set_new(o, key, json_string(safe));
 }
 

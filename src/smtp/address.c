@@ -19,41 +19,11 @@ static bool is_alnum(unsigned char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/*
- * Length of the UTF-8 character at `p` (at most `n` bytes), 0 when it is none: RFC 3629 section 4,
- * which leaves out overlong forms, surrogates and what is above U+10FFFF.
- */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    unsigned char low = 0x80, high = 0xbf;
-    size_t len;
-
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 0;
-    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (p[0] == 0xe0)
-        low = 0xa0;
-    else if (p[0] == 0xed)
-        high = 0x9f;
-    else if (p[0] == 0xf0)
-        low = 0x90;
-    else if (p[0] == 0xf4)
-        high = 0x8f;
-    if (n < len || p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
-
 /* Length of the atext character at `p`, 0 for anything else: RFC 5322 3.2.3, RFC 6531 3.3. */
 static size_t atext_length(const unsigned char *p, size_t n)
 {
     if (p[0] >= 0x80)
-        return utf8_length(p, n);
+        return str_utf8_length(p, n);
     return is_alnum(p[0]) || (p[0] != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", p[0]) != NULL);
 }
 
@@ -89,7 +59,7 @@ static size_t dot_string_span(const unsigned char *s, size_t len, const char **w
 static size_t qcontent_length(const unsigned char *p, size_t n)
 {
     if (p[0] >= 0x80)
-        return utf8_length(p, n);
+        return str_utf8_length(p, n);
     return p[0] >= 0x20 && p[0] != 0x7f;
 }
 

@@ -118,6 +118,38 @@ START_TEST(strings_are_bounded)
 }
 END_TEST
 
+START_TEST(readable_is_utf8_without_controls)
+{
+    static const struct {
+        const char *text, *shown;
+    } texts[] = {
+        {"a\t\r\n\x7f", "a   ?"},
+        {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        {"\xc2\x9b[1m\xc2\xa0", "??[1m\xc2\xa0"}, /* U+009B is CSI */
+        {"\xfc\xe4\xbd|\xc0\xaf|\xed\xa0\x80",
+         "???|??|???"}, /* neither cut, overlong nor surrogate */
+        {"\xf0\x9f\x93\xa8", "\xf0\x9f\x93\xa8"},
+    };
+    char buf[32];
+
+    str_readable(buf, sizeof(buf), texts[_i].text, strlen(texts[_i].text));
+    ck_assert_str_eq(buf, texts[_i].shown);
+}
+END_TEST
+
+START_TEST(readable_is_cut_between_characters)
+{
+    char buf[4];
+
+    str_readable(buf, sizeof(buf), "\xc3\xbc\xc3\x9f", 4);
+    ck_assert_str_eq(buf, "\xc3\xbc");
+    str_readable(buf, sizeof(buf), "abcd", 4);
+    ck_assert_str_eq(buf, "abc");
+    str_readable(buf, 1, "a", 1);
+    ck_assert_str_eq(buf, "");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("netaddr");
@@ -127,6 +159,8 @@ int main(void)
     tcase_add_loop_test(t, networks_match, 0, (int)(sizeof(networks) / sizeof(networks[0])));
     tcase_add_loop_test(t, sockaddr_round_trip, 0, 2);
     tcase_add_test(t, strings_are_bounded);
+    tcase_add_loop_test(t, readable_is_utf8_without_controls, 0, 5);
+    tcase_add_test(t, readable_is_cut_between_characters);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
