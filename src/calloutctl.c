@@ -18,9 +18,10 @@ static void usage(void)
                     "       calloutctl -V\n");
 }
 
-static void print_problem(void *arg, const char *text)
+static void print_problem(void *arg, const char *text, bool is_warning)
 {
     (void)arg;
+    (void)is_warning; /* it says so */
     fprintf(stderr, "%s\n", text);
 }
 

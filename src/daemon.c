@@ -34,18 +34,22 @@ struct daemon {
 static void daemon_reload(struct daemon *d);
 static void daemon_stop(struct daemon *d);
 
-struct config *daemon_read_config(const struct daemon_opts *opts,
-                                  void (*report)(void *arg, const char *line), void *arg)
+struct config *daemon_read_config(const struct daemon_opts *opts, config_report report, void *arg)
 {
     struct config_problems problems;
     struct config *cfg = config_load(opts->config, &problems);
 
     config_problems_each(&problems, report, arg);
     config_problems_free(&problems);
-    if (cfg != NULL && opts->foreground)
+    if (cfg == NULL)
+        return NULL;
+    if (opts->foreground) {
         cfg->log.target = LOG_TARGET_STDERR;
-    if (cfg != NULL)
-        cfg->log.debug = opts->verbose;
+    } else if (cfg->log.target == LOG_TARGET_STDERR) {
+        report(arg, "warning: log = stderr is for the foreground (-f): syslog is used", true);
+        cfg->log.target = LOG_TARGET_SYSLOG;
+    }
+    cfg->log.debug = opts->verbose;
     return cfg;
 }
 
@@ -122,9 +126,10 @@ static bool start_all(struct daemon *d, struct error *err, int *code)
     *code = EX_UNAVAILABLE;
     if (!open_sockets(d, err))
         return false;
+    if (!privileges_make_dir(d->cfg->store.dir, d->cfg->user, err))
+        return false;
     *code = EX_NOPERM;
-    if (!privileges_make_dir(d->cfg->store.dir, d->cfg->user, err) ||
-        !privileges_drop(d->cfg->user, err))
+    if (!privileges_drop(d->cfg->user, err))
         return false;
     *code = EX_UNAVAILABLE;
     if (!store_open(&d->store, &d->cfg->store, NULL, err))
@@ -166,10 +171,10 @@ static void on_restart_key(void *arg, const char *key)
     log_warning("reload: %s needs a restart; the old value stays", key);
 }
 
-static void report_problem(void *arg, const char *text)
+static void report_problem(void *arg, const char *text, bool is_warning)
 {
     (void)arg;
-    log_error("reload: %s", text);
+    log_write(is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "reload: %s", text);
 }
 
 static void daemon_reload(struct daemon *d)
@@ -218,6 +223,8 @@ static void daemon_stop(struct daemon *d)
     verifier_stop(d->front.verifier, grace);
     policy_service_stop(d->policy, on_part_idle, d);
     control_stop(d->control, on_part_idle, d);
+    for (size_t i = 0; i < d->first->policy_listen_count; i++)
+        listener_close(&d->policy_fds[i], &d->first->policy_listen[i]);
 }
 
 void daemon_run(struct daemon *d)
@@ -229,7 +236,7 @@ void daemon_run(struct daemon *d)
 
 /*
  * The engine first, so that nothing more comes from it; then the store, with what it was given;
- * then who was waiting.
+ * then the answers that are on their way to those who wait, and only then those.
  */
 void daemon_free(struct daemon **dp)
 {
@@ -239,6 +246,10 @@ void daemon_free(struct daemon **dp)
         return;
     verifier_join(d->front.verifier);
     store_close(&d->store);
+    if (d->front.verifier != NULL) {
+        loop_drain(verifier_loop(d->front.verifier));
+        loop_drain(d->front.loop);
+    }
     policy_service_free(&d->policy);
     control_free(&d->control);
     verifier_free(&d->front.verifier);

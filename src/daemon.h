@@ -21,10 +21,8 @@ struct daemon_opts {
     bool verbose;       /* log debug lines, too */
 };
 
-/* Reads the configuration; NULL when it is bad. Problems and warnings go to `report`, line by line.
- */
-struct config *daemon_read_config(const struct daemon_opts *opts,
-                                  void (*report)(void *arg, const char *line), void *arg);
+/* Reads the configuration; NULL when it is bad. Problems and warnings go to `report`. */
+struct config *daemon_read_config(const struct daemon_opts *opts, config_report report, void *arg);
 
 /*
  * Opens the sockets, prepares state_dir, gives up root, opens the store, starts every thread. Takes

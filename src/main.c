@@ -1,5 +1,8 @@
 /* calloutd: the ordered list. Options, configuration, start, run, stop. */
+#include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +13,8 @@
 
 #include "base/daemonize.h"
 #include "base/log.h"
+#include "base/privileges.h"
+#include "base/str.h"
 #include "conf/config.h"
 #include "daemon.h"
 
@@ -47,9 +52,20 @@ static bool parse_options(int argc, char **argv, struct options *o)
     return optind == argc;
 }
 
-static void print_problem(void *arg, const char *text)
+/* Symbolic links stay: a reload reads where they point to then. */
+static bool absolute_path(const char *path, char out[PATH_MAX])
+{
+    char dir[PATH_MAX] = "";
+
+    if (path[0] != '/' && getcwd(dir, sizeof(dir)) == NULL)
+        return false;
+    return str_format(out, PATH_MAX, "%s%s%s", dir, path[0] != '/' ? "/" : "", path);
+}
+
+static void print_problem(void *arg, const char *text, bool is_warning)
 {
     (void)arg;
+    (void)is_warning; /* it says so */
     fprintf(stderr, "%s\n", text);
 }
 
@@ -62,6 +78,30 @@ static void raise_descriptor_limit(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+/* For -t. Only warnings: an account may yet be made before the start. */
+static void check_accounts(const struct config *cfg, const char *path)
+{
+    const char *group = cfg->listener.socket_group;
+
+    if (geteuid() == 0 && getpwnam(cfg->user) == NULL)
+        fprintf(stderr, "%s: warning: user: there is no \"%s\"\n", path, cfg->user);
+    if (group[0] != '\0' && getgrnam(group) == NULL)
+        fprintf(stderr, "%s: warning: socket_group: there is no \"%s\"\n", path, group);
+}
+
+/* A descriptor below 3 that is closed would become a socket's, and then be taken for stderr. */
+static bool open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 static void ignore_sigpipe(void)
@@ -78,8 +118,11 @@ static int serve(struct config *cfg, const struct daemon_opts *opts)
     struct daemon *d = NULL;
     int code = EX_OSERR;
 
-    if (!log_open(&cfg->log, &err) || !daemon_start(&d, opts, &cfg, &err, &code)) {
+    if (!privileges_gain_none(&err) || !log_open(&cfg->log, &err) ||
+        !daemon_start(&d, opts, &cfg, &err, &code)) {
         log_error("%s", err.text);
+        if (!opts->foreground) /* whoever started it is still there to read it */
+            fprintf(stderr, "calloutd: %s\n", err.text);
         config_free(&cfg);
         log_close();
         return code;
@@ -98,6 +141,8 @@ int main(int argc, char **argv)
     struct error err = {""};
     struct config *cfg;
 
+    if (!open_standard_descriptors())
+        return EX_OSERR;
     if (!parse_options(argc, argv, &o)) {
         fprintf(stderr, "usage: calloutd [-c FILE] [-f] [-t] [-v] [-V]\n");
         return EX_USAGE;
@@ -106,12 +151,18 @@ int main(int argc, char **argv)
         printf("calloutd %s\n", PACKAGE_VERSION);
         return EXIT_SUCCESS;
     }
-    if (realpath(o.daemon.config, o.path) != NULL)
-        o.daemon.config = o.path;
+    if (!absolute_path(o.daemon.config, o.path)) {
+        fprintf(stderr, "calloutd: -c: the path is too long\n");
+        return EX_USAGE;
+    }
+    o.daemon.config = o.path;
+    if (o.test)
+        o.daemon.foreground = true;
     cfg = daemon_read_config(&o.daemon, print_problem, NULL);
     if (cfg == NULL)
         return EX_CONFIG;
     if (o.test) {
+        check_accounts(cfg, o.daemon.config);
         config_free(&cfg);
         return EXIT_SUCCESS;
     }

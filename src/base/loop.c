@@ -69,12 +69,24 @@ static void on_wakeup(evutil_socket_t fd, short what, void *arg)
         event_base_loopbreak(l->base);
 }
 
+/* What libevent has to say goes where the rest goes. */
+static void on_libevent_message(int severity, const char *text)
+{
+    if (severity == EVENT_LOG_ERR)
+        log_error("libevent: %s", text);
+    else if (severity == EVENT_LOG_WARN)
+        log_warning("libevent: %s", text);
+    else
+        log_debug("libevent: %s", text);
+}
+
 struct loop *loop_new(const char *name)
 {
     struct loop *l = calloc(1, sizeof(*l));
 
     if (l == NULL)
         return NULL;
+    event_set_log_callback(on_libevent_message);
     l->name = name;
     l->wakeup_fd = -1;
     pthread_mutex_init(&l->lock, NULL);
@@ -87,14 +99,19 @@ struct loop *loop_new(const char *name)
     return l;
 }
 
+void loop_drain(struct loop *l)
+{
+    while (l->head != NULL)
+        mailbox_run(l);
+}
+
 void loop_free(struct loop **lp)
 {
     struct loop *l = *lp;
 
     if (l == NULL)
         return;
-    while (l->head != NULL)
-        mailbox_run(l);
+    loop_drain(l);
     if (l->wakeup != NULL)
         event_free(l->wakeup);
     if (l->base != NULL)

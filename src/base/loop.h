@@ -40,6 +40,9 @@ void loop_join(struct loop *l);
  */
 void loop_post(struct loop *l, loop_fn fn, void *arg);
 
+/* Runs what was posted and what that posts, in the calling thread, once the loop has ended. */
+void loop_drain(struct loop *l);
+
 /* One-shot timers. A fresh timer is disarmed; loop_timer_free() disarms and sets *t to NULL. */
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void *arg);
 void loop_timer_arm(struct loop_timer *t, int64_t ms); /* re-arming replaces; ms < 0 means 0 */

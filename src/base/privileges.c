@@ -33,22 +33,27 @@ static bool become(const struct passwd *pw, struct error *err)
     return true;
 }
 
-bool privileges_drop(const char *user, struct error *err)
+bool privileges_gain_none(struct error *err)
 {
-    if (geteuid() == 0) {
-        const struct passwd *pw = find_user(user, err);
-
-        if (pw == NULL || !become(pw, err))
-            return false;
-        /* Changing its user made the process one that leaves no core of a crash and lets neither
-           its own user's debugger nor a leak checker in. It holds nothing that this user may not
-           read. */
-        (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
         return true;
     error_set(err, "prctl(PR_SET_NO_NEW_PRIVS): %s", strerror(errno));
     return false;
+}
+
+bool privileges_drop(const char *user, struct error *err)
+{
+    const struct passwd *pw;
+
+    if (geteuid() != 0)
+        return true;
+    pw = find_user(user, err);
+    if (pw == NULL || !become(pw, err))
+        return false;
+    /* Changing its user made the process one that leaves no core of a crash and lets neither its
+       own user's debugger nor a leak checker in. It holds nothing that this user may not read. */
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    return true;
 }
 
 bool privileges_make_dir(const char *path, const char *user, struct error *err)
@@ -63,6 +68,6 @@ bool privileges_make_dir(const char *path, const char *user, struct error *err)
     } else if (pw == NULL || chown(path, pw->pw_uid, pw->pw_gid) == 0) {
         return true;
     }
-    error_set(err, "%s: %s", path, strerror(errno));
+    error_set(err, "cannot make %s: %s", path, strerror(errno));
     return false;
 }

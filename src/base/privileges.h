@@ -1,7 +1,7 @@
 /*
  * Giving up root.
  *
- * Threads: call before any is started.
+ * Threads: privileges_gain_none() before any is started; the rest in the main thread.
  */
 #ifndef BASE_PRIVILEGES_H
 #define BASE_PRIVILEGES_H
@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 
-/*
- * As root: becomes `user` with its groups, for good. Not as root: stays who it is. Afterwards no
- * execve() gains privileges either way.
- */
+/* From now on no execve() gains privileges. It holds for this thread and those it starts. */
+bool privileges_gain_none(struct error *err);
+
+/* As root: becomes `user` with its groups, for good, every thread. Not as root: stays who it is. */
 bool privileges_drop(const char *user, struct error *err);
 
 /*

@@ -13,6 +13,7 @@
 
 struct config_problems {
     char *lines[PROBLEMS_MAX];
+    bool warnings[PROBLEMS_MAX]; /* which of them are only that */
     size_t count;
     size_t errors; /* those that make the configuration unusable; the rest are warnings */
 };
@@ -23,9 +24,10 @@ void problems_add(struct config_problems *p, const char *file, unsigned line, co
 void problems_warn(struct config_problems *p, const char *file, unsigned line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+typedef void (*config_report)(void *arg, const char *line, bool is_warning);
+
 /* In the order found. */
-void config_problems_each(const struct config_problems *p, void (*fn)(void *arg, const char *line),
-                          void *arg);
+void config_problems_each(const struct config_problems *p, config_report report, void *arg);
 void config_problems_free(struct config_problems *p);
 
 #endif

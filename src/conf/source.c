@@ -136,21 +136,24 @@ static struct key *find_key(const struct source *s, const char *section, const c
     return NULL;
 }
 
-/* Notes a key or section. NULL: it was there already, or is one too many. */
+/* Notes a key or section. Given twice its last values count, as with libConfuse. NULL: no more. */
 static struct key *add_key(struct source *s, const char *section, const char *name,
                            struct source_place at)
 {
     struct key *k = find_key(s, section, name);
 
-    if (k != NULL)
+    if (k != NULL) {
         problems_add(s->problems, at.file, at.line, "%s%s%s is given twice, first at %s:%u",
                      section, section[0] != '\0' ? "." : "", name, k->at.file, k->at.line);
-    else if (s->key_count == KEYS_MAX)
+        free(k->values);
+    } else if (s->key_count == KEYS_MAX) {
         problems_add(s->problems, at.file, at.line, "more than %d keys", KEYS_MAX);
-    if (k != NULL || s->key_count == KEYS_MAX ||
-        !grow(s, (void **)&s->keys, s->key_count, sizeof(s->keys[0])))
         return NULL;
-    k = &s->keys[s->key_count++];
+    } else if (grow(s, (void **)&s->keys, s->key_count, sizeof(s->keys[0]))) {
+        k = &s->keys[s->key_count++];
+    } else {
+        return NULL;
+    }
     memset(k, 0, sizeof(*k));
     (void)str_copy(k->section, sizeof(k->section), section);
     (void)str_copy(k->name, sizeof(k->name), name);
@@ -217,10 +220,19 @@ static void include_file(struct source *s, const struct reading *from, const str
         read_file(s, path, from, name->line);
 }
 
+/* The byte order mark that some editors put at the beginning of UTF-8. */
+static size_t mark_length(const char *text, size_t len)
+{
+    static const char mark[3] = "\xef\xbb\xbf";
+
+    return len >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0 ? sizeof(mark) : 0;
+}
+
 /* Goes through one file, token by token, up to its end or the first syntax error. */
 static void scan_text(struct source *s, const struct reading *r, const char *text, size_t len)
 {
-    struct tokens in = {.text = text, .len = len, .line = 1};
+    size_t skipped = mark_length(text, len);
+    struct tokens in = {.text = text + skipped, .len = len - skipped, .line = 1};
     struct scan c = {.expect = EXPECT_STATEMENT};
     enum scan_event event;
     struct key *key = NULL;

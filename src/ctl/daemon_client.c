@@ -12,6 +12,8 @@
 
 #define ANSWER_MAX      262144 /* bytes of one HTTP body */
 #define CONNECTIONS_MAX 32
+#define PATIENCE_S      600L  /* as long as the daemon has for an answer */
+#define URL_MAX         12288 /* the daemon takes 16 KiB of headers */
 
 struct transfer {
     CURL *easy;
@@ -51,9 +53,9 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 }
 
 static bool transfer_start(struct transfer *t, CURLM *multi, const char *path,
-                           const struct ctl_question *q, const char *address)
+                           const struct ctl_question *q, const char *address, struct error *err)
 {
-    char url[4096], *escaped;
+    char url[URL_MAX], *escaped;
     bool fits;
 
     t->easy = curl_easy_init();
@@ -64,7 +66,10 @@ static bool transfer_start(struct transfer *t, CURLM *multi, const char *path,
                       q->fresh ? "&fresh=1" : "", q->no_probe ? "&probe=0" : "",
                       q->trace ? "&trace=1" : "");
     curl_free(escaped);
+    if (!fits)
+        error_set(err, "%.64s...: much too long for an address", address);
     return fits && curl_easy_setopt(t->easy, CURLOPT_URL, url) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, PATIENCE_S) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
@@ -132,7 +137,7 @@ enum ctl_result ctl_verify_daemon(const struct ctl_env *env, const struct ctl_qu
     if (ok)
         (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
     for (size_t i = 0; ok && i < q->count; i++)
-        ok = transfer_start(&all[i], multi, env->control_path, q, q->addresses[i]);
+        ok = transfer_start(&all[i], multi, env->control_path, q, q->addresses[i], err);
     ok = ok && run_all(multi, err);
     for (size_t i = 0; ok && i < q->count; i++)
         ok = (results[i] = transfer_verdict(&all[i], q->addresses[i], err)) != NULL;

@@ -1,6 +1,7 @@
 #include "frontend/control.h"
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
@@ -9,17 +10,18 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/log.h"
 #include "policy/inquiry.h"
 #include "policy/verdict_json.h"
 
 #define HEADERS_MAX 16384
 #define BODY_MAX    65536
 #define IDLE_S      600 /* longer than any callout */
+#define PAUSE_S     1   /* after an accept() that failed, e.g. for want of descriptors */
 
 struct control {
     struct frontend *fe;
     struct evhttp *http;
-    struct evhttp_bound_socket *bound;
     unsigned pending; /* requests whose answer is not yet written */
     bool stopping;
     loop_fn on_idle;
@@ -153,7 +155,8 @@ static void handle_verify(struct control *c, struct evhttp_request *rq)
     struct inquiry *q;
 
     TAILQ_INIT(&params);
-    if (query != NULL && evhttp_parse_query_str(query, &params) == 0)
+    if (query != NULL && strstr(query, "%00") == NULL && /* it would cut the address short */
+        evhttp_parse_query_str(query, &params) == 0)
         address = evhttp_find_header(&params, "address");
     q = address != NULL ? calloc(1, sizeof(*q)) : NULL;
     if (q != NULL)
@@ -203,6 +206,25 @@ static void on_request(struct evhttp_request *rq, void *arg)
     }
 }
 
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)evconnlistener_enable(arg);
+}
+
+/* libevent hands in what evhttp gave the listener, so the listener has to do. */
+static void on_accept_error(struct evconnlistener *l, void *arg)
+{
+    static const struct timeval pause = {.tv_sec = PAUSE_S};
+
+    (void)arg;
+    log_error("control: accept: %s; trying again in %d s",
+              evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()), PAUSE_S);
+    if (event_base_once(evconnlistener_get_base(l), -1, EV_TIMEOUT, on_resume, l, &pause) == 0)
+        (void)evconnlistener_disable(l);
+}
+
 bool control_new(struct control **cp, struct frontend *fe, int fd, struct error *err)
 {
     struct control *c = calloc(1, sizeof(*c));
@@ -215,13 +237,14 @@ bool control_new(struct control **cp, struct frontend *fe, int fd, struct error 
     }
     if (c != NULL && c->http != NULL)
         l = evconnlistener_new(loop_base(fe->loop), NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (l != NULL)
-        c->bound = evhttp_bind_listener(c->http, l);
-    if (c == NULL || c->bound == NULL) {
+    if (l == NULL || evhttp_bind_listener(c->http, l) == NULL) {
+        if (l != NULL)
+            evconnlistener_free(l);
         error_set(err, "control: out of memory");
         control_free(cp);
         return false;
     }
+    evconnlistener_set_error_cb(l, on_accept_error);
     evhttp_set_max_headers_size(c->http, HEADERS_MAX);
     evhttp_set_max_body_size(c->http, BODY_MAX);
     evhttp_set_timeout(c->http, IDLE_S);
@@ -231,7 +254,6 @@ bool control_new(struct control **cp, struct frontend *fe, int fd, struct error 
 
 void control_stop(struct control *c, loop_fn on_idle, void *arg)
 {
-    evhttp_del_accept_socket(c->http, c->bound);
     c->stopping = true;
     c->on_idle = on_idle;
     c->idle_arg = arg;

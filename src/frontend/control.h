@@ -22,7 +22,10 @@ struct control;
 /* Serves a listening socket that stays the caller's, who closes it after the free. */
 bool control_new(struct control **c, struct frontend *fe, int fd, struct error *err);
 
-/* As policy_service_stop(): on_idle(arg) once when no request is left. */
+/*
+ * on_idle(arg) once when no request is left, perhaps before this returns. Who comes until the free
+ * is answered, too: the verifier has nothing to wait for any more.
+ */
 void control_stop(struct control *c, loop_fn on_idle, void *arg);
 void control_free(struct control **c);
 

@@ -16,8 +16,9 @@
 
 #include "base/str.h"
 
-#define BACKLOG       1024
-#define INHERITED_MAX 64
+#define BACKLOG         1024
+#define INHERITED_FIRST 3 /* SD_LISTEN_FDS_START */
+#define INHERITED_MAX   64
 
 static bool parse_port(const char *text, uint16_t *port)
 {
@@ -88,26 +89,41 @@ static bool is_listening_at(int fd, const struct listen_spec *spec)
 }
 #endif
 
+/*
+ * The service manager's descriptors are the process's, and so is this. A closed one is not handed
+ * out again: its number comes again as something else.
+ */
+static enum { FREE, HANDED_OUT, CLOSED } inherited_state[INHERITED_MAX];
+
 /* A socket of the service manager's whose address is this one; -1: none. */
 static int inherited(const struct listen_spec *spec)
 {
 #ifdef HAVE_SYSTEMD
-    /* The descriptors are the process's, so this is, too: once handed out, they are their owner's,
-       and closed, their numbers come again as something else. */
-    static bool given[INHERITED_MAX];
     int count = sd_listen_fds(0);
 
     for (int i = 0; i < count && i < INHERITED_MAX; i++) {
-        int fd = SD_LISTEN_FDS_START + i;
+        int fd = INHERITED_FIRST + i;
 
-        if (given[i] || !is_listening_at(fd, spec) || evutil_make_socket_nonblocking(fd) != 0)
+        if (inherited_state[i] != FREE || !is_listening_at(fd, spec) ||
+            evutil_make_socket_nonblocking(fd) != 0)
             continue;
-        given[i] = true;
+        inherited_state[i] = HANDED_OUT;
         return fd;
     }
 #endif
     (void)spec;
     return -1;
+}
+
+/* To be called when it is closed; whether it was the service manager's. */
+static bool release_inherited(int fd)
+{
+    int i = fd - INHERITED_FIRST;
+
+    if (i < 0 || i >= INHERITED_MAX || inherited_state[i] != HANDED_OUT)
+        return false;
+    inherited_state[i] = CLOSED;
+    return true;
 }
 
 static int open_inet(const struct listen_spec *spec, struct error *err)
@@ -175,8 +191,8 @@ static int bind_failed(int fd, const struct listen_spec *spec, struct error *err
     return -1;
 }
 
-static bool set_access(const struct listen_spec *spec, const struct listener_opts *opts,
-                       struct error *err)
+static bool set_group(const struct listen_spec *spec, const struct listener_opts *opts,
+                      struct error *err)
 {
     const struct group *gr = NULL;
 
@@ -184,8 +200,8 @@ static bool set_access(const struct listen_spec *spec, const struct listener_opt
         error_set(err, "listen %s: no such group: \"%s\"", spec->text, opts->socket_group);
         return false;
     }
-    if ((gr == NULL || chown(spec->path, (uid_t)-1, gr->gr_gid) == 0) &&
-        chmod(spec->path, opts->socket_mode) == 0)
+    /* The directory may be the daemon's user's, who could put a link here: root follows none. */
+    if (gr == NULL || lchown(spec->path, (uid_t)-1, gr->gr_gid) == 0)
         return true;
     error_set(err, "listen %s: %s", spec->text, strerror(errno));
     return false;
@@ -203,12 +219,12 @@ static int open_unix(const struct listen_spec *spec, const struct listener_opts 
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return failed(fd, spec, "socket", err);
-    mask = umask(0777); /* nobody gets in before mode and group are set */
+    mask = umask(0777 & ~opts->socket_mode);
     rc = bind(fd, (struct sockaddr *)&un, sizeof(un));
     umask(mask);
     if (rc != 0)
         return bind_failed(fd, spec, err);
-    if (set_access(spec, opts, err))
+    if (set_group(spec, opts, err))
         return fd;
     (void)unlink(spec->path);
     close(fd);
@@ -231,12 +247,14 @@ int listener_open(const struct listen_spec *spec, const struct listener_opts *op
 void listener_close(int *fd, const struct listen_spec *spec)
 {
     struct sockaddr_un un = unix_address(spec);
+    bool theirs = *fd >= 0 && release_inherited(*fd);
 
     if (*fd < 0)
         return;
     close(*fd);
     *fd = -1;
-    /* The service manager's socket, or a successor's, is answered, and stays. */
-    if (spec->ip.family == AF_UNSPEC)
+    /* A successor's is answered, and stays. The service manager's is not even tried: it would take
+       that for a client, and start us for it. */
+    if (spec->ip.family == AF_UNSPEC && !theirs)
         (void)remove_stale(spec, &un, NULL);
 }

@@ -11,12 +11,9 @@
 static const struct attribute {
     const char *name;
     size_t offset; /* in struct policy_request; POLICY_ATTRIBUTE_MAX + 1 bytes there */
-    const char *too_long;
     const char *twice;
 } attributes[] = {
-#define X(id) \
-    {#id, offsetof(struct policy_request, id), \
-     #id " longer than " STRING_OF(POLICY_ATTRIBUTE_MAX) " octets", #id " given twice"},
+#define X(id) {#id, offsetof(struct policy_request, id), #id " given twice"},
     POLICY_ATTRIBUTES(X)
 #undef X
 };
@@ -54,7 +51,7 @@ static bool line_parse(const char *line, size_t len, struct policy_request *out,
         *why = a->twice;
     else if (!str_copyn((char *)out + a->offset, POLICY_ATTRIBUTE_MAX + 1, equals + 1,
                         len - (size_t)(equals - line) - 1))
-        *why = a->too_long;
+        out->recipient_cut |= a->offset == offsetof(struct policy_request, recipient);
     *seen |= bit;
     return *why == NULL;
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define POLICY_REQUEST_MAX   65536 /* bytes of one request, all lines */
-#define POLICY_ATTRIBUTE_MAX 1023  /* bytes of a kept value; longer ones of these are an error */
+#define POLICY_ATTRIBUTE_MAX 1023  /* bytes of a kept value; longer ones are cut */
 
 /* The attributes that are read; others are ignored. Absent ones are "". X(name) */
 #define POLICY_ATTRIBUTES(X) \
@@ -30,12 +30,13 @@ struct policy_request {
 #define X(name) char name[POLICY_ATTRIBUTE_MAX + 1];
     POLICY_ATTRIBUTES(X)
 #undef X
+    bool recipient_cut; /* and with that no address any more */
 };
 
 /*
  * Reads the lines of one request, each ended by '\n', without the empty line. False: close the
  * connection; *why is a constant reason ("line without =", "NUL byte", "not an
- * smtpd_access_policy request", "recipient longer than 1023 octets", "recipient given twice").
+ * smtpd_access_policy request", "recipient given twice").
  */
 bool policy_request_parse(const char *data, size_t len, struct policy_request *out,
                           const char **why);

@@ -109,40 +109,59 @@ static void on_verdict(void *arg, const struct verdict *v, const char *trace)
         connection_pump(c);
 }
 
-/* Not about a recipient with a domain: nothing to say, and no decision. */
-static bool nothing_to_ask(const struct policy_request *rq)
+/* What is behind the last @, but for a dot at its end; "" where that is nothing. */
+static void recipient_domain(const struct policy_request *rq, char domain[POLICY_ATTRIBUTE_MAX + 1])
 {
-    return strcmp(rq->protocol_state, "RCPT") != 0 || strchr(rq->recipient, '@') == NULL;
+    const char *at = strrchr(rq->recipient, '@');
+    size_t len = at != NULL ? strlen(at + 1) : 0;
+
+    if (len > 0 && at[len] == '.')
+        len--;
+    (void)str_copyn(domain, POLICY_ATTRIBUTE_MAX + 1, len > 0 ? at + 1 : "", len);
+}
+
+/* A recipient that no quoting makes an address. */
+static void answer_bad_syntax(struct connection *c, const char *domain)
+{
+    bool wanted = inquiry_wanted(c->service->fe->policy, c->class, domain);
+    struct verdict v;
+
+    verdict_init(&v, wanted ? REASON_BAD_SYNTAX : REASON_SKIPPED, SOURCE_SYNTAX);
+    answer(c, &v);
+}
+
+static void ask(struct connection *c)
+{
+    struct frontend *fe = c->service->fe;
+    struct verifier_request rq = {.address = &c->address, .wait_ms = fe->policy->wait_ms};
+    struct verdict v;
+
+    c->busy = true;
+    if (inquiry_start(fe->policy, c->class, fe->verifier, &rq, fe->loop, on_verdict, c, &v)) {
+        c->busy = false;
+        answer(c, &v);
+    }
 }
 
 static void connection_answer_request(struct connection *c)
 {
     static const struct decision none = {.action = ACTION_ACCEPT};
-    struct frontend *fe = c->service->fe;
-    struct policy_request *rq = &c->request;
+    const struct policy_request *rq = &c->request;
     struct mail_client client = {.sasl_username = rq->sasl_username,
                                  .ccert_fingerprint = rq->ccert_fingerprint,
                                  .address = rq->client_address};
-    struct verifier_request ask = {.address = &c->address, .wait_ms = fe->policy->wait_ms};
-    struct verdict v;
+    char domain[POLICY_ATTRIBUTE_MAX + 1];
     const char *why;
 
-    if (nothing_to_ask(rq)) {
-        send_action(c, &none);
-        return;
-    }
-    c->class = mail_class_of(fe->policy, &client);
-    if (!address_from_internal(rq->recipient, strlen(rq->recipient), &c->address, &why)) {
-        verdict_init(&v, c->class == CLASS_INBOUND ? REASON_SKIPPED : REASON_BAD_SYNTAX,
-                     SOURCE_SYNTAX);
-        answer(c, &v);
-        return;
-    }
-    c->busy = true;
-    if (inquiry_start(fe->policy, c->class, fe->verifier, &ask, fe->loop, on_verdict, c, &v)) {
-        c->busy = false;
-        answer(c, &v);
-    }
+    recipient_domain(rq, domain);
+    c->class = mail_class_of(c->service->fe->policy, &client);
+    if (strcmp(rq->protocol_state, "RCPT") != 0 || (domain[0] == '\0' && !rq->recipient_cut))
+        send_action(c, &none); /* nothing to say, and no decision */
+    else if (rq->recipient_cut ||
+             !address_from_internal(rq->recipient, strlen(rq->recipient), &c->address, &why))
+        answer_bad_syntax(c, domain);
+    else
+        ask(c);
 }
 
 enum step {

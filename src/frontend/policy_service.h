@@ -27,8 +27,7 @@ bool policy_service_listen(struct policy_service *ps, int fd, struct error *err)
  */
 void policy_service_stop(struct policy_service *ps, loop_fn on_idle, void *arg);
 
-/* Closes what is left. Every answer must be in: free the verifier first, and run the loop's rest.
- */
+/* Closes what is left. Every answer must be in: end the verifier first, and drain the loop. */
 void policy_service_free(struct policy_service **ps);
 
 #endif

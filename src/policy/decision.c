@@ -126,7 +126,7 @@ void decision_set_status(struct decision_opts *opts, enum mail_class c, enum ver
                          enum action a)
 {
     for (int r = 0; r < VERDICT_REASON_COUNT; r++)
-        if (verdict_reason_status((enum verdict_reason)r) == s)
+        if (verdict_reason_status((enum verdict_reason)r) == s && r != REASON_SKIPPED)
             opts->actions[c][r] = a;
 }
 

@@ -55,7 +55,10 @@ bool action_parse(const char *name, enum action *out);
 /* The contract's default table; monitor false. */
 void decision_defaults(struct decision_opts *opts);
 
-/* Sets the action of every reason of a status (the less specific line), or of one reason. */
+/*
+ * Sets the action of every reason of a status: the less specific line. But for `skipped`: who is
+ * never called out (local_domains, inbound mail) is not meant by "unknown = tempfail".
+ */
 void decision_set_status(struct decision_opts *opts, enum mail_class c, enum verdict_status s,
                          enum action a);
 

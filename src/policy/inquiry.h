@@ -12,6 +12,9 @@
 #include "callout/verifier.h"
 #include "policy/policy.h"
 
+/* Whether recipients in `domain` are called out for mail of this class. */
+bool inquiry_wanted(const struct policy_opts *o, enum mail_class c, const char *domain);
+
 /*
  * Mail of class inbound, and recipients in `local_domains`, are not called out: unknown/skipped.
  * The rest is verifier_ask(), with the same meaning of the result, `on`, `cb` and `now`. The

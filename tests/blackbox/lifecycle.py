@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import threading
 
@@ -105,6 +106,27 @@ def test_reload_applies(w):
     d.wait_log(r"action=accept would=reject rcpt=<nobody@example\.org>")
 
 
+def test_reload_follows_links(w):
+    """A configuration behind a symbolic link: a reload reads what it points to then."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown"))
+    d = daemon.Daemon(w.build, w.workdir)
+    link = os.path.join(w.workdir, "link.conf")
+    os.rename(d.conf, os.path.join(w.workdir, "old.conf"))
+    os.symlink("old.conf", link)
+    d.write_conf(mode="monitor")
+    d.conf = link
+    w.run(d)
+    with client.PolicyClient() as c:
+        w.matches("before", c.ask("nobody@example.org"), "^550 5.1.1")
+        os.unlink(link)
+        os.symlink("calloutd.conf", link)
+        os.unlink(os.path.join(w.workdir, "old.conf"))
+        d.kill(signal.SIGHUP)
+        d.wait_notified("READY=1")
+        w.equal("after", c.ask("nobody@example.org"), "DUNNO")
+
+
 @threads
 def test_term_answers_those_who_wait(w):
     """SIGTERM with 50 clients waiting on a silent MX: 50 answers, exit 0."""
@@ -121,6 +143,11 @@ def test_term_answers_those_who_wait(w):
     d.wait_log("greeting -> ehlo")
     d.kill(signal.SIGTERM)
     w.equal("answers", [c.receive() for c in clients], ["DUNNO"] * 50)
+    try:
+        client.PolicyClient().close()
+        w.problems.append("a client that comes then is taken")
+    except ConnectionRefusedError:
+        pass
     for c in clients:
         c.close()
     w.problems += d.stop()
@@ -155,6 +182,56 @@ def test_kill_under_load(w):
         d.start()
     result = w.ctl(d.conf, "check", "--json", "--no-probe", "early@example.org")
     w.equal("after the restarts", [v.get("source") for v in result.verdicts], ["store"])
+
+
+def listening_process(path):
+    """Who listens on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        return struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
+def test_background(w):
+    """Without -f, and without stdin and stdout: the start returns once it serves. What keeps a
+    second one from starting is told on the terminal."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown"))
+    d = daemon.Daemon(w.build, w.workdir, {"log": "syslog"})
+    start = ["/bin/sh", "-c", 'exec "$0" -c "$1" <&- >&-', d.program, d.conf]
+    for expected, pattern in ((0, "^$"), (69, "calloutd: listen .*in use")):
+        result = subprocess.run(start, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        w.equal("exit code", result.returncode, expected)
+        w.matches("stderr", result.stderr, pattern)
+    with client.PolicyClient() as c:
+        w.matches("its answer", c.ask("nobody@example.org"), "^550 5.1.1")
+    pid = listening_process(d.control)
+    os.kill(pid, signal.SIGTERM)
+    w.until("its end", lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def test_out_of_descriptors(w):
+    """More clients than descriptors: told once a second, and over when they have gone."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown"))
+    d = daemon.Daemon(w.build, w.workdir, allowed=[r"(control|policy): accept: Too many open"])
+    wrapper = os.path.join(w.workdir, "limited")
+    with open(wrapper, "w", encoding="ascii") as f:
+        f.write(f'#!/bin/sh\nulimit -n 60\nexec {w.build}/calloutd "$@"\n')
+    os.chmod(wrapper, 0o755)
+    d.program = wrapper
+    w.run(d)
+    for what, connect in (("control", lambda s: s.connect(d.control)),
+                          ("policy", lambda s: s.connect(("127.0.0.1", 8893)))):
+        family = socket.AF_UNIX if what == "control" else socket.AF_INET
+        crowd = [socket.socket(family) for _ in range(100)]
+        for s in crowd:
+            connect(s)
+        d.wait_log(f"{what}: accept: Too many open files; trying again")
+        for s in crowd:
+            s.close()
+        d.wait_idle()
+    with client.PolicyClient() as c:
+        w.matches("afterwards", c.ask("nobody@example.org"), "^550 5.1.1")
 
 
 def test_second_daemon(w):

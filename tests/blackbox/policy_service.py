@@ -140,16 +140,24 @@ def test_client_goes_while_it_waits(w):
 
 
 def test_not_for_us(w):
-    """Other protocol states, no recipient, inbound mail: DUNNO, and no callout."""
+    """Other protocol states, no recipient, own domains, inbound mail: DUNNO, and no callout,
+    whatever is to be done about what is unknown."""
     w.dns()
     w.servers(answering("550 5.1.1 User unknown", times=0))
-    w.daemon()
+    w.daemon({"local_domains": '{"own.example"}', 'action "outbound".unknown': "reject",
+              'action "inbound".unknown': "tempfail"})
     with client.PolicyClient() as c:
         for attributes in ({"protocol_state": "CONNECT", "recipient": ""}, {"recipient": ""},
                            {"recipient": "postmaster"}, {"protocol_state": "DATA"},
-                           {"client_address": "198.51.100.77"}):
+                           {"recipient": "a@"}, {"recipient": "@"}, {"recipient": "a@."},
+                           {"recipient": "a@own.example"}, {"recipient": "a b@OWN.example."},
+                           {"recipient": "a" * 65 + "@own.example"},
+                           {"client_address": "198.51.100.77"},
+                           {"client_address": "198.51.100.77", "recipient": "a" * 65 + "@x"}):
             recipient = attributes.pop("recipient", "nobody@example.org")
-            w.equal(str(attributes), c.ask(recipient, **attributes), "DUNNO")
+            w.equal(f"{recipient} {attributes}", c.ask(recipient, **attributes), "DUNNO")
+        w.matches("a long sender", c.ask("x@" + "y" * 300, sender="a" * 4000), "^553 5.1.3")
+        w.matches("a long recipient", c.ask("a" * 4000 + "@example.org"), "^553 5.1.3")
 
 
 def test_classes(w):

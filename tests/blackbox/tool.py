@@ -125,6 +125,13 @@ def test_json_facts(w):
             {"stage": "rcpt", "code": "550", "enhanced": "5.1.1", "text": "User unknown"})
     for key in ("tls", "score", "suggestion", "provider"):
         w.check(key not in v, f"{key} is there: {v.get(key)!r}")
+    v = w.ctl(d.conf, "check", "--json", "--no-probe", "jürgen@bücher.example").verdicts[0]
+    w.equal("SMTPUTF8", (v["address"], v["canonical"]),
+            ("jürgen@bücher.example", "jürgen@xn--bcher-kva.example"))
+    v = w.ctl(d.conf, "check", "--json", "a" * 3000 + "@example.org").verdicts[0]
+    w.equal("a very long one", v["reason"], "bad_syntax")
+    result = w.ctl(d.conf, "check", "a" * 30000 + "@example.org")
+    w.check(result.code >= 64 and "too long" in result.err, f"much too long: {result.err!r}")
     v = w.ctl(d.conf, "check", "--json", "a@b@c").verdicts[0]
     w.check("mx" not in v and "reply" not in v, f"facts that nobody knows: {v}")
 

@@ -37,7 +37,9 @@ class World:
         return made
 
     def daemon(self, settings=None, allowed=(), env=None):
-        made = daemon.Daemon(self.build, self.workdir, settings, allowed, env)
+        return self.run(daemon.Daemon(self.build, self.workdir, settings, allowed, env))
+
+    def run(self, made):
         self._ends.append(lambda: self.problems.extend(made.stop()))
         made.start()
         return made

@@ -197,6 +197,16 @@ static void write_text(const char *name, const char *text)
     conf_write(name, text, strlen(text));
 }
 
+/* Some editors begin UTF-8 with it. */
+START_TEST(test_byte_order_mark)
+{
+    struct config *c = conf_good("\xef\xbb\xbf" HELO_LINE "wait = 7s\n");
+
+    ck_assert_int_eq(c->policy.wait_ms, 7000);
+    config_free(&c);
+}
+END_TEST
+
 START_TEST(test_include)
 {
     struct config *c;
@@ -386,6 +396,7 @@ int main(void)
     tcase_add_test(t, test_strings);
     tcase_add_test(t, test_environment_is_not_looked_at);
     tcase_add_test(t, test_actions);
+    tcase_add_test(t, test_byte_order_mark);
     tcase_add_test(t, test_include);
     tcase_add_test(t, test_include_places);
     tcase_add_test(t, test_include_twice_and_in_circles);

@@ -290,14 +290,16 @@ START_TEST(test_every_problem_is_told)
                                          "  nonsense = 1\n"
                                          "}\n"
                                          "tls = maybe\n"
+                                         "user = mail\n"
+                                         "user = ''\n"
                                          "policy {\n"
                                          "  listen = {\"x\"\n"
                                          "mode = 1\n";
-    static const unsigned lines[] = {2, 4, 5, 7, 10};
+    static const unsigned lines[] = {2, 4, 5, 7, 12};
     struct config_problems p;
 
     conf_bad(text, sizeof(text) - 1, &p);
-    ck_assert_uint_eq(p.count, 5);
+    ck_assert_uint_eq(p.count, 7); /* line 9 twice: the second of its kind, and empty */
     for (size_t i = 0; i < 5; i++) {
         size_t told = 0;
 

@@ -105,14 +105,25 @@ START_TEST(test_any_action_for_any_reason)
 
     for (int c = 0; c < MAIL_CLASS_COUNT; c++) {
         decision_defaults(&opts);
-        decision_set_status(&opts, (enum mail_class)c, verdict_reason_status(reason),
-                            ACTION_REJECT);
+        opts.actions[c][reason] = ACTION_REJECT;
         decide(&opts, (enum mail_class)c, reason, &d);
         check_agreement(&d, ACTION_REJECT);
         opts.actions[c][reason] = ACTION_TEMPFAIL;
         decide(&opts, (enum mail_class)c, reason, &d);
         check_agreement(&d, ACTION_TEMPFAIL);
     }
+}
+END_TEST
+
+/* Nobody says "unknown = reject" to mean his own domains, which are never called out. */
+START_TEST(test_status_leaves_who_is_not_asked)
+{
+    struct decision_opts opts;
+
+    decision_defaults(&opts);
+    decision_set_status(&opts, CLASS_OUTBOUND, STATUS_UNKNOWN, ACTION_REJECT);
+    ck_assert_int_eq(opts.actions[CLASS_OUTBOUND][REASON_CANNOT_VERIFY], ACTION_REJECT);
+    ck_assert_int_eq(opts.actions[CLASS_OUTBOUND][REASON_SKIPPED], ACTION_ACCEPT);
 }
 END_TEST
 
@@ -231,6 +242,7 @@ int main(void)
     tcase_add_loop_test(t, test_default_table, 0, (int)(sizeof(expected) / sizeof(expected[0])));
     tcase_add_loop_test(t, test_any_action_for_any_reason, 0, VERDICT_REASON_COUNT);
     tcase_add_test(t, test_status_leaves_the_rest);
+    tcase_add_test(t, test_status_leaves_who_is_not_asked);
     tcase_add_test(t, test_monitor_accepts_and_tells);
     tcase_add_test(t, test_accepting_set);
     tcase_add_test(t, test_names);

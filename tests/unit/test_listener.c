@@ -366,6 +366,8 @@ START_TEST(takes_over_sockets)
     inet.port = 0;
     fd = open_or_fail(&unix_spec);
     ck_assert_int_eq(in_child(fd, &unix_spec, &inet), 0);
+    ck_assert_int_ge(accept(fd, NULL, NULL), 0); /* the second try to open it looked who is there */
+    ck_assert_int_eq(accept(fd, NULL, NULL), -1); /* its end is no client */
     ck_assert_int_eq(access(unix_spec.path, F_OK), 0);
     listener_close(&fd, &unix_spec);
 }

@@ -61,8 +61,19 @@ static int drop_for_good(void)
             return 5;
     if (n < 0 || setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0 || setegid(0) == 0)
         return 6;
-    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 7;
+    return 0;
 }
+
+static int gain_none(void)
+{
+    return privileges_gain_none(NULL) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1;
+}
+
+START_TEST(no_program_gives_more)
+{
+    ck_assert_int_eq(in_child(gain_none), 0);
+}
+END_TEST
 
 START_TEST(root_is_given_up_for_good)
 {
@@ -146,6 +157,7 @@ int main(void)
         tcase_add_test(tc, root_is_given_up_for_good);
         tcase_add_test(tc, an_unknown_user_is_an_error);
     }
+    tcase_add_test(tc, no_program_gives_more);
     tcase_add_test(tc, who_is_not_root_stays);
     tcase_add_test(tc, the_directory_is_made_and_given);
     tcase_add_test(tc, a_directory_without_a_parent_is_an_error);
