@@ -86,5 +86,7 @@ bool facts_recall(struct facts *f, const char *domain, int64_t now, struct verdi
     *out = r->verdict;
     out->source = SOURCE_STORE;
     out->ms = 0;
+    if (out->evidence.stage == SMTP_STAGE_RCPT)
+        out->evidence.text[0] = '\0'; /* may name the recipient it was said about */
     return true;
 }

@@ -32,6 +32,7 @@ struct flight {
     bool no_probe;
     int64_t started, deadline; /* clock_mono_ms */
     struct mx_lookup *lookup;
+    struct loop_timer *lookup_bound; /* the probe keeps to the deadline by itself */
     struct probe_run *probe;
     struct trace *trace; /* NULL until somebody asks for it */
     struct waiter *waiters;
@@ -108,6 +109,7 @@ static void flight_free(struct flight *f)
     HASH_DEL(e->flights, f);
     e->flight_count--;
     mx_lookup_cancel(&f->lookup);
+    loop_timer_free(&f->lookup_bound);
     probe_cancel(&f->probe);
     trace_free(&f->trace);
     free(f);
@@ -192,12 +194,17 @@ static void fill_evidence(struct verdict *v, const struct outcome *o,
     (void)str_copy(ev->tls, sizeof(ev->tls), o->tls);
 }
 
-static void on_answer(void *arg, const struct outcome *o, const struct mx_candidate *host)
+static void on_answer(void *arg, const struct outcome *o, const struct mx_candidate *host,
+                      bool backup)
 {
     struct flight *f = arg;
+    enum verdict_reason reason = classify_outcome(o);
 
     f->probe = NULL;
-    verdict_init(&f->verdict, classify_outcome(o), SOURCE_PROBE);
+    /* A backup that does not know the domain proves nothing while the better hosts are away. */
+    if (backup && reason == REASON_NO_DOMAIN)
+        reason = REASON_CANNOT_VERIFY;
+    verdict_init(&f->verdict, reason, SOURCE_PROBE);
     fill_evidence(&f->verdict, o, host);
     flight_land(f, 0);
 }
@@ -221,6 +228,8 @@ static enum verdict_reason plan_reason(enum mx_result result)
     case MX_SERVFAIL:
     case MX_TIMEOUT:
         return REASON_DNS_ERROR;
+    case MX_LOCAL:
+        return REASON_LOCAL_FAULT;
     case MX_OK:
         break;
     }
@@ -246,6 +255,7 @@ static void on_plan(void *arg, const struct mx_plan *plan)
     struct evidence *ev = &f->verdict.evidence;
 
     f->lookup = NULL;
+    loop_timer_disarm(f->lookup_bound);
     if (f->trace != NULL && plan->detail[0] != '\0')
         trace_add(f->trace, '*', plan->detail);
     if (plan->result == MX_OK && !f->no_probe) {
@@ -256,6 +266,16 @@ static void on_plan(void *arg, const struct mx_plan *plan)
     f->verdict.has_evidence = plan->detail[0] != '\0';
     (void)str_copy(ev->text, sizeof(ev->text), plan->detail);
     flight_land(f, plan->ttl);
+}
+
+/* The whole callout's time went by, and the DNS has not answered. */
+static void on_lookup_bound(void *arg)
+{
+    struct flight *f = arg;
+
+    mx_lookup_cancel(&f->lookup);
+    verdict_init(&f->verdict, REASON_DNS_ERROR, SOURCE_DNS);
+    flight_land(f, 0);
 }
 
 static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
@@ -277,6 +297,10 @@ static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
     w->cb = ask->cb;
     w->arg = ask->arg;
     w->trace = ask->trace;
+    if (ask->trace && f->trace == NULL) {
+        f->trace = trace_new();
+        trace_add(f->trace, '*', "this callout was under way before anybody asked for its trace");
+    }
     if (ask->deadline != INT64_MAX)
         loop_timer_arm(w->timer, ask->deadline - clock_mono_ms());
     DL_APPEND(f->waiters, w);
@@ -305,13 +329,17 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->deadline = f->started + e->opts.callout_ms;
     if (ask->trace)
         f->trace = trace_new();
-    f->lookup = mx_lookup_start(e->resolver, &e->opts.mx, f->address.domain, &f->address.literal,
-                                on_plan, f);
+    f->lookup_bound = loop_timer_new(e->loop, on_lookup_bound, f);
+    if (f->lookup_bound != NULL)
+        f->lookup = mx_lookup_start(e->resolver, &e->opts.mx, f->address.domain,
+                                    &f->address.literal, on_plan, f);
     if (f->lookup == NULL) {
+        loop_timer_free(&f->lookup_bound);
         trace_free(&f->trace);
         free(f);
         return NULL;
     }
+    loop_timer_arm(f->lookup_bound, e->opts.callout_ms);
     HASH_ADD(hh, e->flights, key, f->key_len, f);
     e->flight_count++;
     return f;

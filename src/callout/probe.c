@@ -51,9 +51,10 @@ static void probe_finish(struct probe_run *p)
     struct probe_handler h = p->handler;
     struct outcome o = p->best;
     struct mx_candidate host = p->hosts[p->best_at];
+    bool backup = host.preference > p->hosts[0].preference;
 
     probe_free(p);
-    h.on_answer(h.arg, &o, &host);
+    h.on_answer(h.arg, &o, &host, backup);
 }
 
 /* How far an outcome came: any reply tells more than a failure, a later stage more than an early.

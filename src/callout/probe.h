@@ -11,6 +11,7 @@
 #ifndef CALLOUT_PROBE_H
 #define CALLOUT_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "callout/engine.h"
@@ -20,8 +21,10 @@
 struct probe_run;
 
 struct probe_handler {
-    /* Exactly once, never inside probe_start(); `host` is the one whose outcome it is. */
-    void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host);
+    /* Exactly once, never inside probe_start(); `host` is the one whose outcome it is, `backup`
+       says that a host of better preference failed before. */
+    void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host,
+                      bool backup);
     void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
     void *arg;
 };

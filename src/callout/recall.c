@@ -53,7 +53,7 @@ bool recall_store(const struct record *old, struct verdict *v, int64_t now, uint
 {
     bool live = old != NULL && now < old->verdict.expires_at && !doubtful(&old->verdict);
 
-    if (passing(v->reason))
+    if (passing(v->reason) || recall_about_us(v->reason))
         return false;
     if (live && doubtful(v)) {
         *out = *old;
@@ -61,8 +61,6 @@ bool recall_store(const struct record *old, struct verdict *v, int64_t now, uint
         out->retry_at = now + lifetimes[STATUS_DEFERRED].refresh;
         return true;
     }
-    if (recall_about_us(v->reason))
-        return false;
     set_times(v, now, ttl, &lifetimes[v->status]);
     out->verdict = *v;
     out->verdict.ms = 0;

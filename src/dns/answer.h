@@ -40,7 +40,8 @@ enum dns_type {
     X(NODATA, "NODATA")     /* the name exists, such records don't */ \
     X(NXDOMAIN, "NXDOMAIN") /* the name does not exist */ \
     X(SERVFAIL, "SERVFAIL") /* an error, or nothing that could be understood */ \
-    X(TIMEOUT, "timeout")   /* no server answered */
+    X(TIMEOUT, "timeout")   /* no server answered */ \
+    X(LOCAL, "local fault") /* not asked: no memory, or too many questions under way */
 
 enum dns_status {
 #define X(id, name) DNS_##id,
@@ -57,7 +58,7 @@ struct dns_answer {
     enum dns_status status;
     /*
      * Seconds, capped. OK: the least of the records and the aliases that led to them. NODATA and
-     * NXDOMAIN: by the SOA, 0 when there was none. SERVFAIL and TIMEOUT: 0.
+     * NXDOMAIN: by the SOA, 0 when there was none. SERVFAIL, TIMEOUT and LOCAL: 0.
      */
     uint32_t ttl;
     unsigned

@@ -33,10 +33,9 @@ static void excuse(struct mx_plan *plan, enum mx_result result, const char *fmt,
 
 static void excuse(struct mx_plan *plan, enum mx_result result, const char *fmt, ...)
 {
-    bool failed = plan->result == MX_SERVFAIL || plan->result == MX_TIMEOUT;
     va_list ap;
 
-    if (failed || result <= plan->result)
+    if (plan->result >= MX_SERVFAIL || result <= plan->result)
         return;
     plan->result = result;
     va_start(ap, fmt);
@@ -51,15 +50,17 @@ static void plan_clear(struct mx_plan *plan)
 
 static bool answer_failed(const struct dns_answer *a)
 {
-    return a == NULL || a->status == DNS_SERVFAIL || a->status == DNS_TIMEOUT;
+    return a == NULL || a->status >= DNS_SERVFAIL;
 }
 
 static void excuse_failure(struct mx_plan *plan, const char *name, const struct dns_answer *a)
 {
-    enum dns_status status = a != NULL ? a->status : DNS_SERVFAIL;
+    enum dns_status status = a != NULL ? a->status : DNS_LOCAL;
+    enum mx_result result = status == DNS_SERVFAIL  ? MX_SERVFAIL
+                            : status == DNS_TIMEOUT ? MX_TIMEOUT
+                                                    : MX_LOCAL;
 
-    excuse(plan, status == DNS_TIMEOUT ? MX_TIMEOUT : MX_SERVFAIL, "%s: %s", name,
-           dns_status_name(status));
+    excuse(plan, result, "%s: %s", name, dns_status_name(status));
 }
 
 /* Shuffled, then sorted by preference, equal ones left as they lie. Indexes into mx->mxs. */
@@ -311,7 +312,7 @@ static uint32_t plan_ttl(const struct mxlist *l, const struct mx_plan *plan)
 {
     uint32_t ttl = l->ttl;
 
-    if (plan->result == MX_SERVFAIL || plan->result == MX_TIMEOUT)
+    if (plan->result >= MX_SERVFAIL)
         return 0;
     for (size_t i = 0; i < l->count; i++)
         for (int f = 0; f < MX_FAMILIES; f++) {

@@ -42,6 +42,7 @@ enum mx_result {
     MX_PRIVATE,   /* every MX is private, link-local, multicast or this host */
     MX_SERVFAIL,  /* the DNS answered, but not the question */
     MX_TIMEOUT,   /* no DNS server answered */
+    MX_LOCAL,     /* the DNS was not asked: a fault of ours */
 };
 
 struct mx_candidate {
@@ -68,7 +69,7 @@ struct mx_host {
                                used as that address, like Postfix and Sendmail do, and not asked
                                about */
     /* The AAAA and the A answer with what is left of their TTLs; the caller fills them in, and owns
-       them. NULL counts as SERVFAIL. */
+       them. NULL is a fault of ours. */
     struct dns_answer *answers[MX_FAMILIES];
     uint32_t ttls[MX_FAMILIES];
 };

@@ -76,7 +76,7 @@ struct resolver {
     struct loop_timer *pace;
     struct resolver_query *ready;
     struct loop_timer *deliver; /* armed while `ready` is not empty or a channel may be drained */
-    struct dns_answer *no_such_name, *no_memory, *too_many;
+    struct dns_answer *no_such_name, *not_asked;
     struct own_addresses own;
     bool closing;
 };
@@ -233,7 +233,7 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
     struct dns_answer *a =
         msg != NULL ? dns_answer_parse(msg, len, q->name, q->type) : dns_answer_empty(status);
 
-    return a != NULL ? a : dns_answer_ref(q->resolver->no_memory);
+    return a != NULL ? a : dns_answer_ref(q->resolver->not_asked);
 }
 
 static void on_message(void *arg, enum dns_status status, const uint8_t *msg, size_t len)
@@ -325,7 +325,7 @@ static bool query_start(struct resolver *r, struct resolver_query *query, const 
         return true;
     }
     if (r->question_count >= QUESTIONS_MAX) {
-        query_answer(r, query, r->too_many, 0);
+        query_answer(r, query, r->not_asked, 0);
         return true;
     }
     q = question_new(r, &key, name, type);
@@ -376,10 +376,9 @@ static bool resolver_open(struct resolver *r, const struct resolver_opts *opts, 
     r->pace = loop_timer_new(r->loop, on_pace, r);
     r->cache = dns_cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
     r->no_such_name = dns_answer_empty(DNS_NXDOMAIN);
-    r->no_memory = dns_answer_empty(DNS_SERVFAIL);
-    r->too_many = dns_answer_empty(DNS_TIMEOUT);
+    r->not_asked = dns_answer_empty(DNS_LOCAL);
     if (r->deliver == NULL || r->pace == NULL || r->cache == NULL || r->no_such_name == NULL ||
-        r->no_memory == NULL || r->too_many == NULL) {
+        r->not_asked == NULL) {
         error_set(err, "out of memory");
         return false;
     }
@@ -445,8 +444,7 @@ void resolver_free(struct resolver **rp)
     loop_timer_free(&r->deliver);
     loop_timer_free(&r->pace);
     dns_answer_unref(&r->no_such_name);
-    dns_answer_unref(&r->no_memory);
-    dns_answer_unref(&r->too_many);
+    dns_answer_unref(&r->not_asked);
     own_addresses_free(&r->own);
     free(r);
     *rp = NULL;

@@ -189,7 +189,7 @@ static bool label_check(const char *label, size_t len, const char **why)
     return true;
 }
 
-/* A U-label to its A-label, or a check of an A-label (RFC 5891 section 5.4); `size` >= 64. */
+/* A U-label to its A-label (RFC 5891 section 5); `size` >= 64. */
 static bool label_to_ascii(const char *label, size_t len, char *out, size_t size, const char **why)
 {
     char u[ADDRESS_DOMAIN_MAX + 1];
@@ -208,12 +208,15 @@ static bool label_to_ascii(const char *label, size_t len, char *out, size_t size
     return ok;
 }
 
-/* Appends one label to out->domain as a lower-case A-label. */
+/*
+ * Appends one label to out->domain, a U-label as its A-label. What is ASCII is taken as it is:
+ * there are domains whose A-labels IDNA2008 does not allow, and they take mail.
+ */
 static bool label_append(const char *label, size_t len, struct address *out, const char **why)
 {
     char ascii[LABEL_MAX + 1];
     size_t used = strlen(out->domain);
-    bool international = len >= 4 && strncasecmp(label, "xn--", 4) == 0;
+    bool international = false;
 
     for (size_t i = 0; i < len; i++)
         international |= (unsigned char)label[i] >= 0x80;

@@ -224,10 +224,16 @@ static void greeting_reply(struct client *c, const struct smtp_reply *r)
         conclude(c, r);
 }
 
+/*
+ * RFC 5321 section 4.3.2: 250, no other 2yz. A second greeting taken for it would have every later
+ * reply read as that to the next command.
+ */
 static void ehlo_reply(struct client *c, const struct smtp_reply *r)
 {
-    if (r->code / 100 == 2)
+    if (r->code == 250)
         greeted(c);
+    else if (r->code / 100 == 2)
+        broken(c, "EHLO not answered with 250");
     else if (r->code == 500 || r->code == 502 || r->code == 504)
         enter(c, CLIENT_HELO);
     else if (wants_tls(c, r))
@@ -238,8 +244,10 @@ static void ehlo_reply(struct client *c, const struct smtp_reply *r)
 
 static void helo_reply(struct client *c, const struct smtp_reply *r)
 {
-    if (r->code / 100 == 2)
+    if (r->code == 250)
         greeted(c);
+    else if (r->code / 100 == 2)
+        broken(c, "HELO not answered with 250");
     else if (wants_tls(c, r))
         enter(c, CLIENT_STARTTLS);
     else

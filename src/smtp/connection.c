@@ -30,19 +30,13 @@ enum smtp_failure connection_failure(int err)
     case EPIPE:
     case 0:
         return SMTP_FAILURE_CLOSED;
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-    case ENETUNREACH:
-    case ENETDOWN:
-    case ENETRESET:
-    case EADDRNOTAVAIL: /* no address of that family to connect from */
-    case EAFNOSUPPORT:
-    case EPROTO: /* ICMP: parameter problem, protocol unreachable */
-    case ENOPROTOOPT:
-    case EPROTONOSUPPORT:
-        return SMTP_FAILURE_UNREACHABLE;
-    default:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
         return SMTP_FAILURE_LOCAL;
+    default: /* routes, firewalls, and what ICMP has to say of them */
+        return SMTP_FAILURE_UNREACHABLE;
     }
 }
 

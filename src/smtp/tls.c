@@ -114,10 +114,8 @@ struct bufferevent *tls_start(struct tls_context *ctx, struct event_base *base, 
         return NULL;
     bev = bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_CONNECTING,
                                          BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    if (bev == NULL) {
-        SSL_free(ssl);
+    if (bev == NULL) /* which has freed `ssl` */
         return NULL;
-    }
     bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
     return bev;
 }
@@ -131,11 +129,13 @@ void tls_explain(struct bufferevent *bev, char *buf, size_t size)
 {
     SSL *ssl = bufferevent_openssl_get_ssl(bev);
     long verified = SSL_get_verify_result(ssl);
+    unsigned long code = bufferevent_get_openssl_error(bev);
 
+    buf[0] = '\0';
     if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && verified != X509_V_OK)
         str_format(buf, size, "certificate: %s", X509_verify_cert_error_string(verified));
-    else
-        explain(bufferevent_get_openssl_error(bev), buf, size);
+    else if (ERR_GET_LIB(code) != 0) /* else an SSL_ERROR_ number: what failed is the connection */
+        explain(code, buf, size);
 }
 
 void tls_goodbye(struct bufferevent *bev)

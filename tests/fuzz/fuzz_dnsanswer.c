@@ -19,7 +19,7 @@ static void check_answer(const struct dns_answer *a, enum dns_type type)
     char clean[DNS_NAME_SIZE];
 
     REQUIRE(a->ttl <= (a->status == DNS_OK ? DNS_TTL_MAX : DNS_NEGATIVE_TTL_MAX));
-    REQUIRE(a->status != DNS_TIMEOUT && (a->status != DNS_SERVFAIL || a->ttl == 0));
+    REQUIRE(a->status <= DNS_SERVFAIL && (a->status != DNS_SERVFAIL || a->ttl == 0));
     REQUIRE(a->count <= DNS_RECORDS_MAX);
     REQUIRE(a->status == DNS_OK ? a->count + a->unusable > 0 : a->count == 0);
     for (size_t i = 0; i < a->count && type == DNS_MX; i++)
@@ -66,7 +66,7 @@ static void list_hosts(const struct dns_answer *a)
     }
     REQUIRE(list.count > 0 && list.count <= MX_HOSTS_MAX);
     mxlist_plan(&list, &opts, NULL, 0, &plan);
-    REQUIRE(plan.result == MX_SERVFAIL);
+    REQUIRE(plan.result == MX_LOCAL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

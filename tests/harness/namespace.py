@@ -57,8 +57,9 @@ def setup_network():
                f"address add {THIS_HOST[1]}/128 dev lo nodad"])
 
 
-def make_unreachable(address):
-    _ip("-6" if ":" in address else "-4", [f"route add unreachable {address} table local"])
+def make_unreachable(address, how="unreachable"):
+    """`how`: unreachable, prohibit or blackhole, as ip-route(8) has them."""
+    _ip("-6" if ":" in address else "-4", [f"route add {how} {address} table local"])
 
 
 def _ip(family, lines):

@@ -83,7 +83,7 @@ class Scenario:
         self.ordered = False
 
     def _on_unreachable(self, rest, _number):
-        self.unreachable.append(rest)
+        self.unreachable.append(rest.split())
 
     def _on_host(self, rest, _number):
         addresses, *more = rest.split()

@@ -77,7 +77,7 @@ static struct dns_answer *answer_ips(const char *text)
     char one[64];
     int used;
 
-    for (int s = DNS_NODATA; s <= DNS_TIMEOUT; s++)
+    for (int s = DNS_NODATA; s <= DNS_LOCAL; s++)
         if (strcmp(text, dns_status_name((enum dns_status)s)) == 0)
             return answer_empty((enum dns_status)s);
     a = answer_empty(DNS_OK);

@@ -49,6 +49,8 @@ static const struct {
     {"a@bu\xcc\x88"
      "cher.example",
      "a", "xn--bcher-kva.example", "a@xn--bcher-kva.example", false},
+    /* IDNA2008 does not allow it; such domains are registered all the same. */
+    {"a@xn--i-7iq.example", "a", "xn--i-7iq.example", NULL, false},
     {"a@XN--BCHER-KVA.Example", "a", "xn--bcher-kva.example", "a@xn--bcher-kva.example", false},
     {"a@stra\xc3\x9f"
      "e.example",
@@ -143,8 +145,6 @@ static const struct {
     {"a@" A63 "." A63 "." A63 "." A63 "." A10, "domain longer than 255 octets"},
     {"a@" A63 "." A63 "." A63 "." A63, "address longer than 254 octets"},
     {A64 "@" A63 "." A63 "." A63, "address longer than 254 octets"},
-    {"a@xn--a", "label that IDNA2008 does not allow"},
-    {"a@xn--zzzzzz--99999999.example", "label that IDNA2008 does not allow"},
     {"a@\xe2\x98\x83.example", "label that IDNA2008 does not allow"},
     {"a@a\xe3\x80\x82"
      "b.example",
