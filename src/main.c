@@ -1,22 +1,22 @@
 /* calloutd: the ordered list. Options, configuration, start, run, stop. */
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/daemonize.h"
 #include "base/log.h"
 #include "base/privileges.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "conf/config.h"
 #include "daemon.h"
+
+#define FILES_ELSE 100 /* descriptors besides those of sessions and waiting clients */
 
 struct options {
     struct daemon_opts daemon;
@@ -69,17 +69,6 @@ static void print_problem(void *arg, const char *text, bool is_warning)
     fprintf(stderr, "%s\n", text);
 }
 
-/* Every session and every client is a descriptor: as many as the administrator lets us have. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 /* For -t. Only warnings: an account may yet be made before the start. */
 static void check_accounts(const struct config *cfg, const char *path)
 {
@@ -91,35 +80,16 @@ static void check_accounts(const struct config *cfg, const char *path)
         fprintf(stderr, "%s: warning: socket_group: there is no \"%s\"\n", path, group);
 }
 
-/* A descriptor below 3 that is closed would become a socket's, and then be taken for stderr. */
-static bool open_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-static void ignore_sigpipe(void)
-{
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-    sigemptyset(&ignore.sa_mask);
-    (void)sigaction(SIGPIPE, &ignore, NULL);
-}
-
 static int serve(struct config *cfg, const struct daemon_opts *opts)
 {
     struct error err = {""};
     struct daemon *d = NULL;
     int code = EX_OSERR;
+    bool ok = privileges_gain_none(&err) && log_open(&cfg->log, &err);
 
-    if (!privileges_gain_none(&err) || !log_open(&cfg->log, &err) ||
-        !daemon_start(&d, opts, &cfg, &err, &code)) {
+    if (ok)
+        process_raise_descriptors(cfg->verifier.total + cfg->verifier.max_waiting + FILES_ELSE);
+    if (!ok || !daemon_start(&d, opts, &cfg, &err, &code)) {
         log_error("%s", err.text);
         if (!opts->foreground) /* whoever started it is still there to read it */
             fprintf(stderr, "calloutd: %s\n", err.text);
@@ -141,7 +111,7 @@ int main(int argc, char **argv)
     struct error err = {""};
     struct config *cfg;
 
-    if (!open_standard_descriptors())
+    if (!process_open_standard())
         return EX_OSERR;
     if (!parse_options(argc, argv, &o)) {
         fprintf(stderr, "usage: calloutd [-c FILE] [-f] [-t] [-v] [-V]\n");
@@ -166,8 +136,7 @@ int main(int argc, char **argv)
         config_free(&cfg);
         return EXIT_SUCCESS;
     }
-    ignore_sigpipe();
-    raise_descriptor_limit();
+    process_ignore_sigpipe();
     if (!o.daemon.foreground && !daemonize(&err)) {
         fprintf(stderr, "calloutd: %s\n", err.text);
         config_free(&cfg);

@@ -1,18 +1,20 @@
 /* Verdicts from the daemon: libcurl over the control socket. */
 #include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "ctl/verify.h"
 
 #define ANSWER_MAX      262144 /* bytes of one HTTP body */
 #define CONNECTIONS_MAX 32
-#define PATIENCE_S      600L  /* as long as the daemon has for an answer */
+#define SLACK_MS        30000 /* that the daemon has for an answer beyond a callout */
 #define URL_MAX         12288 /* the daemon takes 16 KiB of headers */
 
 struct transfer {
@@ -36,7 +38,8 @@ static enum ctl_result try_socket(const char *path, struct error *err)
         return CTL_NO_DAEMON;
     if (problem == 0)
         return CTL_OK;
-    error_set(err, "%s: %s", path, strerror(problem));
+    error_set(err, "%s: %s%s", path, strerror(problem),
+              problem == EACCES ? ": the daemon answers its socket's user and group" : "");
     return CTL_FAILED;
 }
 
@@ -69,26 +72,33 @@ static bool transfer_start(struct transfer *t, CURLM *multi, const char *path,
     if (!fits)
         error_set(err, "%.64s...: much too long for an address", address);
     return fits && curl_easy_setopt(t->easy, CURLOPT_URL, url) == CURLE_OK &&
-           curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, PATIENCE_S) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
            curl_multi_add_handle(multi, t->easy) == CURLM_OK;
 }
 
-static bool run_all(CURLM *multi, struct error *err)
+/* `patience_ms`: how long the daemon may go without any answer. */
+static bool run_all(CURLM *multi, int64_t patience_ms, struct error *err)
 {
-    int running = 1;
-    CURLMcode rc = CURLM_OK;
+    int64_t since = clock_mono_ms();
+    int running = INT_MAX, before;
+    CURLMcode rc;
 
-    while (running > 0 && rc == CURLM_OK) {
+    do {
+        before = running;
         rc = curl_multi_perform(multi, &running);
+        if (running < before)
+            since = clock_mono_ms();
         if (rc == CURLM_OK && running > 0)
             rc = curl_multi_poll(multi, NULL, 0, 1000, NULL);
-    }
+    } while (rc == CURLM_OK && running > 0 && clock_mono_ms() - since < patience_ms);
     if (rc != CURLM_OK)
         error_set(err, "control socket: %s", curl_multi_strerror(rc));
-    return rc == CURLM_OK;
+    else if (running > 0)
+        error_set(err, "control socket: the daemon has said nothing for %lld s",
+                  (long long)patience_ms / 1000);
+    return rc == CURLM_OK && running == 0;
 }
 
 /* NULL with err set when the daemon's answer is no verdict. */
@@ -138,7 +148,7 @@ enum ctl_result ctl_verify_daemon(const struct ctl_env *env, const struct ctl_qu
         (void)curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
     for (size_t i = 0; ok && i < q->count; i++)
         ok = transfer_start(&all[i], multi, env->control_path, q, q->addresses[i], err);
-    ok = ok && run_all(multi, err);
+    ok = ok && run_all(multi, env->verifier->callout_ms + SLACK_MS, err);
     for (size_t i = 0; ok && i < q->count; i++)
         ok = (results[i] = transfer_verdict(&all[i], q->addresses[i], err)) != NULL;
     transfers_free(all, all != NULL ? q->count : 0, multi);

@@ -72,9 +72,11 @@ static bool reserve_reader_table(const struct environment *e, struct error *err)
     return true;
 }
 
-static const char *explain_open(int rc)
+const char *environment_explain(int rc)
 {
     switch (rc) {
+    case EIO: /* also when less was written than should be */
+        return "input/output error, or no space left";
     case MDB_INVALID:
         return "is not an LMDB file, or its beginning is damaged; move it away to start afresh";
     case MDB_VERSION_MISMATCH:
@@ -104,7 +106,7 @@ static bool open_environment(struct environment *e, uint64_t size, struct error 
     if (rc == 0)
         rc = mdb_env_open(e->env, e->path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
     if (rc != 0)
-        error_set(err, "store %s: %s", e->path, explain_open(rc));
+        error_set(err, "store %s: %s", e->path, environment_explain(rc));
     return rc == 0;
 }
 
@@ -266,7 +268,7 @@ static bool check_format(struct environment *e, struct error *err)
     }
     if (rc != 0)
         error_set(err, "store %s: %s", e->path,
-                  rc == MDB_INCOMPATIBLE ? "is not a store of calloutd" : mdb_strerror(rc));
+                  rc == MDB_INCOMPATIBLE ? "is not a store of calloutd" : environment_explain(rc));
     else if (format != STORE_FORMAT)
         error_set(err, "store %s: has format %u, but this calloutd reads format %d", e->path,
                   format, STORE_FORMAT);

@@ -27,6 +27,9 @@ struct environment {
     MDB_dbi tables[STORE_TABLE_COUNT]; /* by enum store_table */
 };
 
+/* The one mapper from LMDB's errors. */
+const char *environment_explain(int rc);
+
 /* As store_open(). After a failure there is nothing to close. */
 bool environment_open(struct environment *e, const struct store_opts *opts, bool *in_use,
                       struct error *err);

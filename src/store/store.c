@@ -104,7 +104,7 @@ static enum store_result read_value(struct store *s, MDB_txn *txn, enum store_ta
     if (rc == MDB_NOTFOUND)
         return STORE_MISS;
     if (rc != 0) {
-        report(s, "cannot read", mdb_strerror(rc));
+        report(s, "cannot read", environment_explain(rc));
         return STORE_ERROR;
     }
     result = unwrap(s, key, (struct bytes){data.mv_data, data.mv_size}, now, &value);
@@ -134,7 +134,7 @@ enum store_result store_get(struct store *s, enum store_table table, const void 
         result = read_value(s, r->txn, table, (struct bytes){key, key_len}, now, buf, size, len);
         mdb_txn_reset(r->txn);
     } else {
-        report(s, "cannot read", mdb_strerror(rc));
+        report(s, "cannot read", environment_explain(rc));
     }
     atomic_store_explicit(&r->busy, false, memory_order_release);
     return result;
@@ -172,7 +172,7 @@ static bool commit(void *arg, const struct change *first)
             mdb_txn_abort(txn);
     }
     if (rc != 0)
-        report(s, "cannot write, so what was learned is not kept", mdb_strerror(rc));
+        report(s, "cannot write, so what was learned is not kept", environment_explain(rc));
     return rc == 0;
 }
 

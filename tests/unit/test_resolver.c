@@ -38,6 +38,7 @@ static struct fixture_rule rules[] = {
     {"fail.test", DNS_A, .rcode = RCODE_SERVFAIL},
     {"refused.test", DNS_A, .rcode = RCODE_REFUSED},
     {"silent.test", DNS_A, .drop = 1000},
+    {"late.test", DNS_A, .drop = 1, .rrs = {A("late.test", 300, "192.0.2.5")}},
     {"slow.test", DNS_A, .drop = 2, .rrs = {A("slow.test", 300, "192.0.2.2")}},
     {"big.test", DNS_A, .truncate = true, .rrs = {A("big.test", 300, "192.0.2.3")}},
     {"noise.test", DNS_A, .garbage = 1, .rrs = {A("noise.test", 300, "192.0.2.4")}},
@@ -164,6 +165,23 @@ START_TEST(silence_is_a_timeout)
 {
     ck_assert_int_eq(asked("silent.test").status, DNS_TIMEOUT);
     ck_assert_uint_ge(rule("silent.test")->asked, 3);
+}
+END_TEST
+
+/* A question's next try does not wait for that of one which is in its longest wait. */
+START_TEST(tries_do_not_wait_for_each_other)
+{
+    struct asker silent, late;
+
+    opts.try_ms = 5 * TRY_MS;
+    ck_assert(resolver_reconfigure(resolver, &opts, NULL));
+    ask(&silent, "silent.test");
+    while (rule("silent.test")->asked < 3)
+        ck_assert_int_eq(event_base_loop(loop_base(loop), EVLOOP_ONCE), 0);
+    late = asked("late.test");
+    ck_assert_str_eq(late.first, "192.0.2.5");
+    ck_assert_int_eq(silent.calls, 0);
+    resolver_query_cancel(&silent.query);
 }
 END_TEST
 
@@ -498,6 +516,7 @@ static Suite *suite(void)
     tcase_add_test(t, no_is_kept_by_its_soa);
     tcase_add_test(t, failures_of_the_server);
     tcase_add_test(t, silence_is_a_timeout);
+    tcase_add_test(t, tries_do_not_wait_for_each_other);
     tcase_add_test(t, third_try_is_answered);
     tcase_add_test(t, truncated_goes_to_tcp);
     tcase_add_test(t, garbage_is_not_believed);
