@@ -213,7 +213,8 @@ def test_out_of_descriptors(w):
     """More clients than descriptors: told once a second, and over when they have gone."""
     w.dns()
     w.servers(answering("550 5.1.1 User unknown"))
-    d = daemon.Daemon(w.build, w.workdir, allowed=[r"(control|policy): accept: Too many open"])
+    d = daemon.Daemon(w.build, w.workdir, allowed=[r"(control|policy): accept: Too many open",
+                                                        "only 60 descriptors"])
     wrapper = os.path.join(w.workdir, "limited")
     with open(wrapper, "w", encoding="ascii") as f:
         f.write(f'#!/bin/sh\nulimit -n 60\nexec {w.build}/calloutd "$@"\n')
