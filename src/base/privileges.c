@@ -26,7 +26,7 @@ static bool become(const struct passwd *pw, struct error *err)
         error_set(err, "cannot become user \"%s\": %s", pw->pw_name, strerror(errno));
         return false;
     }
-    if (pw->pw_uid != 0 && setuid(0) == 0) {
+    if (setuid(0) == 0) {
         error_set(err, "user \"%s\": root could be had back", pw->pw_name);
         return false;
     }
@@ -48,7 +48,11 @@ bool privileges_drop(const char *user, struct error *err)
     if (geteuid() != 0)
         return true;
     pw = find_user(user, err);
-    if (pw == NULL || !become(pw, err))
+    if (pw == NULL)
+        return false;
+    if (pw->pw_uid == 0) /* nothing to give up, and in a namespace perhaps no right to change */
+        return true;
+    if (!become(pw, err))
         return false;
     /* Changing its user made the process one that leaves no core of a crash and lets neither its
        own user's debugger nor a leak checker in. It holds nothing that this user may not read. */

@@ -13,7 +13,10 @@
 /* From now on no execve() gains privileges. It holds for this thread and those it starts. */
 bool privileges_gain_none(struct error *err);
 
-/* As root: becomes `user` with its groups, for good, every thread. Not as root: stays who it is. */
+/*
+ * As root: becomes `user` with its groups, for good, every thread. Not as root, or where `user` is
+ * root: stays who it is.
+ */
 bool privileges_drop(const char *user, struct error *err);
 
 /*

@@ -324,7 +324,7 @@ static void read_file(struct source *s, const char *path, const struct reading *
         problems_add(s->problems, parent->file, line, "include: %s: %s", path, why);
     else if (why != NULL)
         problems_add(s->problems, path, 0, "%s", why);
-    if (why == NULL) {
+    if (why == NULL && text != NULL) {
         s->file_count++;
         s->input += len;
         scan_text(s, &r, text, len);
