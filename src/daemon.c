@@ -38,6 +38,7 @@ struct config *daemon_read_config(const struct daemon_opts *opts, config_report 
 {
     struct config_problems problems;
     struct config *cfg = config_load(opts->config, &problems);
+    struct error line;
 
     config_problems_each(&problems, report, arg);
     config_problems_free(&problems);
@@ -46,7 +47,9 @@ struct config *daemon_read_config(const struct daemon_opts *opts, config_report 
     if (opts->foreground) {
         cfg->log.target = LOG_TARGET_STDERR;
     } else if (cfg->log.target == LOG_TARGET_STDERR) {
-        report(arg, "warning: log = stderr is for the foreground (-f): syslog is used", true);
+        error_set(&line, "%s: warning: log: stderr is for the foreground (-f), syslog is used",
+                  opts->config);
+        report(arg, line.text, true);
         cfg->log.target = LOG_TARGET_SYSLOG;
     }
     cfg->log.debug = opts->verbose;
@@ -244,6 +247,8 @@ void daemon_free(struct daemon **dp)
 
     if (d == NULL)
         return;
+    control_stop_listening(d->control);
+    listener_close(&d->control_fd, &d->first->control_listen);
     verifier_join(d->front.verifier);
     store_close(&d->store);
     if (d->front.verifier != NULL) {

@@ -111,8 +111,10 @@ int main(int argc, char **argv)
     struct error err = {""};
     struct config *cfg;
 
-    if (!process_open_standard())
+    if (!process_open_standard()) {
+        perror("calloutd: /dev/null");
         return EX_OSERR;
+    }
     if (!parse_options(argc, argv, &o)) {
         fprintf(stderr, "usage: calloutd [-c FILE] [-f] [-t] [-v] [-V]\n");
         return EX_USAGE;
@@ -122,7 +124,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (!absolute_path(o.daemon.config, o.path)) {
-        fprintf(stderr, "calloutd: -c: the path is too long\n");
+        fprintf(stderr, "calloutd: -c: the path is too long, or relative to no directory\n");
         return EX_USAGE;
     }
     o.daemon.config = o.path;

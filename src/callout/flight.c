@@ -399,6 +399,7 @@ void flight_end_all(struct engine *e)
 
     verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
     HASH_ITER (hh, e->flights, f, tmp) {
+        v.ms = clock_mono_ms() - f->started;
         answer_all(f, f->landed ? &f->verdict : &v);
         if (!f->landed)
             flight_free(f);

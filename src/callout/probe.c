@@ -14,6 +14,7 @@ struct probe_run {
     struct engine *engine;
     struct mx_candidate *hosts;
     size_t host_count;
+    uint16_t best_preference; /* of all hosts, also those that are no candidates */
     struct address recipient;
     struct session_opts session_opts;
     char sender[ADDRESS_TEXT_SIZE];
@@ -51,7 +52,7 @@ static void probe_finish(struct probe_run *p)
     struct probe_handler h = p->handler;
     struct outcome o = p->best;
     struct mx_candidate host = p->hosts[p->best_at];
-    bool backup = host.preference > p->hosts[0].preference;
+    bool backup = host.preference > p->best_preference;
 
     probe_free(p);
     h.on_answer(h.arg, &o, &host, backup);
@@ -233,6 +234,7 @@ struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
     }
     memcpy(p->hosts, plan->list, plan->count * sizeof(p->hosts[0]));
     p->host_count = plan->count;
+    p->best_preference = plan->best;
     probe_ask(p);
     return p;
 }

@@ -21,8 +21,8 @@
 struct probe_run;
 
 struct probe_handler {
-    /* Exactly once, never inside probe_start(); `host` is the one whose outcome it is, `backup`
-       says that a host of better preference failed before. */
+    /* Exactly once, never inside probe_start(). `host`: whose outcome it is. `backup`: there is a
+       better host, which could not be asked or did not answer. */
     void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host,
                       bool backup);
     void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */

@@ -136,7 +136,7 @@ static struct key *find_key(const struct source *s, const char *section, const c
     return NULL;
 }
 
-/* Notes a key or section. Given twice its last values count, as with libConfuse. NULL: no more. */
+/* Notes a key or section; the first place stays its. NULL: no room. */
 static struct key *add_key(struct source *s, const char *section, const char *name,
                            struct source_place at)
 {
@@ -145,15 +145,15 @@ static struct key *add_key(struct source *s, const char *section, const char *na
     if (k != NULL) {
         problems_add(s->problems, at.file, at.line, "%s%s%s is given twice, first at %s:%u",
                      section, section[0] != '\0' ? "." : "", name, k->at.file, k->at.line);
-        free(k->values);
-    } else if (s->key_count == KEYS_MAX) {
+        return k;
+    }
+    if (s->key_count == KEYS_MAX) {
         problems_add(s->problems, at.file, at.line, "more than %d keys", KEYS_MAX);
         return NULL;
-    } else if (grow(s, (void **)&s->keys, s->key_count, sizeof(s->keys[0]))) {
-        k = &s->keys[s->key_count++];
-    } else {
-        return NULL;
     }
+    if (!grow(s, (void **)&s->keys, s->key_count, sizeof(s->keys[0])))
+        return NULL;
+    k = &s->keys[s->key_count++];
     memset(k, 0, sizeof(*k));
     (void)str_copy(k->section, sizeof(k->section), section);
     (void)str_copy(k->name, sizeof(k->name), name);
@@ -180,8 +180,10 @@ static struct key *note_event(struct source *s, const char *file, const struct s
     case SCAN_KEY:
     case SCAN_APPEND:
         k = add_key(s, c->section, c->name, (struct source_place){file, c->name_line});
-        if (k != NULL)
-            k->is_append = event == SCAN_APPEND;
+        if (k != NULL && event == SCAN_KEY)
+            k->value_count = 0; /* where given twice, the last values count, as with libConfuse */
+        else if (k != NULL)
+            k->is_append = true;
         break;
     case SCAN_LIST:
         if (k != NULL)

@@ -117,10 +117,11 @@ static void print_table(json_t *const *results, size_t count)
     for (size_t i = 0; i < count; i++) {
         const json_t *o = results[i];
         const char *address = text_of(o, "address");
+        int gap = width - width_of(address);
         char why[700];
 
         format_why(o, why, sizeof(why));
-        printf("%s%*s  %-9s %-20s %-8s %-6s %s\n", address, width - width_of(address), "",
+        printf("%s%*s  %-9s %-20s %-8s %-6s %s\n", address, gap > 0 ? gap : 0, "",
                text_of(o, "status"), text_of(o, "reason"),
                text_of(json_object_get(o, "action"), "outbound"), text_of(o, "source"), why);
         print_trace(o);

@@ -260,6 +260,8 @@ static enum dns_status status_of(int rc)
     case ARES_ETIMEOUT:
     case ARES_ECONNREFUSED: /* also: no route to any server */
         return DNS_TIMEOUT;
+    case ARES_ENOMEM:
+        return DNS_LOCAL;
     default:
         return DNS_SERVFAIL;
     }
@@ -299,7 +301,7 @@ void dns_channel_ask(struct dns_channel *c, const char *name, enum dns_type type
     struct ask *a = calloc(1, sizeof(*a));
 
     if (a == NULL) {
-        cb(arg, DNS_SERVFAIL, NULL, 0);
+        cb(arg, DNS_LOCAL, NULL, 0);
         return;
     }
     a->channel = c;

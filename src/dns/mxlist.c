@@ -333,6 +333,7 @@ void mxlist_plan(const struct mxlist *l, const struct mxlist_opts *opts, const s
     size_t cut, i = 0;
 
     plan_clear(plan);
+    plan->best = l->count > 0 ? l->hosts[0].preference : 0;
     cut = own_cut(l, &j, plan);
     while (i < cut) {
         struct group g = {.counts = {0}};

@@ -33,7 +33,8 @@ struct mxlist_opts {
     struct netaddr own[MX_OWN_MAX];
 };
 
-/* When several hosts are refused for different reasons, the one furthest down here counts. */
+/* When several hosts are refused for different reasons, the one furthest down here counts; of
+   failures (from MX_SERVFAIL on) the first. */
 enum mx_result {
     MX_OK,        /* count >= 1 */
     MX_NO_DOMAIN, /* NXDOMAIN, or no MX, A and AAAA, or every MX does not exist, is loopback,
@@ -53,8 +54,9 @@ struct mx_candidate {
 
 struct mx_plan {
     enum mx_result result;
-    uint32_t ttl; /* seconds this result may be kept by what the DNS said; 0 for failures */
-    size_t count; /* candidates, in the order they are to be tried */
+    uint32_t ttl;  /* seconds this result may be kept by what the DNS said; 0 for failures */
+    uint16_t best; /* preference of the best host there is, usable or not */
+    size_t count;  /* candidates, in the order they are to be tried */
     struct mx_candidate list[MX_CANDIDATES_MAX];
     char detail[160]; /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */
 };

@@ -95,7 +95,7 @@ static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
     for (size_t i = 0; i < l->list.count; i++)
         for (int f = 0; f < MX_FAMILIES && l->list.hosts[i].numeric.family == AF_UNSPEC; f++)
             host_ask(l, i, (enum mx_family)f);
-    if (l->pending == 0) /* none to ask about; or out of memory, and then it counts as SERVFAIL */
+    if (l->pending == 0) /* none to ask about; or out of memory, a fault of ours */
         lookup_plan(l);
 }
 

@@ -22,6 +22,7 @@
 struct control {
     struct frontend *fe;
     struct evhttp *http;
+    struct evhttp_bound_socket *bound;
     unsigned pending; /* requests whose answer is not yet written */
     bool stopping;
     loop_fn on_idle;
@@ -237,9 +238,9 @@ bool control_new(struct control **cp, struct frontend *fe, int fd, struct error 
     }
     if (c != NULL && c->http != NULL)
         l = evconnlistener_new(loop_base(fe->loop), NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (l == NULL || evhttp_bind_listener(c->http, l) == NULL) {
-        if (l != NULL)
-            evconnlistener_free(l);
+    if (l != NULL && (c->bound = evhttp_bind_listener(c->http, l)) == NULL)
+        evconnlistener_free(l);
+    if (c == NULL || c->bound == NULL) {
         error_set(err, "control: out of memory");
         control_free(cp);
         return false;
@@ -258,6 +259,14 @@ void control_stop(struct control *c, loop_fn on_idle, void *arg)
     c->on_idle = on_idle;
     c->idle_arg = arg;
     check_idle(c);
+}
+
+void control_stop_listening(struct control *c)
+{
+    if (c == NULL || c->bound == NULL)
+        return;
+    evhttp_del_accept_socket(c->http, c->bound);
+    c->bound = NULL;
 }
 
 void control_free(struct control **cp)

@@ -23,10 +23,13 @@ struct control;
 bool control_new(struct control **c, struct frontend *fe, int fd, struct error *err);
 
 /*
- * on_idle(arg) once when no request is left, perhaps before this returns. Who comes until the free
- * is answered, too: the verifier has nothing to wait for any more.
+ * on_idle(arg) once when no request is left, perhaps before this returns. Who comes while the
+ * loop runs is answered, too: the verifier has nothing to wait for any more.
  */
 void control_stop(struct control *c, loop_fn on_idle, void *arg);
+
+/* Closes the door, once the loop has ended: nobody would be answered any more. */
+void control_stop_listening(struct control *c);
 void control_free(struct control **c);
 
 #endif

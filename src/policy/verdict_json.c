@@ -11,6 +11,17 @@ static void set_text(json_t *o, const char *key, const char *text)
 
     if (text == NULL || text[0] == '\0')
         return;
+    str_printable(safe, sizeof(safe), text, strlen(text));
+    (void)json_object_set_new(o, key, json_string(safe));
+}
+
+/* What was asked about, in its own script: else it could not be found again. */
+static void set_address(json_t *o, const char *key, const char *text)
+{
+    char safe[1024];
+
+    if (text == NULL)
+        return;
     str_readable(safe, sizeof(safe), text, strlen(text));
     (void)json_object_set_new(o, key, json_string(safe));
 }
@@ -78,8 +89,8 @@ json_t *verdict_json(const struct decision_opts *opts, const char *address, cons
 {
     json_t *o = json_object();
 
-    set_text(o, "address", address);
-    set_text(o, "canonical", canonical);
+    set_address(o, "address", address);
+    set_address(o, "canonical", canonical);
     set_text(o, "status", verdict_status_name(v->status));
     set_text(o, "reason", verdict_reason_name(v->reason));
     (void)json_object_set_new(o, "flags", json_array());
