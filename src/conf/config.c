@@ -89,10 +89,8 @@ static size_t fill_opts(cfg_opt_t *opts, const char *section)
         if (strncmp(o->section, section, len) != 0 || (*rest != '\0' && *rest != TITLE_SEP) ||
             (len == 0 && *rest != '\0') || opts_have(opts, count, o->name))
             continue;
-        if (o->list)
-            opts[count++] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
-        else
-            opts[count++] = (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NODEFAULT);
+        /* A list where none belongs is told by check_key(); libConfuse would stop at it. */
+        opts[count++] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
     }
     return count;
 }
@@ -319,7 +317,7 @@ struct config *config_load(const char *path, struct config_problems *problems)
     bool ok = false;
 
     memset(problems, 0, sizeof(*problems));
-    l.source = source_read(path, problems);
+    l.source = source_read(path, section_known, problems);
     if (l.source != NULL) {
         l.cfg = calloc(1, sizeof(*l.cfg));
         if (l.cfg != NULL)

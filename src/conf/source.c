@@ -36,6 +36,7 @@ struct source {
     char *files[FILES_MAX]; /* the names */
     size_t file_count;
     size_t input; /* octets read */
+    source_section_known known;
     struct config_problems *problems;
     bool out_of_memory;
 };
@@ -237,6 +238,7 @@ static void scan_text(struct source *s, const struct reading *r, const char *tex
     struct tokens in = {.text = text + skipped, .len = len - skipped, .line = 1};
     struct scan c = {.expect = EXPECT_STATEMENT};
     enum scan_event event;
+    bool unknown = false; /* the section that is being read */
     struct key *key = NULL;
     struct token t;
 
@@ -254,8 +256,14 @@ static void scan_text(struct source *s, const struct reading *r, const char *tex
             drop_half(s);
             include_file(s, r, &c.file);
         }
-        if (scan_at_top(&c))
+        if (event == SCAN_SECTION)
+            unknown = !s->known(c.section);
+        if (scan_at_top(&c) && unknown)
+            drop_half(s);
+        if (scan_at_top(&c)) {
             mark_whole(s);
+            unknown = false;
+        }
     } while (t.kind != TOKEN_END && !s->out_of_memory);
     drop_half(s);
 }
@@ -334,12 +342,14 @@ static void read_file(struct source *s, const char *path, const struct reading *
     free(text);
 }
 
-struct source *source_read(const char *path, struct config_problems *problems)
+struct source *source_read(const char *path, source_section_known known,
+                           struct config_problems *problems)
 {
     struct source *s = calloc(1, sizeof(*s));
     bool ok = s != NULL;
 
     if (ok) {
+        s->known = known;
         s->problems = problems;
         read_file(s, path, NULL, 0);
         ok = !s->out_of_memory && s->file_count > 0;

@@ -34,12 +34,17 @@ struct source_key {
 
 struct source;
 
+/* Whether there is such a section; `name` with its title: "action outbound". */
+typedef bool (*source_section_known)(const char *name);
+
 /*
  * Reads `path` and what it includes. What is wrong is noted as problems: files that cannot be read,
  * keys given twice, and of each file the first syntax error, from which on it is not looked at.
- * NULL when nothing can be read.
+ * NULL when nothing can be read. Sections that are not known are keys like others, but no part of
+ * the text: libConfuse would stop at them.
  */
-struct source *source_read(const char *path, struct config_problems *problems);
+struct source *source_read(const char *path, source_section_known known,
+                           struct config_problems *problems);
 void source_free(struct source **s);
 
 /* The text for libConfuse: whole statements, without include(). NUL-terminated. */

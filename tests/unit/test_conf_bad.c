@@ -289,18 +289,22 @@ START_TEST(test_every_problem_is_told)
                                          "  total = 0\n"
                                          "  nonsense = 1\n"
                                          "}\n"
-                                         "tls = maybe\n"
+                                         "tls = {may, none}\n"
+                                         "milter {\n"
+                                         "  listen = 1\n"
+                                         "}\n"
+                                         "mode = sometimes\n"
                                          "user = mail\n"
                                          "user = ''\n"
                                          "policy {\n"
                                          "  listen = {\"x\"\n"
                                          "mode = 1\n";
-    static const unsigned lines[] = {2, 4, 5, 7, 12};
+    static const unsigned lines[] = {2, 4, 5, 7, 8, 11, 16};
     struct config_problems p;
 
     conf_bad(text, sizeof(text) - 1, &p);
-    ck_assert_uint_eq(p.count, 7); /* line 9 twice: the second of its kind, and empty */
-    for (size_t i = 0; i < 5; i++) {
+    ck_assert_uint_eq(p.count, 9); /* line 13 twice: the second of its kind, and empty */
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         size_t told = 0;
 
         for (size_t j = 0; j < p.count; j++)
