@@ -40,7 +40,7 @@ static void check_line(const char *line)
     const char *message = strstr(line, ": ");
 
     REQUIRE(line[0] == '/' && message != NULL);
-    REQUIRE(strncmp(message, ": libConfuse", 12) != 0 && strchr(line, '\n') == NULL);
+    REQUIRE(strncmp(message, ": libConfuse: ", 14) != 0 && strchr(line, '\n') == NULL);
 }
 
 static void fail_if_any(void *arg, const char *key)
