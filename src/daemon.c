@@ -69,11 +69,10 @@ static bool open_sockets(struct daemon *d, struct error *err)
     return d->control_fd >= 0;
 }
 
-static void close_sockets(struct daemon *d)
+static void close_policy_sockets(struct daemon *d)
 {
     for (size_t i = 0; i < d->first->policy_listen_count; i++)
         listener_close(&d->policy_fds[i], &d->first->policy_listen[i]);
-    listener_close(&d->control_fd, &d->first->control_listen);
 }
 
 static bool start_frontends(struct daemon *d, struct error *err)
@@ -226,8 +225,7 @@ static void daemon_stop(struct daemon *d)
     verifier_stop(d->front.verifier, grace);
     policy_service_stop(d->policy, on_part_idle, d);
     control_stop(d->control, on_part_idle, d);
-    for (size_t i = 0; i < d->first->policy_listen_count; i++)
-        listener_close(&d->policy_fds[i], &d->first->policy_listen[i]);
+    close_policy_sockets(d);
 }
 
 void daemon_run(struct daemon *d)
@@ -238,7 +236,8 @@ void daemon_run(struct daemon *d)
 }
 
 /*
- * The engine first, so that nothing more comes from it; then the store, with what it was given;
+ * The door, for nobody would be answered any more. The engine, so that nothing more comes from it;
+ * then the store, with what it was given;
  * then the answers that are on their way to those who wait, and only then those.
  */
 void daemon_free(struct daemon **dp)
@@ -264,7 +263,7 @@ void daemon_free(struct daemon **dp)
             event_free(d->signals[i]);
     loop_timer_free(&d->stop_bound);
     loop_free(&d->front.loop);
-    close_sockets(d);
+    close_policy_sockets(d);
     if (d->cfg != d->first)
         config_free(&d->cfg);
     config_free(&d->first);

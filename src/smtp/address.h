@@ -1,6 +1,7 @@
 /*
  * Mail addresses as an SMTP envelope carries them: RFC 5321 section 4.1.2 syntax, RFC 6531
- * internationalised forms, IDNA2008 domains, the limits 64 / 255 / 254 octets. Pure.
+ * internationalised forms, U-labels by IDNA2008 (ASCII labels are taken as they are), the limits
+ * 64 / 255 / 254 octets. Pure.
  *
  * Threads: plain values, any thread.
  */
