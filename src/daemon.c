@@ -237,8 +237,8 @@ void daemon_run(struct daemon *d)
 
 /*
  * The door, for nobody would be answered any more. The engine, so that nothing more comes from it;
- * then the store, with what it was given;
- * then the answers that are on their way to those who wait, and only then those.
+ * the store, with what it was given; the answers that are on their way to those who wait; and only
+ * then those.
  */
 void daemon_free(struct daemon **dp)
 {
