@@ -95,7 +95,8 @@ class CtlResult:
         return f"exit {self.code}\n{self.out}{self.err}"
 
 
-def calloutctl(build, conf, *argv, stdin="", prefix=()):
-    proc = subprocess.run([*prefix, os.path.join(build, "calloutctl"), "-c", conf, *argv],
+def calloutctl(build, conf, *argv, stdin="", prefix=(), tmpdir=None):
+    env = {**os.environ, "TMPDIR": tmpdir} if tmpdir else None
+    proc = subprocess.run([*prefix, os.path.join(build, "calloutctl"), "-c", conf, *argv], env=env,
                           input=stdin, text=True, capture_output=True, timeout=180, check=False)
     return CtlResult(proc)
