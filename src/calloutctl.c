@@ -41,7 +41,7 @@ static int run_check(const char *path, int argc, char **argv)
         .user = cfg->user,
         .verifier = &cfg->verifier,
         .store = &cfg->store,
-        .policy = &cfg->policy,
+        .policy = cfg->policy,
     };
     code = ctl_check(&env, argc, argv);
     config_free(&cfg);

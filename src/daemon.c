@@ -13,6 +13,7 @@
 #include "frontend/listener.h"
 #include "frontend/policy_service.h"
 
+#define BRAKED_MAX    10000 /* clients whose recipients are counted */
 #define STOP_SLACK_MS 1000 /* for answers to reach their clients, beyond the wait for 221 */
 
 struct daemon {
@@ -77,7 +78,6 @@ static void close_policy_sockets(struct daemon *d)
 
 static bool start_frontends(struct daemon *d, struct error *err)
 {
-    d->front.policy = &d->cfg->policy;
     if (!policy_service_new(&d->policy, &d->front, err))
         return false;
     for (size_t i = 0; i < d->cfg->policy_listen_count; i++)
@@ -122,6 +122,16 @@ static bool start_loop(struct daemon *d, struct error *err)
     return ok;
 }
 
+static bool start_policy(struct daemon *d, struct error *err)
+{
+    d->front.rcpt.policy = policy_new(d->cfg->policy);
+    d->front.rcpt.brake = brake_new(BRAKED_MAX);
+    if (d->front.rcpt.policy != NULL && d->front.rcpt.brake != NULL)
+        return true;
+    error_set(err, "out of memory");
+    return false;
+}
+
 /* In order; a later step leans on the earlier ones. */
 static bool start_all(struct daemon *d, struct error *err, int *code)
 {
@@ -137,10 +147,10 @@ static bool start_all(struct daemon *d, struct error *err, int *code)
     if (!store_open(&d->store, &d->cfg->store, NULL, err))
         return false;
     *code = EX_OSERR;
-    return start_loop(d, err) &&
-           verifier_new(&d->front.verifier, &d->cfg->verifier, d->store, err) &&
+    return start_loop(d, err) && start_policy(d, err) &&
+           verifier_new(&d->front.rcpt.verifier, &d->cfg->verifier, d->store, err) &&
            start_frontends(d, err) &&
-           watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.verifier), err);
+           watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.rcpt.verifier), err);
 }
 
 bool daemon_start(struct daemon **dp, const struct daemon_opts *opts, struct config **cfg,
@@ -188,13 +198,13 @@ static void daemon_reload(struct daemon *d)
         return;
     notify_reloading();
     cfg = daemon_read_config(d->opts, report_problem, NULL);
-    if (cfg == NULL || !verifier_reconfigure(d->front.verifier, &cfg->verifier, &err)) {
+    if (cfg == NULL || !verifier_reconfigure(d->front.rcpt.verifier, &cfg->verifier, &err)) {
         log_error("reload: %s%snothing is changed", err.text, err.text[0] != '\0' ? "; " : "");
         config_free(&cfg);
     } else {
         config_restart_keys(d->first, cfg, on_restart_key, NULL);
         d->cfg = cfg;
-        d->front.policy = &cfg->policy;
+        policy_set(d->front.rcpt.policy, cfg->policy);
         log_reconfigure(&cfg->log);
         if (old != d->first)
             config_free(&old);
@@ -222,7 +232,7 @@ static void daemon_stop(struct daemon *d)
     log_info("stopping");
     d->stopping_parts = 2;
     loop_timer_arm(d->stop_bound, grace);
-    verifier_stop(d->front.verifier, grace);
+    verifier_stop(d->front.rcpt.verifier, grace);
     policy_service_stop(d->policy, on_part_idle, d);
     control_stop(d->control, on_part_idle, d);
     close_policy_sockets(d);
@@ -248,15 +258,17 @@ void daemon_free(struct daemon **dp)
         return;
     control_stop_listening(d->control);
     listener_close(&d->control_fd, &d->first->control_listen);
-    verifier_join(d->front.verifier);
+    verifier_join(d->front.rcpt.verifier);
     store_close(&d->store);
-    if (d->front.verifier != NULL) {
-        loop_drain(verifier_loop(d->front.verifier));
+    if (d->front.rcpt.verifier != NULL) {
+        loop_drain(verifier_loop(d->front.rcpt.verifier));
         loop_drain(d->front.loop);
     }
     policy_service_free(&d->policy);
     control_free(&d->control);
-    verifier_free(&d->front.verifier);
+    policy_free(&d->front.rcpt.policy);
+    brake_free(&d->front.rcpt.brake);
+    verifier_free(&d->front.rcpt.verifier);
     watchdog_free(&d->watchdog);
     for (size_t i = 0; i < 3; i++)
         if (d->signals[i] != NULL)

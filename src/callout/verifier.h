@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "callout/recall.h"
+#include "callout/route.h"
 #include "callout/verdict.h"
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
@@ -31,8 +32,10 @@ struct verifier_opts {
     uint16_t smtp_port;
     int64_t callout_ms;                              /* a whole callout, all candidates */
     struct lifetime lifetimes[VERDICT_STATUS_COUNT]; /* by enum verdict_status */
-    unsigned total;                                  /* flights under way at most */
-    unsigned max_waiting;                            /* waiters at most, all flights together */
+    struct lifetime routed_invalid;                  /* instead, of recipients with a route */
+    struct route_table *routes; /* borrowed by the call it is given to; NULL: none */
+    unsigned total;             /* flights under way at most */
+    unsigned max_waiting;       /* waiters at most, all flights together */
 };
 
 struct verifier;
@@ -43,6 +46,7 @@ struct verifier_request {
     uint64_t stale_ok; /* set of reasons (1 << reason) that may be answered from a stale record */
     bool fresh;        /* do not answer from the store */
     bool no_probe;     /* store and DNS only: no SMTP connection is made */
+    bool null_sender;  /* MAIL FROM:<> whatever `probe_sender` says: a sender is asked about */
     bool trace;        /* collect the dialogue */
 };
 

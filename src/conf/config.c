@@ -275,7 +275,6 @@ static void set_fixed(struct config *cfg)
     cfg->verifier.session.quit_ms = QUIT_MS;
     cfg->store.commit_ms = COMMIT_MS;
     cfg->store.commit_max = COMMIT_MAX;
-    decision_defaults(&cfg->policy.decision);
 }
 
 static void read_text(struct load *l, cfg_t *top)
@@ -321,6 +320,8 @@ struct config *config_load(const char *path, struct config_problems *problems)
     if (l.source != NULL) {
         l.cfg = calloc(1, sizeof(*l.cfg));
         if (l.cfg != NULL)
+            l.cfg->policy = policy_opts_new();
+        if (l.cfg != NULL && l.cfg->policy != NULL)
             ok = load_source(&l);
         else
             problems_add(problems, path, 0, "out of memory");
@@ -337,10 +338,7 @@ void config_free(struct config **cp)
 
     if (c == NULL)
         return;
-    for (size_t i = 0; i < c->policy.local_domain_count; i++)
-        free(c->policy.local_domains[i]);
-    free(c->policy.local_domains);
-    free(c->policy.networks);
+    policy_opts_unref(c->policy);
     free(c);
     *cp = NULL;
 }

@@ -24,8 +24,8 @@ struct config {
     char state_dir[1024];
     char user[64];
     struct verifier_opts verifier;
-    struct store_opts store; /* in state_dir */
-    struct policy_opts policy;
+    struct store_opts store;    /* in state_dir */
+    struct policy_opts *policy; /* one reference */
     struct listener_opts listener;
     struct listen_spec policy_listen[CONFIG_LISTEN_MAX];
     size_t policy_listen_count;

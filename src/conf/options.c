@@ -3,8 +3,9 @@
 #include "conf/restart.h"
 #include "conf/setters.h"
 
-#define AT(member) .offset = offsetof(struct config, member)
-#define HOUR       INT64_C(3600000)
+#define AT(member)        .offset = offsetof(struct config, member)
+#define AT_POLICY(member) .offset = offsetof(struct policy_opts, member), .in_policy = true
+#define HOUR              INT64_C(3600000)
 
 /* Lifetimes are kept in seconds; the option's index is the status. */
 #define LIFETIME(id, nm, dflt) \
@@ -39,7 +40,7 @@ const struct option option_table[] = {
     {.section = "",
      .name = "wait",
      .set = set_duration,
-     AT(policy.wait_ms),
+     AT_POLICY(wait_ms),
      .min = 1,
      .max = 100000,
      .fallback = "6s"},

@@ -23,7 +23,8 @@ struct option {
     const char *section; /* "" at top level; "action outbound" for a section with a title */
     const char *name;
     option_setter set;
-    size_t offset;     /* in struct config, for setters that store a plain value */
+    size_t offset; /* of a plain value: in struct config, or in its struct policy_opts */
+    bool in_policy;
     uint64_t min, max; /* of numbers, and of durations in milliseconds */
     int index;         /* of a status or reason, for its setter */
     bool list;         /* { ... }: the setter is called for each value in turn */

@@ -42,7 +42,7 @@ static bool copy_text(char *dst, size_t size, const char *value, struct error *e
 
 static void *member(struct config *cfg, const struct option *o)
 {
-    return (char *)cfg + o->offset;
+    return (o->in_policy ? (char *)cfg->policy : (char *)cfg) + o->offset;
 }
 
 /* Grows an array kept in a configuration by one element; false when full or out of memory. */
@@ -132,7 +132,8 @@ bool set_mode(struct config *cfg, const struct option *o, const char *value, str
     (void)o;
     if (!one_of(value, words, &n, err))
         return false;
-    cfg->policy.decision.monitor = n == 1;
+    for (int c = 0; c < MAIL_CLASS_COUNT; c++)
+        cfg->policy->decision.monitor[c] = n == 1;
     return true;
 }
 
@@ -143,7 +144,7 @@ bool set_duration(struct config *cfg, const struct option *o, const char *value,
 
 bool add_network(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    struct policy_opts *p = &cfg->policy;
+    struct policy_opts *p = cfg->policy;
     struct cidr net;
 
     (void)o;
@@ -160,7 +161,7 @@ bool add_network(struct config *cfg, const struct option *o, const char *value, 
 bool add_local_domain(struct config *cfg, const struct option *o, const char *value,
                       struct error *err)
 {
-    struct policy_opts *p = &cfg->policy;
+    struct policy_opts *p = cfg->policy;
     char domain[ADDRESS_DOMAIN_MAX + 1];
 
     (void)o;
@@ -364,7 +365,7 @@ bool set_status_action(struct config *cfg, const struct option *o, const char *v
 
     if (!read_action(value, &a, err))
         return false;
-    decision_set_status(&cfg->policy.decision, (enum mail_class)o->offset,
+    decision_set_status(&cfg->policy->decision, (enum mail_class)o->offset,
                         (enum verdict_status)o->index, a);
     return true;
 }
@@ -376,6 +377,6 @@ bool set_reason_action(struct config *cfg, const struct option *o, const char *v
 
     if (!read_action(value, &a, err))
         return false;
-    cfg->policy.decision.actions[o->offset][o->index] = a;
+    cfg->policy->decision.actions[o->offset][o->index] = a;
     return true;
 }

@@ -31,10 +31,10 @@ struct local_ask {
     json_t **result;
 };
 
-static void keep_result(struct local_ask *a, const char *canonical, const char *detail,
+static void keep_result(struct local_ask *a, const struct address *address, const char *detail,
                         const struct verdict *v, const char *trace)
 {
-    *a->result = verdict_json(&a->run->env->policy->decision, a->asked, canonical, detail, v);
+    *a->result = verdict_json(a->run->env->policy, a->asked, address, detail, v);
     if (*a->result != NULL && trace != NULL)
         (void)json_object_set_new(*a->result, "trace", json_string(trace));
     if (--a->run->left == 0)
@@ -45,7 +45,7 @@ static void on_verdict(void *arg, const struct verdict *v, const char *trace)
 {
     struct local_ask *a = arg;
 
-    keep_result(a, a->address.canonical, NULL, v, trace);
+    keep_result(a, &a->address, NULL, v, trace);
 }
 
 static void ask_one(struct local_ask *a, const struct ctl_question *q)

@@ -29,6 +29,7 @@
 /* A plain value. */
 struct mxlist_opts {
     bool allow_private; /* private_destinations = allow: loopback, private, link-local */
+    bool allow_own;     /* our own addresses are addresses like others: call-ahead */
     size_t own_count;   /* own_addresses; the interfaces' are found by themselves */
     struct netaddr own[MX_OWN_MAX];
 };
@@ -50,6 +51,8 @@ struct mx_candidate {
     char name[256]; /* MX host name; the domain itself for an implicit MX; "" for a literal */
     uint16_t preference;
     struct netaddr ip;
+    uint16_t port;  /* 0: the usual one */
+    char path[108]; /* of a unix socket, and then there is no ip; else "" */
 };
 
 struct mx_plan {

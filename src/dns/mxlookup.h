@@ -29,6 +29,10 @@ struct mx_lookup *mx_lookup_start(struct resolver *r, const struct mxlist_opts *
                                   const char *domain, const struct netaddr *literal,
                                   mx_lookup_cb cb, void *arg);
 
+/* The same for one host: its addresses, whatever MX there may be. */
+struct mx_lookup *mx_lookup_start_host(struct resolver *r, const struct mxlist_opts *opts,
+                                       const char *host, mx_lookup_cb cb, void *arg);
+
 /* No callback any more. Sets *l to NULL; allowed on NULL, not after the callback fired. */
 void mx_lookup_cancel(struct mx_lookup **l);
 

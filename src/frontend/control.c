@@ -36,6 +36,7 @@ struct inquiry {
     bool answered;                  /* the answer is being written */
     struct address address;
     char *asked; /* the address as the client wrote it */
+    const struct policy_opts *policy;
 };
 
 static void check_idle(struct control *c)
@@ -74,6 +75,7 @@ static void inquiry_free(struct inquiry *q)
 {
     struct control *c = q->control;
 
+    policy_opts_unref(q->policy);
     free(q->asked);
     free(q);
     c->pending--;
@@ -97,7 +99,7 @@ static void on_written(struct evhttp_request *rq, void *arg)
 }
 
 /* Ends in on_written(), or in on_client_gone(). */
-static void send_verdict(struct inquiry *q, const char *canonical, const char *detail,
+static void send_verdict(struct inquiry *q, const struct address *address, const char *detail,
                          const struct verdict *v, const char *trace)
 {
     json_t *o;
@@ -106,7 +108,7 @@ static void send_verdict(struct inquiry *q, const char *canonical, const char *d
         inquiry_free(q);
         return;
     }
-    o = verdict_json(&q->control->fe->policy->decision, q->asked, canonical, detail, v);
+    o = verdict_json(q->policy, q->asked, address, detail, v);
     if (o != NULL && trace != NULL)
         (void)json_object_set_new(o, "trace", json_string(trace));
     q->answered = true;
@@ -118,7 +120,7 @@ static void on_verdict(void *arg, const struct verdict *v, const char *trace)
 {
     struct inquiry *q = arg;
 
-    send_verdict(q, q->address.canonical, NULL, v, trace);
+    send_verdict(q, &q->address, NULL, v, trace);
 }
 
 static bool flag(struct evkeyvalq *params, const char *name, bool fallback)
@@ -139,11 +141,12 @@ static void inquiry_run(struct inquiry *q, struct evkeyvalq *params)
     struct verdict v;
     const char *why;
 
+    q->policy = policy_get(fe->rcpt.policy);
     if (!address_parse(q->asked, strlen(q->asked), &q->address, &why)) {
         verdict_init(&v, REASON_BAD_SYNTAX, SOURCE_SYNTAX);
         send_verdict(q, NULL, why, &v, NULL);
-    } else if (inquiry_start(fe->policy, CLASS_OUTBOUND, fe->verifier, &ask, fe->loop, on_verdict,
-                             q, &v)) {
+    } else if (inquiry_start(q->policy, CLASS_OUTBOUND, fe->rcpt.verifier, &ask, fe->loop,
+                             on_verdict, q, &v)) {
         on_verdict(q, &v, NULL);
     }
 }
@@ -179,7 +182,7 @@ static void handle_verify(struct control *c, struct evhttp_request *rq)
 
 static void handle_status(struct control *c, struct evhttp_request *rq)
 {
-    struct verifier_counts n = verifier_count(c->fe->verifier);
+    struct verifier_counts n = verifier_count(c->fe->rcpt.verifier);
 
     send_json(rq, HTTP_OK, "OK",
               json_pack("{s:s, s:i, s:i, s:i}", "version", PACKAGE_VERSION, "flights",

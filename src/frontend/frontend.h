@@ -1,20 +1,18 @@
 /*
- * What the frontends share: the front loop, the verifier, and the options in force.
+ * What the frontends share: the front loop, and what decides about recipients.
  *
- * Threads: the front loop's only. A reload replaces `policy`; what is answered afterwards is
- * answered by the new options. `policy` is borrowed.
+ * Threads: the front loop's, but for `rcpt`, which is any thread's. A reload sets new options;
+ * what is asked afterwards is answered by them.
  */
 #ifndef FRONTEND_FRONTEND_H
 #define FRONTEND_FRONTEND_H
 
 #include "base/loop.h"
-#include "callout/verifier.h"
-#include "policy/policy.h"
+#include "policy/rcpt.h"
 
 struct frontend {
     struct loop *loop;
-    struct verifier *verifier;
-    const struct policy_opts *policy;
+    struct rcpt_env rcpt; /* verifier, brake, and the options in force */
 };
 
 #endif

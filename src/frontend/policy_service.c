@@ -9,10 +9,8 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "frontend/decision_log.h"
 #include "frontend/policy_request.h"
-#include "policy/class.h"
-#include "policy/inquiry.h"
+#include "policy/rcpt.h"
 
 #define LISTENERS_MAX   32
 #define ACCEPT_PAUSE_MS 1000  /* after an accept() that failed, e.g. for want of descriptors */
@@ -38,8 +36,9 @@ struct connection {
     size_t searched; /* bytes of the input known to hold no empty line */
     char peer[NETADDR_TEXT_MAX];
     struct policy_request request;
-    struct address address;
-    enum mail_class class;
+    struct address address, sender;
+    char domain[POLICY_ATTRIBUTE_MAX + 1];
+    struct rcpt rcpt;
     struct connection *prev, *next;
 };
 
@@ -80,29 +79,14 @@ static void send_action(struct connection *c, const struct decision *d)
         (void)evbuffer_add_printf(out, "action=%u %s %s\n\n", d->code, d->enhanced, d->text);
 }
 
-static void answer(struct connection *c, const struct verdict *v)
-{
-    const struct policy_request *rq = &c->request;
-    struct asker who = {.recipient = rq->recipient,
-                        .client = rq->client_address,
-                        .sasl = rq->sasl_username,
-                        .queue_id = rq->queue_id};
-    struct decision d;
-
-    decision_make(&c->service->fe->policy->decision, c->class, v, &d);
-    decision_log(&who, c->class, v, &d);
-    send_action(c, &d);
-}
-
 static void connection_pump(struct connection *c);
 
-static void on_verdict(void *arg, const struct verdict *v, const char *trace)
+static void on_decision(void *arg, const struct decision *d)
 {
     struct connection *c = arg;
 
-    (void)trace;
     c->busy = false;
-    answer(c, v);
+    send_action(c, d);
     if (c->bev == NULL)
         connection_close(c);
     else
@@ -120,26 +104,33 @@ static void recipient_domain(const struct policy_request *rq, char domain[POLICY
     (void)str_copyn(domain, POLICY_ATTRIBUTE_MAX + 1, len > 0 ? at + 1 : "", len);
 }
 
-/* A recipient that no quoting makes an address. */
-static void answer_bad_syntax(struct connection *c, const char *domain)
+/* NULL where the text is no address. */
+static const struct address *read_address(const char *text, struct address *out)
 {
-    bool wanted = inquiry_wanted(c->service->fe->policy, c->class, domain);
-    struct verdict v;
+    const char *why;
 
-    verdict_init(&v, wanted ? REASON_BAD_SYNTAX : REASON_SKIPPED, SOURCE_SYNTAX);
-    answer(c, &v);
+    return address_from_internal(text, strlen(text), out, &why) ? out : NULL;
 }
 
 static void ask(struct connection *c)
 {
+    const struct policy_request *rq = &c->request;
     struct frontend *fe = c->service->fe;
-    struct verifier_request rq = {.address = &c->address, .wait_ms = fe->policy->wait_ms};
-    struct verdict v;
+    struct decision d;
 
+    c->rcpt = (struct rcpt){
+        .client = {rq->sasl_username, rq->ccert_fingerprint, rq->client_address},
+        .queue_id = rq->queue_id,
+        .sender = read_address(rq->sender, &c->sender),
+        .null_sender = rq->sender[0] == '\0',
+        .text = rq->recipient,
+        .address = rq->recipient_cut ? NULL : read_address(rq->recipient, &c->address),
+        .domain = c->domain,
+    };
     c->busy = true;
-    if (inquiry_start(fe->policy, c->class, fe->verifier, &rq, fe->loop, on_verdict, c, &v)) {
+    if (rcpt_decide(&c->rcpt, &fe->rcpt, fe->loop, on_decision, c, &d)) {
         c->busy = false;
-        answer(c, &v);
+        send_action(c, &d);
     }
 }
 
@@ -147,19 +138,10 @@ static void connection_answer_request(struct connection *c)
 {
     static const struct decision none = {.action = ACTION_ACCEPT};
     const struct policy_request *rq = &c->request;
-    struct mail_client client = {.sasl_username = rq->sasl_username,
-                                 .ccert_fingerprint = rq->ccert_fingerprint,
-                                 .address = rq->client_address};
-    char domain[POLICY_ATTRIBUTE_MAX + 1];
-    const char *why;
 
-    recipient_domain(rq, domain);
-    c->class = mail_class_of(c->service->fe->policy, &client);
-    if (strcmp(rq->protocol_state, "RCPT") != 0 || (domain[0] == '\0' && !rq->recipient_cut))
+    recipient_domain(rq, c->domain);
+    if (strcmp(rq->protocol_state, "RCPT") != 0 || (c->domain[0] == '\0' && !rq->recipient_cut))
         send_action(c, &none); /* nothing to say, and no decision */
-    else if (rq->recipient_cut ||
-             !address_from_internal(rq->recipient, strlen(rq->recipient), &c->address, &why))
-        answer_bad_syntax(c, domain);
     else
         ask(c);
 }

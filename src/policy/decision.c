@@ -9,7 +9,9 @@
 
 /*
  * For every reason: the default actions (outbound, inbound), how a tempfail and how a reject says
- * it (both, because any action can be configured for any reason), and the text.
+ * it (both, because any action can be configured for any reason), and the text. A sender's default
+ * action is to reject what is invalid and to accept all else: mail is not held up by doubts about
+ * where it comes from.
  */
 #define RULES(X) \
     X(MAILBOX_EXISTS, ACCEPT, ACCEPT, 450, "4.7.1", 550, "5.7.1", \
@@ -114,20 +116,34 @@ bool action_parse(const char *name, enum action *out)
     return false;
 }
 
+static enum action sender_default(enum verdict_reason r)
+{
+    return verdict_reason_status(r) == STATUS_INVALID ? ACTION_REJECT : ACTION_ACCEPT;
+}
+
 void decision_defaults(struct decision_opts *opts)
 {
     memset(opts, 0, sizeof(*opts));
-    for (int c = 0; c < MAIL_CLASS_COUNT; c++)
-        for (int r = 0; r < VERDICT_REASON_COUNT; r++)
-            opts->actions[c][r] = rules[r].actions[c];
+    for (int r = 0; r < VERDICT_REASON_COUNT; r++) {
+        opts->actions[CLASS_OUTBOUND][r] = rules[r].actions[CLASS_OUTBOUND];
+        opts->actions[CLASS_INBOUND][r] = rules[r].actions[CLASS_INBOUND];
+        opts->actions[CLASS_SENDER][r] = sender_default((enum verdict_reason)r);
+    }
 }
 
 void decision_set_status(struct decision_opts *opts, enum mail_class c, enum verdict_status s,
                          enum action a)
 {
     for (int r = 0; r < VERDICT_REASON_COUNT; r++)
-        if (verdict_reason_status((enum verdict_reason)r) == s && r != REASON_SKIPPED)
+        if (verdict_reason_status((enum verdict_reason)r) == s)
             opts->actions[c][r] = a;
+}
+
+/* What no line of the configuration changes. */
+static enum action reason_action(const struct decision_opts *opts, enum mail_class c,
+                                 enum verdict_reason r)
+{
+    return r == REASON_SKIPPED ? ACTION_ACCEPT : opts->actions[c][r];
 }
 
 uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c)
@@ -135,24 +151,115 @@ uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c)
     uint64_t set = 0;
 
     for (int r = 0; r < VERDICT_REASON_COUNT; r++)
-        if (opts->actions[c][r] == ACTION_ACCEPT)
+        if (reason_action(opts, c, (enum verdict_reason)r) == ACTION_ACCEPT)
             set |= UINT64_C(1) << r;
     return set;
 }
 
-void decision_make(const struct decision_opts *opts, enum mail_class c, const struct verdict *v,
-                   struct decision *out)
+/* The servers did not come to an answer about the recipient: they are away, or in trouble. */
+static bool is_outage(const struct verdict *v)
+{
+    switch (v->reason) {
+    case REASON_PENDING:
+    case REASON_UNREACHABLE:
+    case REASON_TIMEOUT:
+    case REASON_DNS_ERROR:
+    case REASON_TLS_FAILED:
+    case REASON_LOCAL_FAULT:
+        return true;
+    case REASON_SERVER_ERROR:
+    case REASON_RATE_LIMITED:
+        return v->has_evidence && v->evidence.stage < SMTP_STAGE_RCPT;
+    default:
+        return false;
+    }
+}
+
+static enum action stricter(enum action a, enum action b)
+{
+    return a > b ? a : b;
+}
+
+static enum action choose(const struct decision_opts *opts, const struct decision_about *about,
+                          const struct verdict *v)
+{
+    enum action a = reason_action(opts, about->mail_class, v->reason);
+    unsigned flags = about->address != NULL ? address_flags(about->address) : 0;
+
+    if (v->reason == REASON_SKIPPED)
+        return a;
+    if (about->route != NULL && is_outage(v)) {
+        if (about->route->outage == ROUTE_OUTAGE_ACCEPT)
+            a = ACTION_ACCEPT;
+        else if (about->route->outage == ROUTE_OUTAGE_TEMPFAIL)
+            a = ACTION_TEMPFAIL;
+    }
+    for (int f = 0; f < ADDRESS_FLAG_COUNT; f++)
+        if ((flags & (1U << f)) != 0)
+            a = stricter(a, opts->flag_actions[about->mail_class][f]);
+    return a;
+}
+
+/* RFC 3463: X.1.7 and X.1.8, the sender's mailbox and system; RFC 7505 section 4.2: 5.7.27. */
+static const char *sender_enhanced(enum verdict_reason reason, bool reject)
+{
+    if (reason == REASON_NULL_MX)
+        return reject ? "5.7.27" : "4.7.27";
+    if (reason == REASON_NO_DOMAIN)
+        return reject ? "5.1.8" : "4.1.8";
+    return reject ? "5.1.7" : "4.1.7";
+}
+
+/* What the server said; of a route's servers nothing, for they may name themselves. */
+static void expand(const struct decision_about *about, const struct verdict *v, const char *text,
+                   char *out, size_t size)
+{
+    const struct address *a = about->address;
+    const char *values[TEMPLATE_VARIABLE_COUNT] = {
+        [TEMPLATE_STATUS] = verdict_status_name(v->status),
+        [TEMPLATE_REASON] = verdict_reason_name(v->reason),
+    };
+    char recipient[ADDRESS_TEXT_SIZE];
+
+    if (a != NULL) {
+        address_format(a, recipient);
+        values[TEMPLATE_RECIPIENT] = recipient;
+        values[TEMPLATE_DOMAIN] = a->domain;
+    }
+    if (v->has_evidence && about->route == NULL) {
+        values[TEMPLATE_REMOTE_REPLY] = v->evidence.text;
+        values[TEMPLATE_MX] = v->evidence.mx;
+    }
+    template_expand(text, values, out, size);
+}
+
+static void write_reply(const struct decision_opts *opts, const struct decision_about *about,
+                        const struct verdict *v, struct decision *out)
 {
     const struct rule *rule = &rules[v->reason];
-    const struct answer *answer;
+    bool reject = out->action == ACTION_REJECT;
+    const struct answer *answer = reject ? &rule->reject : &rule->tempfail;
+    const char *configured = opts->reply[v->reason];
+    char text[TEMPLATE_MAX + 1];
 
-    memset(out, 0, sizeof(*out));
-    out->would = opts->actions[c][v->reason];
-    out->action = opts->monitor ? ACTION_ACCEPT : out->would;
-    if (out->action == ACTION_ACCEPT)
-        return;
-    answer = out->action == ACTION_REJECT ? &rule->reject : &rule->tempfail;
     out->code = answer->code;
     (void)str_copy(out->enhanced, sizeof(out->enhanced), answer->enhanced);
-    (void)str_copy(out->text, sizeof(out->text), rule->text);
+    expand(about, v, configured[0] != '\0' ? configured : rule->text, text, sizeof(text));
+    if (about->mail_class == CLASS_SENDER) {
+        out->code = reject ? 550 : 450;
+        (void)str_copy(out->enhanced, sizeof(out->enhanced), sender_enhanced(v->reason, reject));
+    }
+    (void)str_format(out->text, sizeof(out->text), "%s%s",
+                     about->mail_class == CLASS_SENDER ? "sender address: " : "", text);
+}
+
+void decision_make(const struct decision_opts *opts, const struct decision_about *about,
+                   const struct verdict *v, struct decision *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->would = choose(opts, about, v);
+    out->action =
+        about->unrefusable || opts->monitor[about->mail_class] ? ACTION_ACCEPT : out->would;
+    if (out->action != ACTION_ACCEPT)
+        write_reply(opts, about, v, out);
 }

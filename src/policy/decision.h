@@ -1,6 +1,6 @@
 /*
- * The decision: verdict and class -> action, code, enhanced code and text. Pure. Default actions
- * and codes are the table of calloutd.conf(5); RFC 5321, RFC 3463, RFC 7505.
+ * The decision: verdict, class and flags -> action, code, enhanced code and text. Pure. Default
+ * actions and codes are the table of calloutd.conf(5); RFC 5321, RFC 3463, RFC 7505.
  *
  * Threads: any; the options are read only.
  */
@@ -10,18 +10,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/route.h"
 #include "callout/verdict.h"
+#include "policy/flags.h"
+#include "policy/template.h"
 
 #define MAIL_CLASSES(X) \
-    X(OUTBOUND, "outbound") /* authenticated, or the client is in `networks` */ \
-    X(INBOUND, "inbound")   /* the rest */
+    X(OUTBOUND, "outbound") /* recipients: authenticated, or the client is in `networks` */ \
+    X(INBOUND, "inbound")   /* recipients: the rest */ \
+    X(SENDER, "sender")     /* the sender of inbound mail, where it is called out */
 
 enum mail_class {
 #define X(id, name) CLASS_##id,
     MAIL_CLASSES(X)
 #undef X
 };
-#define MAIL_CLASS_COUNT 2
+#define MAIL_CLASS_COUNT 3
 
 #define ACTIONS(X) \
     X(ACCEPT, "accept") \
@@ -34,18 +38,29 @@ enum action {
 #undef X
 };
 
-/* The action of every reason in every class: filled with the defaults, then by configuration. */
+/* What is done, by class: filled with the defaults, then by configuration. */
 struct decision_opts {
-    bool monitor; /* say what would be done, and accept */
+    bool monitor[MAIL_CLASS_COUNT]; /* say what would be done, and accept */
     enum action actions[MAIL_CLASS_COUNT][VERDICT_REASON_COUNT];
+    /* Of addresses with a flag; the stricter of this and the reason's action counts. */
+    enum action flag_actions[MAIL_CLASS_COUNT][ADDRESS_FLAG_COUNT];
+    char reply[VERDICT_REASON_COUNT][TEMPLATE_MAX + 1]; /* templates; "": the text built in */
+};
+
+/* Whom a verdict is about, besides what it says. */
+struct decision_about {
+    enum mail_class mail_class;
+    const struct address *address; /* NULL where it has no syntax */
+    const struct route *route;     /* NULL: not routed */
+    bool unrefusable;              /* no SMTP client is there to hear of it: accept, and log */
 };
 
 struct decision {
-    enum action action; /* what is done: ACCEPT under monitor */
-    enum action would;  /* what would be done without monitor; the same otherwise */
-    uint16_t code;      /* 0 for accept, 4yz for tempfail, 5yz for reject */
-    char enhanced[12];  /* "5.1.1"; "" for accept */
-    char text[256];     /* printable ASCII, one line, names no remote host; "" for accept */
+    enum action action;           /* what is done: ACCEPT under monitor */
+    enum action would;            /* what would be done without monitor; the same otherwise */
+    uint16_t code;                /* 0 for accept, 4yz for tempfail, 5yz for reject */
+    char enhanced[12];            /* "5.1.1"; "" for accept */
+    char text[TEMPLATE_MAX + 32]; /* printable ASCII, one line; "" for accept */
 };
 
 const char *mail_class_name(enum mail_class c);
@@ -55,17 +70,18 @@ bool action_parse(const char *name, enum action *out);
 /* The contract's default table; monitor false. */
 void decision_defaults(struct decision_opts *opts);
 
-/*
- * Sets the action of every reason of a status: the less specific line. But for `skipped`: who is
- * never called out (local_domains, inbound mail) is not meant by "unknown = tempfail".
- */
+/* Sets the action of every reason of a status: the less specific line. */
 void decision_set_status(struct decision_opts *opts, enum mail_class c, enum verdict_status s,
                          enum action a);
 
 /* Reasons whose action is accept, as a set (1 << reason): what may be answered stale. */
 uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c);
 
-void decision_make(const struct decision_opts *opts, enum mail_class c, const struct verdict *v,
-                   struct decision *out);
+/*
+ * The line of the reason counts, then a flag's where that is stricter. `skipped` is no verdict:
+ * always accepted. Where a route's servers are out, the route's `outage` counts instead.
+ */
+void decision_make(const struct decision_opts *opts, const struct decision_about *about,
+                   const struct verdict *v, struct decision *out);
 
 #endif

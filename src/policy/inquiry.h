@@ -12,13 +12,15 @@
 #include "callout/verifier.h"
 #include "policy/policy.h"
 
-/* Whether recipients in `domain` are called out for mail of this class. */
+/* Whether addresses in `domain` are called out for this class. */
 bool inquiry_wanted(const struct policy_opts *o, enum mail_class c, const char *domain);
 
 /*
- * Mail of class inbound, and recipients in `local_domains`, are not called out: unknown/skipped.
- * The rest is verifier_ask(), with the same meaning of the result, `on`, `cb` and `now`. The
- * request's stale_ok is set here, from the class's actions.
+ * Who is not called out comes to unknown/skipped: recipients in `local_domains`, those of inbound
+ * mail that have no route, exempt ones, postmaster and abuse of routed domains; senders in domains
+ * of our own, and exempt ones. The rest is verifier_ask(), with the same meaning of the result,
+ * `on`, `cb` and `now`. The request's stale_ok and null_sender are set here: a sender is asked
+ * about with MAIL FROM:<>, so that two who call out senders do not chase each other.
  */
 bool inquiry_start(const struct policy_opts *o, enum mail_class c, struct verifier *v,
                    const struct verifier_request *rq, struct loop *on, verifier_cb cb, void *arg,

@@ -38,14 +38,33 @@ static void set_time(json_t *o, const char *key, int64_t at)
     (void)json_object_set_new(o, key, json_string(text));
 }
 
-static void set_actions(json_t *o, const struct decision_opts *opts, const struct verdict *v)
+static void set_flags(json_t *o, const struct address *a)
 {
+    json_t *flags = json_array();
+    unsigned set = a != NULL ? address_flags(a) : 0;
+
+    for (int f = 0; f < ADDRESS_FLAG_COUNT; f++)
+        if ((set & (1U << f)) != 0)
+            (void)json_array_append_new(flags,
+                                        json_string(address_flag_name((enum address_flag)f)));
+    (void)json_object_set_new(o, "flags", flags);
+}
+
+/* Of a recipient: nobody asks here about a sender. */
+static void set_actions(json_t *o, const struct policy_opts *opts, const struct address *a,
+                        const struct verdict *v)
+{
+    static const enum mail_class classes[] = {CLASS_OUTBOUND, CLASS_INBOUND};
+    struct decision_about about = {.address = a};
     json_t *actions = json_object();
     struct decision d;
 
-    for (int c = 0; c < MAIL_CLASS_COUNT; c++) {
-        decision_make(opts, (enum mail_class)c, v, &d);
-        set_text(actions, mail_class_name((enum mail_class)c), action_name(d.would));
+    if (a != NULL)
+        about.route = route_find(opts->routes, a->domain);
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        about.mail_class = classes[i];
+        decision_make(&opts->decision, &about, v, &d);
+        set_text(actions, mail_class_name(classes[i]), action_name(d.would));
     }
     (void)json_object_set_new(o, "action", actions);
 }
@@ -84,17 +103,17 @@ static void set_evidence(json_t *o, const struct verdict *v)
     set_text(o, "tls", ev->tls);
 }
 
-json_t *verdict_json(const struct decision_opts *opts, const char *address, const char *canonical,
-                     const char *detail, const struct verdict *v)
+json_t *verdict_json(const struct policy_opts *opts, const char *asked,
+                     const struct address *address, const char *detail, const struct verdict *v)
 {
     json_t *o = json_object();
 
-    set_address(o, "address", address);
-    set_address(o, "canonical", canonical);
+    set_address(o, "address", asked);
+    set_address(o, "canonical", address != NULL ? address->canonical : NULL);
     set_text(o, "status", verdict_status_name(v->status));
     set_text(o, "reason", verdict_reason_name(v->reason));
-    (void)json_object_set_new(o, "flags", json_array());
-    set_actions(o, opts, v);
+    set_flags(o, address);
+    set_actions(o, opts, address, v);
     if (v->has_evidence)
         set_evidence(o, v);
     set_text(o, "detail", detail);

@@ -10,13 +10,13 @@
 #include <jansson.h>
 
 #include "callout/verdict.h"
-#include "policy/decision.h"
+#include "policy/policy.h"
 
 /*
- * `address` is what was asked about, `canonical` NULL where it has no valid syntax, `detail` a
- * reason for that or NULL. NULL when out of memory.
+ * `asked` is what was asked about, `address` NULL where that has no valid syntax, `detail` a reason
+ * for that or NULL. NULL when out of memory.
  */
-json_t *verdict_json(const struct decision_opts *opts, const char *address, const char *canonical,
-                     const char *detail, const struct verdict *v);
+json_t *verdict_json(const struct policy_opts *opts, const char *asked,
+                     const struct address *address, const char *detail, const struct verdict *v);
 
 #endif

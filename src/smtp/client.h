@@ -56,6 +56,7 @@ struct client_opts {
     const struct address *recipient; /* asked about */
     bool starttls;                   /* where offered, and where a 530 asks for it */
     bool tls_required;               /* no MAIL without it */
+    bool lmtp;                       /* LHLO in place of EHLO, and no HELO (RFC 2033) */
     /* Every change of state, before what its entry says; may be NULL. */
     void (*on_state)(void *arg, enum client_state from, enum client_state to);
     /* One line, printable, without its end; dir '>' taken to be sent, '<' heard; may be NULL. */

@@ -14,6 +14,7 @@
 #ifndef SMTP_SESSION_H
 #define SMTP_SESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,7 +38,9 @@ struct session_opts {
 struct session_target {
     struct netaddr ip;
     uint16_t port;
+    char path[108]; /* of a unix socket, in place of ip and port; else "" */
     char name[256]; /* MX host name: SNI, certificate check, logs; may be "" for a literal */
+    bool lmtp;      /* LHLO (RFC 2033) */
 };
 
 struct session_handler {

@@ -24,7 +24,7 @@ static void check_config(const struct config *c)
 
     REQUIRE(strpbrk(v->session.helo_name, ".[") != NULL);
     REQUIRE(c->state_dir[0] == '/' && strcmp(c->state_dir, c->store.dir) == 0);
-    REQUIRE(c->policy.wait_ms >= 1 && c->policy.wait_ms <= 100000);
+    REQUIRE(c->policy->wait_ms >= 1 && c->policy->wait_ms <= 100000);
     REQUIRE(v->session.connect_ms >= 1 && v->session.quit_ms >= 1 && v->callout_ms >= 1);
     REQUIRE(v->smtp_port >= 1 && v->total >= 1 && v->max_waiting >= 1);
     REQUIRE(c->store.size >= 1 << 20);

@@ -18,12 +18,12 @@ static void check_defaults(const struct config *c)
     ck_assert_str_eq(c->store.dir, "/var/lib/calloutd");
     ck_assert_str_eq(c->user, "calloutd");
     ck_assert_int_eq(c->log.target, LOG_TARGET_SYSLOG);
-    ck_assert(!c->policy.decision.monitor);
-    ck_assert_int_eq(c->policy.wait_ms, 6000);
-    ck_assert_uint_eq(c->policy.network_count, 2);
-    ck_assert_uint_eq(c->policy.networks[0].bits, 8);
-    ck_assert_uint_eq(c->policy.networks[1].bits, 128);
-    ck_assert_uint_eq(c->policy.local_domain_count, 0);
+    ck_assert(!c->policy->decision.monitor);
+    ck_assert_int_eq(c->policy->wait_ms, 6000);
+    ck_assert_uint_eq(c->policy->network_count, 2);
+    ck_assert_uint_eq(c->policy->networks[0].bits, 8);
+    ck_assert_uint_eq(c->policy->networks[1].bits, 128);
+    ck_assert_uint_eq(c->policy->local_domain_count, 0);
     ck_assert_uint_eq(v->resolver.server_count, 0);
     ck_assert_uint_eq(c->policy_listen_count, 1);
     ck_assert_str_eq(c->policy_listen[0].text, "inet:127.0.0.1:8893");
@@ -67,7 +67,7 @@ START_TEST(test_defaults)
     check_defaults(c);
     check_default_times(c);
     decision_defaults(&d);
-    ck_assert_mem_eq(&c->policy.decision, &d, sizeof(d));
+    ck_assert_mem_eq(&c->policy->decision, &d, sizeof(d));
     config_free(&c);
     ck_assert_ptr_null(c);
     config_free(&c);
@@ -102,11 +102,11 @@ START_TEST(test_every_key)
     ck_assert_str_eq(c->store.dir, "/srv/state");
     ck_assert_str_eq(c->user, "mail");
     ck_assert_int_eq(c->log.target, LOG_TARGET_STDERR);
-    ck_assert(c->policy.decision.monitor);
-    ck_assert_int_eq(c->policy.wait_ms, 1500);
-    ck_assert_uint_eq(c->policy.network_count, 2);
-    ck_assert_uint_eq(c->policy.networks[1].bits, 32);
-    ck_assert_str_eq(c->policy.local_domains[0], "xn--bcher-kva.example");
+    ck_assert(c->policy->decision.monitor);
+    ck_assert_int_eq(c->policy->wait_ms, 1500);
+    ck_assert_uint_eq(c->policy->network_count, 2);
+    ck_assert_uint_eq(c->policy->networks[1].bits, 32);
+    ck_assert_str_eq(c->policy->local_domains[0], "xn--bcher-kva.example");
     ck_assert_uint_eq(v->resolver.servers[0].port, 53);
     ck_assert_uint_eq(v->resolver.servers[1].port, 5353);
     ck_assert_int_eq(v->resolver.servers[1].ip.family, AF_INET6);
@@ -135,11 +135,11 @@ START_TEST(test_lists)
 {
     struct config *c = conf_good(HELO_LINE "networks = {}\n");
 
-    ck_assert_uint_eq(c->policy.network_count, 0);
+    ck_assert_uint_eq(c->policy->network_count, 0);
     config_free(&c);
     c = conf_good(HELO_LINE "networks += {192.0.2.0/24}\n");
-    ck_assert_uint_eq(c->policy.network_count, 3);
-    ck_assert_uint_eq(c->policy.networks[2].bits, 24);
+    ck_assert_uint_eq(c->policy->network_count, 3);
+    ck_assert_uint_eq(c->policy->networks[2].bits, 24);
     config_free(&c);
 }
 END_TEST
@@ -179,8 +179,8 @@ START_TEST(test_actions)
                                            "  greylisted = reject\n"
                                            "}\n"
                                            "action 'inbound' { deferred = accept }\n");
-    const enum action *out = c->policy.decision.actions[CLASS_OUTBOUND];
-    const enum action *in = c->policy.decision.actions[CLASS_INBOUND];
+    const enum action *out = c->policy->decision.actions[CLASS_OUTBOUND];
+    const enum action *in = c->policy->decision.actions[CLASS_INBOUND];
 
     ck_assert_int_eq(out[REASON_NO_MAILBOX], ACTION_ACCEPT);
     ck_assert_int_eq(out[REASON_NULL_MX], ACTION_TEMPFAIL);
@@ -202,7 +202,7 @@ START_TEST(test_byte_order_mark)
 {
     struct config *c = conf_good("\xef\xbb\xbf" HELO_LINE "wait = 7s\n");
 
-    ck_assert_int_eq(c->policy.wait_ms, 7000);
+    ck_assert_int_eq(c->policy->wait_ms, 7000);
     config_free(&c);
 }
 END_TEST
@@ -217,7 +217,7 @@ START_TEST(test_include)
     c = conf_good(HELO_LINE "include(\"sub/a.conf\") wait = 1s\n");
     ck_assert_str_eq(c->policy_listen[0].path, "/b");
     ck_assert_uint_eq(c->verifier.smtp_port, 26);
-    ck_assert_int_eq(c->policy.wait_ms, 1000);
+    ck_assert_int_eq(c->policy->wait_ms, 1000);
     config_free(&c);
 }
 END_TEST
@@ -336,14 +336,14 @@ END_TEST
 /* All that is no pointer, octet by octet; lists by what they hold. */
 static void check_equal(struct config *a, struct config *b)
 {
-    ck_assert_uint_eq(a->policy.network_count, b->policy.network_count);
-    ck_assert_mem_eq(a->policy.networks, b->policy.networks,
-                     a->policy.network_count * sizeof(a->policy.networks[0]));
-    ck_assert_uint_eq(a->policy.local_domain_count, 0);
-    ck_assert_uint_eq(b->policy.local_domain_count, 0);
-    free(a->policy.networks);
-    free(b->policy.networks);
-    a->policy.networks = b->policy.networks = NULL;
+    ck_assert_uint_eq(a->policy->network_count, b->policy->network_count);
+    ck_assert_mem_eq(a->policy->networks, b->policy->networks,
+                     a->policy->network_count * sizeof(a->policy->networks[0]));
+    ck_assert_uint_eq(a->policy->local_domain_count, 0);
+    ck_assert_uint_eq(b->policy->local_domain_count, 0);
+    free(a->policy->networks);
+    free(b->policy->networks);
+    a->policy->networks = b->policy->networks = NULL;
     ck_assert_mem_eq(a, b, sizeof(*a));
 }
 

@@ -3,15 +3,15 @@
  *
  * Threads: any.
  */
-#ifndef FRONTEND_DECISION_LOG_H
-#define FRONTEND_DECISION_LOG_H
+#ifndef POLICY_DECISION_LOG_H
+#define POLICY_DECISION_LOG_H
 
 #include "callout/verdict.h"
 #include "policy/decision.h"
 
 /* Who asked; empty strings are left out of the line. */
 struct asker {
-    const char *recipient;
+    const char *address; /* the recipient, or in class sender the sender */
     const char *client;
     const char *sasl;
     const char *queue_id;

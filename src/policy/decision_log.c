@@ -1,4 +1,4 @@
-#include "frontend/decision_log.h"
+#include "policy/decision_log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static void add(struct line *l, const char *key, const char *value)
     char safe[768];
     bool quote;
 
-    if (value[0] == '\0')
+    if (value == NULL || value[0] == '\0')
         return;
     str_readable(safe, sizeof(safe), value, strlen(value));
     for (char *p = safe; *p != '\0'; p++)
@@ -74,7 +74,7 @@ void decision_log(const struct asker *who, enum mail_class c, const struct verdi
     add(&l, "action", action_name(d->action));
     if (d->would != d->action)
         add(&l, "would", action_name(d->would));
-    add_format(&l, "rcpt", "<%s>", who->recipient);
+    add_format(&l, c == CLASS_SENDER ? "sender" : "rcpt", "<%s>", who->address);
     add(&l, "status", verdict_status_name(v->status));
     add(&l, "reason", verdict_reason_name(v->reason));
     add(&l, "source", verdict_source_name(v->source));

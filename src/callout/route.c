@@ -1,0 +1,158 @@
+#include "callout/route.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/str.h"
+
+struct entry {
+    struct route route;
+    UT_hash_handle hh;
+};
+
+struct route_table {
+    atomic_uint references;
+    struct entry *entries; /* by route.domain */
+};
+
+struct route_table *route_table_new(void)
+{
+    struct route_table *t = calloc(1, sizeof(*t));
+
+    if (t != NULL)
+        atomic_init(&t->references, 1);
+    return t;
+}
+
+struct route_table *route_table_ref(struct route_table *t)
+{
+    if (t != NULL)
+        atomic_fetch_add(&t->references, 1);
+    return t;
+}
+
+void route_table_unref(struct route_table **tp)
+{
+    struct route_table *t = *tp;
+    struct entry *e, *tmp;
+
+    *tp = NULL;
+    if (t == NULL || atomic_fetch_sub(&t->references, 1) > 1)
+        return;
+    HASH_ITER (hh, t->entries, e, tmp) {
+        HASH_DEL(t->entries, e);
+        free(e);
+    }
+    free(t);
+}
+
+static const struct route *find(const struct route_table *t, const char *domain)
+{
+    struct entry *e;
+
+    HASH_FIND_STR(t->entries, domain, e);
+    return e != NULL ? &e->route : NULL;
+}
+
+struct route *route_table_add(struct route_table *t, const char *domain)
+{
+    struct entry *e = find(t, domain) == NULL ? calloc(1, sizeof(*e)) : NULL;
+
+    if (e == NULL)
+        return NULL;
+    (void)str_copy(e->route.domain, sizeof(e->route.domain), domain);
+    HASH_ADD_STR(t->entries, route.domain, e);
+    return &e->route;
+}
+
+const struct route *route_find(const struct route_table *t, const char *domain)
+{
+    char pattern[sizeof(((struct route *)0)->domain)];
+    const struct route *r = t != NULL ? find(t, domain) : NULL;
+
+    for (const char *dot = strchr(domain, '.'); t != NULL && r == NULL && dot != NULL;
+         dot = strchr(dot + 1, '.'))
+        if (str_format(pattern, sizeof(pattern), "*%s", dot))
+            r = find(t, pattern);
+    return r;
+}
+
+/* ":PORT", or nothing. */
+static bool parse_port(const char *text, uint16_t *port)
+{
+    char *end;
+    unsigned long n;
+
+    *port = 0;
+    if (*text == '\0')
+        return true;
+    if (text[0] != ':' || text[1] < '0' || text[1] > '9')
+        return false;
+    n = strtoul(text + 1, &end, 10);
+    *port = (uint16_t)n;
+    return *end == '\0' && n >= 1 && n <= 65535;
+}
+
+/* As an address has it: lower case, A-labels. */
+static bool parse_name(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1])
+{
+    char mail[ADDRESS_TEXT_SIZE];
+    struct address a;
+    const char *why;
+
+    if (!str_format(mail, sizeof(mail), "a@%.*s", (int)len, text) || memchr(text, '@', len) ||
+        !address_parse(mail, strlen(mail), &a, &why) || a.literal.family != AF_UNSPEC)
+        return false;
+    return str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
+}
+
+static bool parse_bracketed(const char *text, struct route_target *out)
+{
+    const char *end = strchr(text, ']');
+    char ip[NETADDR_TEXT_MAX];
+    size_t len;
+
+    if (end == NULL || !parse_port(end + 1, &out->port))
+        return false;
+    len = (size_t)(end - text - 1);
+    if (str_copyn(ip, sizeof(ip), text + 1, len) && netaddr_parse(ip, &out->ip)) {
+        out->kind = ROUTE_TARGET_IP;
+        return str_copyn(out->name, sizeof(out->name), text, len + 2);
+    }
+    out->kind = ROUTE_TARGET_HOST;
+    return parse_name(text + 1, len, out->name);
+}
+
+static bool parse_plain(const char *text, struct route_target *out)
+{
+    struct netaddr ip;
+    size_t len = strcspn(text, ":");
+
+    out->kind = ROUTE_TARGET_MX;
+    return parse_name(text, len, out->name) && !netaddr_parse(out->name, &ip) &&
+           parse_port(text + len, &out->port);
+}
+
+bool route_target_parse(const char *text, struct route_target *out, struct error *err)
+{
+    static const char unix_prefix[] = "unix:";
+    size_t skip = sizeof(unix_prefix) - 1;
+    bool ok;
+
+    memset(out, 0, sizeof(*out));
+    if (strncmp(text, unix_prefix, skip) == 0) {
+        out->kind = ROUTE_TARGET_UNIX;
+        ok = text[skip] == '/' && str_copy(out->path, sizeof(out->path), text + skip) &&
+             str_copy(out->name, sizeof(out->name), text);
+    } else if (text[0] == '[') {
+        ok = parse_bracketed(text, out);
+    } else {
+        ok = parse_plain(text, out);
+    }
+    if (!ok)
+        error_set(err, "is no server: [ADDRESS]:PORT, [HOST]:PORT, NAME:PORT (its MX) or "
+                       "unix:/PATH");
+    return ok;
+}

@@ -1,0 +1,1 @@
+#include "callout/route_lookup.h"

@@ -1,0 +1,173 @@
+#include "policy/rcpt.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/decision_log.h"
+#include "policy/inquiry.h"
+
+static void log_decision(const struct rcpt *r, enum mail_class c, const struct verdict *v,
+                         const struct decision *d)
+{
+    char sender[ADDRESS_TEXT_SIZE];
+    struct asker who = {.address = r->text,
+                        .client = r->client.address,
+                        .sasl = r->client.sasl_username,
+                        .queue_id = r->queue_id};
+
+    if (c == CLASS_SENDER) {
+        address_format(r->sender, sender);
+        who.address = sender;
+    }
+    decision_log(&who, c, v, d);
+}
+
+/* What was found out leads to; true when it is the end: the recipient's, or a sender's refusal. */
+static bool decided(struct rcpt *r, enum mail_class c, const struct verdict *v)
+{
+    struct decision_about about = {
+        .mail_class = c,
+        .address = c == CLASS_SENDER ? r->sender : r->address,
+        .unrefusable = r->unrefusable,
+    };
+
+    if (c != CLASS_SENDER)
+        about.route = route_find(r->opts->routes, r->domain);
+    decision_make(&r->opts->decision, &about, v, &r->decision);
+    log_decision(r, c, v, &r->decision);
+    return c != CLASS_SENDER || r->decision.action != ACTION_ACCEPT;
+}
+
+/* The brake counts what costs others a callout: not the recipients of our own servers. */
+static void count(struct rcpt *r, const struct verdict *v)
+{
+    const struct brake_opts *o = &r->opts->brake;
+    const char *sasl = r->client.sasl_username, *ip = r->client.address;
+
+    if (v->reason == REASON_SKIPPED || route_find(r->opts->routes, r->domain) != NULL ||
+        !brake_count(r->env->brake, o, &r->client, v->status == STATUS_INVALID, clock_mono_ms()))
+        return;
+    log_warning("brake: %u invalid recipients: no more callouts for %lld s: client=%s sasl=%s",
+                o->invalid, (long long)(o->window_ms / 1000), ip != NULL ? ip : "",
+                sasl != NULL ? sasl : "");
+}
+
+static void finish(struct rcpt *r)
+{
+    policy_opts_unref(r->opts);
+    r->opts = NULL;
+}
+
+static bool ask(struct rcpt *r, enum mail_class c, const struct address *a, verifier_cb cb,
+                struct verdict *v)
+{
+    int64_t left = r->deadline - clock_mono_ms();
+    struct verifier_request rq = {.address = a, .wait_ms = left > 0 ? left : 1};
+
+    rq.no_probe = r->braked && route_find(r->opts->routes, a->domain) == NULL;
+    return inquiry_start(r->opts, c, r->env->verifier, &rq, r->on, cb, r, v);
+}
+
+static void on_recipient(void *arg, const struct verdict *v, const char *trace)
+{
+    struct rcpt *r = arg;
+
+    (void)trace;
+    count(r, v);
+    (void)decided(r, r->mail_class, v);
+    finish(r);
+    r->cb(r->arg, &r->decision);
+}
+
+/* True when the decision is there. */
+static bool ask_recipient(struct rcpt *r)
+{
+    struct verdict v;
+
+    if (r->address == NULL)
+        verdict_init(&v,
+                     inquiry_wanted(r->opts, r->mail_class, r->domain) ? REASON_BAD_SYNTAX
+                                                                       : REASON_SKIPPED,
+                     SOURCE_SYNTAX);
+    else if (!ask(r, r->mail_class, r->address, on_recipient, &v))
+        return false;
+    count(r, &v);
+    (void)decided(r, r->mail_class, &v);
+    finish(r);
+    return true;
+}
+
+static void on_sender(void *arg, const struct verdict *v, const char *trace)
+{
+    struct rcpt *r = arg;
+
+    (void)trace;
+    if (decided(r, CLASS_SENDER, v))
+        finish(r);
+    else if (!ask_recipient(r))
+        return;
+    r->cb(r->arg, &r->decision);
+}
+
+static bool is_own_sender(const struct policy_opts *o, const struct address *a)
+{
+    for (size_t i = 0; i < OWN_SENDERS_MAX; i++)
+        if (strcmp(o->own_senders[i], a->canonical) == 0)
+            return true;
+    return false;
+}
+
+/* Mail for postmaster and abuse comes in whoever sends it: they are told of mistakes there. */
+static bool sender_wanted(const struct rcpt *r)
+{
+    return r->opts->sender_callout && r->mail_class == CLASS_INBOUND && r->sender != NULL &&
+           !is_own_sender(r->opts, r->sender) &&
+           (r->address == NULL || !address_is_contact(r->address));
+}
+
+static bool is_exempt(const struct rcpt *r)
+{
+    const struct policy_opts *o = r->opts;
+
+    return exempt_has_client(o->exempt_clients, r->client.address) ||
+           ((r->null_sender || r->sender != NULL) &&
+            exempt_has_address(o->exempt_senders, r->sender)) ||
+           (r->address != NULL && exempt_has_address(o->exempt_recipients, r->address));
+}
+
+bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
+                 struct decision *now)
+{
+    int64_t at = clock_mono_ms();
+    struct verdict v;
+    bool done;
+
+    r->env = env;
+    r->opts = policy_get(env->policy);
+    r->mail_class = mail_class_of(r->opts, &r->client);
+    r->deadline = at + r->opts->wait_ms;
+    r->on = on;
+    r->cb = cb;
+    r->arg = arg;
+    if (is_exempt(r)) {
+        verdict_init(&v, REASON_SKIPPED, SOURCE_OVERLAY);
+        done = decided(r, r->mail_class, &v);
+        finish(r);
+    } else {
+        r->braked = brake_holds(env->brake, &r->opts->brake, &r->client, at);
+        if (!sender_wanted(r))
+            done = ask_recipient(r);
+        else if (!ask(r, CLASS_SENDER, r->sender, on_sender, &v))
+            done = false;
+        else if (!decided(r, CLASS_SENDER, &v))
+            done = ask_recipient(r);
+        else {
+            finish(r);
+            done = true;
+        }
+    }
+    if (done)
+        *now = r->decision;
+    return done;
+}

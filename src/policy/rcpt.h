@@ -1,0 +1,64 @@
+/*
+ * A recipient of a mail, from what a frontend was told to the decision: class, exemptions, brake,
+ * the sender's callout where that is wanted, the recipient's own, the decision and its log line.
+ * The same for every door, so that they answer the same.
+ *
+ * Threads: any; each struct rcpt is its caller's until it is decided. The options in force at the
+ * beginning count to the end.
+ */
+#ifndef POLICY_RCPT_H
+#define POLICY_RCPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callout/verifier.h"
+#include "policy/class.h"
+#include "policy/policy.h"
+
+/* What all recipients of the daemon share; borrowed. */
+struct rcpt_env {
+    struct policy *policy;
+    struct verifier *verifier;
+    struct brake *brake;
+};
+
+struct rcpt;
+
+/* Fires on the loop given, once; the rcpt is free to be used again, or freed. */
+typedef void (*rcpt_cb)(void *arg, const struct decision *d);
+
+/*
+ * Filled by the frontend, whose strings and addresses stay where they are until it is decided.
+ * NULL and "" stand for what is not known.
+ */
+struct rcpt {
+    struct mail_client client;
+    const char *queue_id;
+    bool unrefusable;             /* the mail did not come by SMTP: accept, and log */
+    const struct address *sender; /* to be asked about, if anybody: NULL also for the null sender */
+    bool null_sender;
+    const char *text;              /* the recipient as it was handed over, for the log */
+    const struct address *address; /* NULL: no quoting makes an address of the text */
+    const char *domain;            /* of the recipient, also where it has no valid syntax */
+
+    /* Private from here on. */
+    const struct rcpt_env *env;
+    const struct policy_opts *opts;
+    enum mail_class mail_class;
+    bool braked;
+    int64_t deadline; /* clock_mono_ms of the answer */
+    struct loop *on;
+    rcpt_cb cb;
+    void *arg;
+    struct decision decision;
+};
+
+/*
+ * True: *now is the decision, and cb is never called. False: cb fires exactly once, later, on the
+ * loop `on`, within the longest wait.
+ */
+bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
+                 struct decision *now);
+
+#endif
