@@ -1,0 +1,41 @@
+/*
+ * The milter: libmilter in threads of its own, under the front loop's hand.
+ *
+ * libmilter has one listening socket, opens it itself, and once stopped cannot be started again in
+ * the same process. It waits for HUP, TERM and INT and stops by itself when it gets one: see
+ * base/signals.
+ *
+ * Threads: the front loop's.
+ */
+#ifndef FRONTEND_MILTER_H
+#define FRONTEND_MILTER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "frontend/frontend.h"
+#include "frontend/listener.h"
+
+struct milter;
+
+/* Listens at `spec` (frontend/milter_socket.h). To be called as root, before other threads. */
+bool milter_open(struct milter **m, const struct listen_spec *spec,
+                 const struct listener_opts *opts, const char *user, struct error *err);
+
+/* Serves. on_end(arg) is called when libmilter ended without having been told to. `fe` is
+   borrowed. */
+bool milter_start(struct milter *m, struct frontend *fe, loop_fn on_end, void *arg,
+                  struct error *err);
+
+/*
+ * No new connections; recipients that are being decided about get their answers, which must be on
+ * their way. on_idle(arg) is called once when that is over, never before this returns.
+ */
+void milter_stop(struct milter *m, loop_fn on_idle, void *arg);
+
+/* Stops, if that was not done: no recipient is decided about any more. Every answer must be in.
+   Sets *m to NULL; NULL is allowed. */
+void milter_free(struct milter **m);
+
+#endif
