@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,6 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privileges.h"
-#include "base/signals.h"
 #include "frontend/control.h"
 #include "frontend/listener.h"
 #include "frontend/milter.h"
@@ -29,7 +29,7 @@ struct daemon {
     struct control *control;
     struct watchdog *watchdog;
     struct milter *milter; /* NULL: none is wanted */
-    struct signals *signals;
+    struct event *signals[3];
     struct loop_timer *stop_bound;
     unsigned stopping_parts; /* frontends that still have clients to answer */
     bool stopping;
@@ -101,9 +101,10 @@ static bool start_frontends(struct daemon *d, struct error *err)
     return control_new(&d->control, &d->front, d->control_fd, err);
 }
 
-static void on_signal(void *arg, int number)
+static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
-    if (number == SIGHUP)
+    (void)what;
+    if (sig == SIGHUP)
         daemon_reload(arg);
     else
         daemon_stop(arg);
@@ -121,14 +122,20 @@ static bool start_loop(struct daemon *d, struct error *err)
 {
     static const int numbers[3] = {SIGHUP, SIGTERM, SIGINT};
 
+    bool ok;
+
     d->front.loop = loop_new("front");
-    if (d->front.loop != NULL)
+    ok = d->front.loop != NULL;
+    if (ok)
         d->stop_bound = loop_timer_new(d->front.loop, on_stop_bound, d);
-    if (d->stop_bound != NULL)
-        d->signals = signals_new(d->front.loop, numbers, 3, on_signal, d);
-    if (d->signals == NULL)
+    ok = ok && d->stop_bound != NULL;
+    for (size_t i = 0; ok && i < 3; i++) {
+        d->signals[i] = evsignal_new(loop_base(d->front.loop), numbers[i], on_signal, d);
+        ok = d->signals[i] != NULL && event_add(d->signals[i], NULL) == 0;
+    }
+    if (!ok)
         error_set(err, "front loop: out of memory or descriptors");
-    return d->signals != NULL;
+    return ok;
 }
 
 static bool start_policy(struct daemon *d, struct error *err)
@@ -141,7 +148,7 @@ static bool start_policy(struct daemon *d, struct error *err)
     return false;
 }
 
-/* libmilter stops at a signal that it should not have got, or when it cannot accept() any more. */
+/* libmilter gives up when it cannot accept() any more. */
 static void on_milter_end(void *arg)
 {
     struct daemon *d = arg;
@@ -299,7 +306,9 @@ void daemon_free(struct daemon **dp)
     brake_free(&d->front.rcpt.brake);
     verifier_free(&d->front.rcpt.verifier);
     watchdog_free(&d->watchdog);
-    signals_free(&d->signals);
+    for (size_t i = 0; i < 3; i++)
+        if (d->signals[i] != NULL)
+            event_free(d->signals[i]);
     loop_timer_free(&d->stop_bound);
     loop_free(&d->front.loop);
     close_policy_sockets(d);

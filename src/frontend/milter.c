@@ -2,9 +2,11 @@
 
 #include <libmilter/mfapi.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/thread.h"
@@ -13,6 +15,15 @@
 
 #define TICK_MS     20
 #define QUIET_TICKS 10
+
+/* See the header. */
+int sigwait(const sigset_t *set, int *number)
+{
+    (void)set;
+    (void)number;
+    for (;;)
+        (void)pause();
+}
 
 struct milter {
     struct frontend *fe; /* NULL: not started */

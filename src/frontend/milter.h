@@ -2,8 +2,10 @@
  * The milter: libmilter in threads of its own, under the front loop's hand.
  *
  * libmilter has one listening socket, opens it itself, and once stopped cannot be started again in
- * the same process. It waits for HUP, TERM and INT and stops by itself when it gets one: see
- * base/signals.
+ * the same process. A thread of it waits for HUP, TERM and INT in sigwait(), and stops the milter
+ * when it gets one. Signals are the main thread's, but while that one runs a handler, or has
+ * another signal to be delivered, the kernel gives them to whoever waits: so this program's
+ * sigwait(), which is the one libmilter calls, never returns. Nothing else here may use it.
  *
  * Threads: the front loop's.
  */
