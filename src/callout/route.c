@@ -33,6 +33,12 @@ struct route_table *route_table_ref(struct route_table *t)
     return t;
 }
 
+static void drop(struct route_table *t, struct entry *e)
+{
+    HASH_DEL(t->entries, e);
+    free(e);
+}
+
 void route_table_unref(struct route_table **tp)
 {
     struct route_table *t = *tp;
@@ -41,10 +47,8 @@ void route_table_unref(struct route_table **tp)
     *tp = NULL;
     if (t == NULL || atomic_fetch_sub(&t->references, 1) > 1)
         return;
-    HASH_ITER (hh, t->entries, e, tmp) {
-        HASH_DEL(t->entries, e);
-        free(e);
-    }
+    HASH_ITER (hh, t->entries, e, tmp)
+        drop(t, e);
     free(t);
 }
 

@@ -161,6 +161,12 @@ struct exempt *exempt_parse(enum exempt_kind kind, const char *text, size_t len,
     return e;
 }
 
+static void drop(struct exempt *e, struct pattern *p)
+{
+    HASH_DEL(e->patterns, p);
+    free(p);
+}
+
 void exempt_free(struct exempt **ep)
 {
     struct exempt *e = *ep;
@@ -168,10 +174,8 @@ void exempt_free(struct exempt **ep)
 
     if (e == NULL)
         return;
-    HASH_ITER (hh, e->patterns, p, tmp) {
-        HASH_DEL(e->patterns, p);
-        free(p);
-    }
+    HASH_ITER (hh, e->patterns, p, tmp)
+        drop(e, p);
     free(e->networks);
     free(e);
     *ep = NULL;
