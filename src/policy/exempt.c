@@ -161,21 +161,19 @@ struct exempt *exempt_parse(enum exempt_kind kind, const char *text, size_t len,
     return e;
 }
 
-static void drop(struct exempt *e, struct pattern *p)
-{
-    HASH_DEL(e->patterns, p);
-    free(p);
-}
-
 void exempt_free(struct exempt **ep)
 {
     struct exempt *e = *ep;
-    struct pattern *p, *tmp;
+    struct pattern *p, *next;
 
     if (e == NULL)
         return;
-    HASH_ITER (hh, e->patterns, p, tmp)
-        drop(e, p);
+    p = e->patterns;
+    HASH_CLEAR(hh, e->patterns);
+    for (; p != NULL; p = next) {
+        next = p->hh.next;
+        free(p);
+    }
     free(e->networks);
     free(e);
     *ep = NULL;
