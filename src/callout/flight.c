@@ -178,11 +178,14 @@ static void flight_remember_refusal(struct flight *f)
     const struct verdict *v = &f->verdict;
     const struct lifetime *lives = f->engine->opts.lifetimes;
     bool early = v->evidence.stage < SMTP_STAGE_RCPT;
+    int64_t rest = lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh;
+
+    if (f->routed)
+        rest = ROUTED_DEFERRED_REFRESH;
 
     /* At RCPT the refusal may yet be one recipient's own policy: not held against the rest long. */
     if (recall_about_us(v->reason))
-        facts_refused(f->engine->facts, f->address.domain, v,
-                      clock_wall() + lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh);
+        facts_refused(f->engine->facts, f->address.domain, v, clock_wall() + rest);
     else if (!early && v->evidence.code != 0)
         facts_answered(f->engine->facts, f->address.domain);
 }
