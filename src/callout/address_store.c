@@ -3,10 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-bool address_store_get(struct store *s, const struct address *a, int64_t now, struct record *out)
+bool address_store_get(struct store *s, const struct address *a, bool null_sender, int64_t now,
+                       struct record *out)
 {
     uint8_t key[RECORD_KEY_SIZE], value[RECORD_SIZE_MAX];
-    size_t len = 0, key_len = record_key(a, key);
+    size_t len = 0, key_len = record_key(a, null_sender, key);
 
     if (s == NULL)
         return false;
@@ -19,22 +20,23 @@ bool address_store_get(struct store *s, const struct address *a, int64_t now, st
     return false;
 }
 
-bool address_store_put(struct store *s, const struct address *a, const struct record *r,
-                       store_done done, void *arg)
+bool address_store_put(struct store *s, const struct address *a, bool null_sender,
+                       const struct record *r, store_done done, void *arg)
 {
     uint8_t key[RECORD_KEY_SIZE], value[RECORD_SIZE_MAX];
-    size_t key_len = record_key(a, key), len = record_encode(r, value, sizeof(value));
+    size_t key_len = record_key(a, null_sender, key), len = record_encode(r, value, sizeof(value));
 
     return s != NULL && len > 0 &&
            store_put(s, STORE_TABLE_ADDRESS, key, key_len, value, len, r->verdict.expires_at, done,
                      arg);
 }
 
-enum recall address_store_recall(struct store *s, const struct address *a, uint64_t stale_ok,
-                                 struct verdict *out)
+enum recall address_store_recall(struct store *s, const struct address *a, bool null_sender,
+                                 uint64_t stale_ok, struct verdict *out)
 {
     int64_t now = clock_wall();
     struct record r;
 
-    return address_store_get(s, a, now, &r) ? recall_judge(&r, now, stale_ok, out) : RECALL_ASK;
+    return address_store_get(s, a, null_sender, now, &r) ? recall_judge(&r, now, stale_ok, out)
+                                                         : RECALL_ASK;
 }

@@ -7,8 +7,10 @@
 #include "base/str.h"
 #include "smtp/address.h"
 
+#define KEY_SIZE (ADDRESS_DOMAIN_MAX + 3)
+
 struct refusal {
-    char domain[ADDRESS_DOMAIN_MAX + 1];
+    char key[KEY_SIZE];
     struct verdict verdict;
     int64_t until;
     UT_hash_handle hh; /* iterates in the order of insertion: the oldest first */
@@ -47,36 +49,50 @@ void facts_free(struct facts **fp)
     *fp = NULL;
 }
 
-void facts_answered(struct facts *f, const char *domain)
+static struct refusal *find(const struct facts *f, const char *domain, bool null_sender,
+                            char key[KEY_SIZE])
 {
     struct refusal *r;
 
-    HASH_FIND_STR(f->refusals, domain, r);
+    (void)str_format(key, KEY_SIZE, "%s%s", null_sender ? "<>" : "", domain);
+    HASH_FIND_STR(f->refusals, key, r);
+    return r;
+}
+
+void facts_answered(struct facts *f, const char *domain, bool null_sender)
+{
+    char key[KEY_SIZE];
+    struct refusal *r = find(f, domain, null_sender, key);
+
     if (r != NULL)
         forget(f, r);
 }
 
-void facts_refused(struct facts *f, const char *domain, const struct verdict *v, int64_t until)
+void facts_refused(struct facts *f, const char *domain, bool null_sender, const struct verdict *v,
+                   int64_t until)
 {
-    struct refusal *r;
+    char key[KEY_SIZE];
+    struct refusal *r = find(f, domain, null_sender, key);
 
-    facts_answered(f, domain);
+    if (r != NULL)
+        forget(f, r);
     if (HASH_COUNT(f->refusals) >= f->max)
         forget(f, f->refusals);
     r = calloc(1, sizeof(*r));
     if (r == NULL)
         return; /* costs a callout that could have been spared */
-    (void)str_copy(r->domain, sizeof(r->domain), domain);
+    memcpy(r->key, key, sizeof(r->key));
     r->verdict = *v;
     r->until = until;
-    HASH_ADD_STR(f->refusals, domain, r);
+    HASH_ADD_STR(f->refusals, key, r);
 }
 
-bool facts_recall(struct facts *f, const char *domain, int64_t now, struct verdict *out)
+bool facts_recall(struct facts *f, const char *domain, bool null_sender, int64_t now,
+                  struct verdict *out)
 {
-    struct refusal *r;
+    char key[KEY_SIZE];
+    struct refusal *r = find(f, domain, null_sender, key);
 
-    HASH_FIND_STR(f->refusals, domain, r);
     if (r == NULL)
         return false;
     if (now >= r->until) {

@@ -19,13 +19,18 @@ struct facts;
 struct facts *facts_new(unsigned max);
 void facts_free(struct facts **f);
 
-/* Remembers `v` as the answer for callouts to `domain` until `until` (seconds since the epoch). */
-void facts_refused(struct facts *f, const char *domain, const struct verdict *v, int64_t until);
+/*
+ * Remembers `v` as the answer for callouts to `domain` until `until` (seconds since the epoch).
+ * What is said to the null sender where that is not the usual one is remembered apart.
+ */
+void facts_refused(struct facts *f, const char *domain, bool null_sender, const struct verdict *v,
+                   int64_t until);
 
 /* The domain answered about a recipient: it does not refuse us. */
-void facts_answered(struct facts *f, const char *domain);
+void facts_answered(struct facts *f, const char *domain, bool null_sender);
 
 /* True, and *out filled, when the domain is known at `now` to refuse us. */
-bool facts_recall(struct facts *f, const char *domain, int64_t now, struct verdict *out);
+bool facts_recall(struct facts *f, const char *domain, bool null_sender, int64_t now,
+                  struct verdict *out);
 
 #endif

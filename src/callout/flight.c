@@ -32,8 +32,7 @@ struct waiter {
 struct flight {
     struct engine *engine;
     struct address address;
-    /* Everything that can change the answer: the store key, whether SMTP may be spoken, and whether
-       the null sender must be used. */
+    /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
     uint8_t key[RECORD_KEY_SIZE + 1];
     size_t key_len;
     bool no_probe, null_sender;
@@ -165,12 +164,12 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     struct lifetime lifetimes[VERDICT_STATUS_COUNT];
     struct record old, new;
     int64_t now = clock_wall();
-    bool known = address_store_get(e->store, &f->address, now, &old);
+    bool known = address_store_get(e->store, &f->address, f->null_sender, now, &old);
     f->replaces = known;
     flight_lifetimes(f, lifetimes);
     if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new))
         return false;
-    return address_store_put(e->store, &f->address, &new, on_stored, f);
+    return address_store_put(e->store, &f->address, f->null_sender, &new, on_stored, f);
 }
 
 static void flight_remember_refusal(struct flight *f)
@@ -185,9 +184,9 @@ static void flight_remember_refusal(struct flight *f)
 
     /* At RCPT the refusal may yet be one recipient's own policy: not held against the rest long. */
     if (recall_about_us(v->reason))
-        facts_refused(f->engine->facts, f->address.domain, v, clock_wall() + rest);
+        facts_refused(f->engine->facts, f->address.domain, f->null_sender, v, clock_wall() + rest);
     else if (!early && v->evidence.code != 0)
-        facts_answered(f->engine->facts, f->address.domain);
+        facts_answered(f->engine->facts, f->address.domain, f->null_sender);
 }
 
 /*
@@ -351,9 +350,9 @@ static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
 
 static size_t flight_key(const struct flight_ask *ask, uint8_t *key)
 {
-    size_t len = record_key(&ask->address, key);
+    size_t len = record_key(&ask->address, ask->null_sender, key);
 
-    key[len] = (uint8_t)(ask->no_probe | (ask->null_sender ? 2 : 0));
+    key[len] = ask->no_probe;
     return len + 1;
 }
 
@@ -410,13 +409,14 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
         return true;
     }
     if (!ask->fresh) {
-        enum recall known = address_store_recall(e->store, &ask->address, ask->stale_ok, v);
+        enum recall known =
+            address_store_recall(e->store, &ask->address, ask->null_sender, ask->stale_ok, v);
 
         if (known == RECALL_ANSWER || (known == RECALL_ANSWER_REFRESH && ask->cb != NULL))
             return true;
     }
     if (!ask->fresh && !ask->no_probe &&
-        facts_recall(e->facts, ask->address.domain, clock_wall(), v))
+        facts_recall(e->facts, ask->address.domain, ask->null_sender, clock_wall(), v))
         return true;
     if (e->flight_count < e->opts.total)
         return false;

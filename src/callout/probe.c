@@ -25,8 +25,8 @@ struct probe_run {
     bool have_best;
     struct outcome best;
     unsigned soft_hosts;
-    char soft_names[SOFT_HOSTS_MAX][256];
-    struct loop_timer *retry; /* a session that could not be made reports from the loop */
+    size_t soft_at[SOFT_HOSTS_MAX]; /* candidates */
+    struct loop_timer *retry;       /* a session that could not be made reports from the loop */
 };
 
 /* A session and the run it works for; the run is NULL once it has its outcome or was cancelled. */
@@ -92,10 +92,8 @@ static bool outcome_settles(const struct outcome *o)
 
 static void probe_note(struct probe_run *p, const struct outcome *o)
 {
-    const struct mx_candidate *host = &p->hosts[p->next - 1];
-
     if (soft_reply(o) && p->soft_hosts < SOFT_HOSTS_MAX)
-        (void)str_copy(p->soft_names[p->soft_hosts++], sizeof(p->soft_names[0]), host->name);
+        p->soft_at[p->soft_hosts++] = p->next - 1;
     if (!p->have_best || outcome_settles(o) || outcome_weight(o) > outcome_weight(&p->best)) {
         p->best = *o;
         p->best_at = p->next - 1;
@@ -194,10 +192,17 @@ static bool probe_host(struct probe_run *p, const struct mx_candidate *c)
     return true;
 }
 
+/* One server, perhaps at several addresses. */
+static bool same_host(const struct mx_candidate *a, const struct mx_candidate *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->port == b->port &&
+           (a->name[0] != '\0' || netaddr_equal(&a->ip, &b->ip));
+}
+
 static bool asked_before(const struct probe_run *p, const struct mx_candidate *c)
 {
     for (unsigned i = 0; i < p->soft_hosts; i++)
-        if (strcmp(p->soft_names[i], c->name) == 0)
+        if (same_host(&p->hosts[p->soft_at[i]], c))
             return true;
     return false;
 }

@@ -204,12 +204,15 @@ bool record_decode(const uint8_t *buf, size_t len, struct record *out)
     return r.ok && r.left == 0;
 }
 
-size_t record_key(const struct address *a, uint8_t buf[RECORD_KEY_SIZE])
+size_t record_key(const struct address *a, bool null_sender, uint8_t buf[RECORD_KEY_SIZE])
 {
     size_t domain_len = strlen(a->domain);
     size_t local_len = strlen(a->canonical) - domain_len - 1;
+    size_t len = domain_len + 1 + local_len;
 
     memcpy(buf, a->domain, domain_len + 1);
     memcpy(buf + domain_len + 1, a->canonical, local_len);
-    return domain_len + 1 + local_len;
+    if (null_sender)
+        buf[len++] = '\0';
+    return len;
 }

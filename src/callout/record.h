@@ -35,9 +35,11 @@ bool record_decode(const uint8_t *buf, size_t len, struct record *out);
 
 /*
  * The store key of an address: domain, NUL, the canonical form's local part, so that one domain is
- * one range. Returns its length, far below STORE_KEY_MAX. `buf` holds RECORD_KEY_SIZE bytes.
+ * one range; one more NUL where it was asked about with the null sender though that is not the
+ * usual one, for then the answer may be another. Returns its length, far below STORE_KEY_MAX. `buf`
+ * holds RECORD_KEY_SIZE bytes.
  */
-#define RECORD_KEY_SIZE ADDRESS_MAX
-size_t record_key(const struct address *a, uint8_t buf[RECORD_KEY_SIZE]);
+#define RECORD_KEY_SIZE (ADDRESS_MAX + 1)
+size_t record_key(const struct address *a, bool null_sender, uint8_t buf[RECORD_KEY_SIZE]);
 
 #endif

@@ -81,7 +81,8 @@ static void settle(struct target_lookup *t, const struct route_target *target)
     struct mx_candidate *c = &t->plan.list[0];
 
     t->plan.count = 1;
-    (void)str_copy(c->name, sizeof(c->name), target->name);
+    if (target->kind == ROUTE_TARGET_UNIX) /* an address is no name */
+        (void)str_copy(c->name, sizeof(c->name), target->name);
     (void)str_copy(c->path, sizeof(c->path), target->path);
     c->ip = target->ip;
 }

@@ -187,7 +187,8 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
         return true;
     }
     if (!rq->fresh)
-        known = address_store_recall(v->engine.store, rq->address, rq->stale_ok, now);
+        known =
+            address_store_recall(v->engine.store, rq->address, rq->null_sender, rq->stale_ok, now);
     if (known == RECALL_ANSWER_REFRESH && !rq->no_probe)
         (void)post_ask(v, rq, NULL, NULL, NULL);
     if (known != RECALL_ASK)

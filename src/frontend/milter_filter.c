@@ -131,7 +131,7 @@ static void ask_for_macros(SMFICTX *ctx)
     } wanted[] = {
         {SMFIM_CONNECT, "{client_addr}"},
         {SMFIM_ENVFROM, "{auth_authen} {cert_subject} {verify} i"},
-        {SMFIM_ENVRCPT, "{rcpt_mailer} i"},
+        {SMFIM_ENVRCPT, "{rcpt_mailer} {rcpt_addr} i"},
         {SMFIM_EOM, "i"},
     };
     char names[128];
@@ -281,6 +281,25 @@ static sfsistat reply(SMFICTX *ctx, const struct decision *d)
     return d->action == ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 }
 
+/*
+ * What the client has written, or where that is no address, what the MTA makes of it: MTAs take
+ * more than the grammar has ("bob (Bob)@example.org"), and route by what is in quotes
+ * ("bob@example.org"@).
+ */
+static enum path_kind read_recipient(SMFICTX *ctx, const char *text, struct address *out)
+{
+    const char *why, *made = macro(ctx, "{rcpt_addr}");
+    enum path_kind kind = path_parse(text, strlen(text), out, &why);
+    struct address other;
+
+    if ((kind == PATH_BAD || kind == PATH_LOCAL) && strchr(made, '@') != NULL &&
+        address_from_internal(made, strlen(made), &other, &why)) {
+        *out = other;
+        return PATH_ADDRESS;
+    }
+    return kind;
+}
+
 static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *text)
 {
     struct milter_conn *c = connection(ctx);
@@ -288,9 +307,9 @@ static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *tex
     struct decision d;
     struct rcpt r = {.queue_id = macro(ctx, "i")};
     char inside[TEXT_MAX];
-    const char *why, *from = text;
+    const char *from = text;
     size_t len;
-    enum path_kind kind = path_parse(text, strlen(text), &address, &why);
+    enum path_kind kind = read_recipient(ctx, text, &address);
 
     if (c == NULL || kind == PATH_LOCAL || kind == PATH_NULL ||
         is_of_the_mta(macro(ctx, "{rcpt_mailer}")))

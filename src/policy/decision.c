@@ -146,33 +146,48 @@ static enum action reason_action(const struct decision_opts *opts, enum mail_cla
     return r == REASON_SKIPPED ? ACTION_ACCEPT : opts->actions[c][r];
 }
 
-uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c)
+/* The servers may not have come to an answer about the recipient: away, or in trouble. */
+static bool may_be_outage(enum verdict_reason reason)
 {
-    uint64_t set = 0;
-
-    for (int r = 0; r < VERDICT_REASON_COUNT; r++)
-        if (reason_action(opts, c, (enum verdict_reason)r) == ACTION_ACCEPT)
-            set |= UINT64_C(1) << r;
-    return set;
-}
-
-/* The servers did not come to an answer about the recipient: they are away, or in trouble. */
-static bool is_outage(const struct verdict *v)
-{
-    switch (v->reason) {
+    switch (reason) {
     case REASON_PENDING:
     case REASON_UNREACHABLE:
     case REASON_TIMEOUT:
     case REASON_DNS_ERROR:
     case REASON_TLS_FAILED:
     case REASON_LOCAL_FAULT:
-        return true;
     case REASON_SERVER_ERROR:
     case REASON_RATE_LIMITED:
-        return v->has_evidence && v->evidence.stage < SMTP_STAGE_RCPT;
+        return true;
     default:
         return false;
     }
+}
+
+/* A 4yz at RCPT is an answer. (Where only the store remembers the attempt, it has no stage.) */
+static bool is_outage(const struct verdict *v)
+{
+    bool by_reply = v->reason == REASON_SERVER_ERROR || v->reason == REASON_RATE_LIMITED;
+    bool at_rcpt = v->has_evidence && v->evidence.stage == SMTP_STAGE_RCPT;
+
+    return may_be_outage(v->reason) && !(by_reply && at_rcpt);
+}
+
+uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c,
+                            const struct route *route)
+{
+    uint64_t set = 0;
+
+    for (int i = 0; i < VERDICT_REASON_COUNT; i++) {
+        enum verdict_reason r = (enum verdict_reason)i;
+        enum action a = reason_action(opts, c, r);
+
+        if (route != NULL && route->outage == ROUTE_OUTAGE_TEMPFAIL && may_be_outage(r))
+            a = ACTION_TEMPFAIL;
+        if (a == ACTION_ACCEPT)
+            set |= UINT64_C(1) << r;
+    }
+    return set;
 }
 
 static enum action stricter(enum action a, enum action b)

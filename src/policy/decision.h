@@ -74,8 +74,10 @@ void decision_defaults(struct decision_opts *opts);
 void decision_set_status(struct decision_opts *opts, enum mail_class c, enum verdict_status s,
                          enum action a);
 
-/* Reasons whose action is accept, as a set (1 << reason): what may be answered stale. */
-uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c);
+/* Reasons whose action is accept, as a set (1 << reason): what may be answered stale. `route` is
+   the recipient's, or NULL. */
+uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c,
+                            const struct route *route);
 
 /*
  * The line of the reason counts, then a flag's where that is stricter. `skipped` is no verdict:

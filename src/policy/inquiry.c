@@ -30,7 +30,8 @@ bool inquiry_start(const struct policy_opts *o, enum mail_class c, struct verifi
         verdict_init(now, REASON_SKIPPED, SOURCE_OVERLAY);
         return true;
     }
-    asked.stale_ok = decision_accepting(&o->decision, c);
-    asked.null_sender = c == CLASS_SENDER;
+    asked.stale_ok =
+        decision_accepting(&o->decision, c, route_find(o->routes, rq->address->domain));
+    asked.null_sender = c == CLASS_SENDER && o->own_senders[0][0] != '\0';
     return verifier_ask(v, &asked, on, cb, arg, now);
 }

@@ -40,16 +40,16 @@ static bool decided(struct rcpt *r, enum mail_class c, const struct verdict *v)
     return c != CLASS_SENDER || r->decision.action != ACTION_ACCEPT;
 }
 
-/* The brake counts what costs others a callout: not the recipients of our own servers. */
-static void count(struct rcpt *r, const struct verdict *v)
+/* The brake counts what costs others a callout: senders, too, and not our own servers' users. */
+static void count(struct rcpt *r, enum mail_class c, const struct verdict *v)
 {
     const struct brake_opts *o = &r->opts->brake;
     const char *sasl = r->client.sasl_username, *ip = r->client.address;
 
-    if (v->reason == REASON_SKIPPED || r->route != NULL ||
+    if (v->reason == REASON_SKIPPED || (c != CLASS_SENDER && r->route != NULL) ||
         !brake_count(r->env->brake, o, &r->client, v->status == STATUS_INVALID, clock_mono_ms()))
         return;
-    log_warning("brake: %u invalid recipients: no more callouts for %lld s: client=%s sasl=%s",
+    log_warning("brake: %u invalid addresses: no more callouts for %lld s: client=%s sasl=%s",
                 o->invalid, (long long)(o->window_ms / 1000), ip != NULL ? ip : "",
                 sasl != NULL ? sasl : "");
 }
@@ -75,7 +75,7 @@ static void on_recipient(void *arg, const struct verdict *v, const char *trace)
     struct rcpt *r = arg;
 
     (void)trace;
-    count(r, v);
+    count(r, r->mail_class, v);
     (void)decided(r, r->mail_class, v);
     finish(r);
     r->cb(r->arg, &r->decision);
@@ -92,8 +92,19 @@ static bool ask_recipient(struct rcpt *r)
             SOURCE_SYNTAX);
     else if (!ask(r, r->mail_class, r->address, on_recipient, &v))
         return false;
-    count(r, &v);
+    count(r, r->mail_class, &v);
     (void)decided(r, r->mail_class, &v);
+    finish(r);
+    return true;
+}
+
+/* The sender is known now: that is the end, or else its recipient is next. True when the decision
+   is there. */
+static bool go_on(struct rcpt *r, const struct verdict *sender)
+{
+    count(r, CLASS_SENDER, sender);
+    if (!decided(r, CLASS_SENDER, sender))
+        return ask_recipient(r);
     finish(r);
     return true;
 }
@@ -103,11 +114,8 @@ static void on_sender(void *arg, const struct verdict *v, const char *trace)
     struct rcpt *r = arg;
 
     (void)trace;
-    if (decided(r, CLASS_SENDER, v))
-        finish(r);
-    else if (!ask_recipient(r))
-        return;
-    r->cb(r->arg, &r->decision);
+    if (go_on(r, v))
+        r->cb(r->arg, &r->decision);
 }
 
 static bool is_own_sender(const struct policy_opts *o, const struct address *a)
@@ -153,12 +161,27 @@ static void find_route(struct rcpt *r)
     r->route = route_find(r->opts->routes, r->key);
 }
 
+/* True when the decision is there. */
+static bool begin(struct rcpt *r, int64_t now)
+{
+    struct verdict v;
+
+    if (is_exempt(r)) {
+        verdict_init(&v, REASON_SKIPPED, SOURCE_OVERLAY);
+        (void)decided(r, r->mail_class, &v);
+        finish(r);
+        return true;
+    }
+    r->braked = brake_holds(r->env->brake, &r->opts->brake, &r->client, now);
+    if (!sender_wanted(r))
+        return ask_recipient(r);
+    return ask(r, CLASS_SENDER, r->sender, on_sender, &v) && go_on(r, &v);
+}
+
 bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
                  struct decision *now)
 {
     int64_t at = clock_mono_ms();
-    struct verdict v;
-    bool done;
 
     r->env = env;
     r->opts = policy_get(env->policy);
@@ -168,24 +191,8 @@ bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rc
     r->on = on;
     r->cb = cb;
     r->arg = arg;
-    if (is_exempt(r)) {
-        verdict_init(&v, REASON_SKIPPED, SOURCE_OVERLAY);
-        done = decided(r, r->mail_class, &v);
-        finish(r);
-    } else {
-        r->braked = brake_holds(env->brake, &r->opts->brake, &r->client, at);
-        if (!sender_wanted(r))
-            done = ask_recipient(r);
-        else if (!ask(r, CLASS_SENDER, r->sender, on_sender, &v))
-            done = false;
-        else if (!decided(r, CLASS_SENDER, &v))
-            done = ask_recipient(r);
-        else {
-            finish(r);
-            done = true;
-        }
-    }
-    if (done)
-        *now = r->decision;
-    return done;
+    if (!begin(r, at))
+        return false;
+    *now = r->decision;
+    return true;
 }

@@ -4,10 +4,20 @@
 
 #include "base/str.h"
 
-/* The colon that ends "@a,@b:", or NULL: there is no source route. */
+/* The colon that ends "@a,@[IPv6:::1]:", or NULL: there is no source route. */
 static const char *route_end(const char *text, size_t len)
 {
-    return len > 0 && text[0] == '@' ? memchr(text, ':', len) : NULL;
+    bool bracketed = false;
+
+    if (len == 0 || text[0] != '@')
+        return NULL;
+    for (size_t i = 1; i < len; i++) {
+        if (text[i] == '[' || text[i] == ']')
+            bracketed = text[i] == '[';
+        else if (text[i] == ':' && !bracketed)
+            return text + i;
+    }
+    return NULL;
 }
 
 /* The last @ outside quotes, or NULL. */
@@ -35,12 +45,30 @@ static enum path_kind bad(struct address *out, const char *at, size_t len)
     return PATH_BAD;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static void trim(const char **text, size_t *len)
+{
+    while (*len > 0 && is_blank((*text)[*len - 1]))
+        --*len;
+    while (*len > 0 && is_blank((*text)[0])) {
+        ++*text;
+        --*len;
+    }
+}
+
 size_t path_inside(const char **text, size_t len)
 {
-    if (len < 2 || (*text)[0] != '<' || (*text)[len - 1] != '>')
-        return len;
-    ++*text;
-    return len - 2;
+    trim(text, &len);
+    if (len >= 2 && (*text)[0] == '<' && (*text)[len - 1] == '>') {
+        ++*text;
+        len -= 2;
+        trim(text, &len);
+    }
+    return len;
 }
 
 enum path_kind path_parse(const char *text, size_t len, struct address *out, const char **why)

@@ -127,7 +127,7 @@ START_TEST(test_status_leaves_who_is_not_asked)
     ck_assert_int_eq(d.action, ACTION_REJECT);
     decide(&opts, CLASS_OUTBOUND, REASON_SKIPPED, &d);
     ck_assert_int_eq(d.action, ACTION_ACCEPT);
-    ck_assert(decision_accepting(&opts, CLASS_OUTBOUND) & UINT64_C(1) << REASON_SKIPPED);
+    ck_assert(decision_accepting(&opts, CLASS_OUTBOUND, NULL) & UINT64_C(1) << REASON_SKIPPED);
 }
 END_TEST
 
@@ -167,10 +167,15 @@ END_TEST
 START_TEST(test_accepting_set)
 {
     struct decision_opts opts;
+    struct route route = {.domain = "example.com"};
     uint64_t set;
 
     decision_defaults(&opts);
-    set = decision_accepting(&opts, CLASS_INBOUND);
+    route.outage = ROUTE_OUTAGE_TEMPFAIL;
+    set = decision_accepting(&opts, CLASS_OUTBOUND, &route);
+    ck_assert(set & UINT64_C(1) << REASON_MAILBOX_EXISTS);
+    ck_assert(!(set & UINT64_C(1) << REASON_UNREACHABLE));
+    set = decision_accepting(&opts, CLASS_INBOUND, NULL);
     for (int r = 0; r < VERDICT_REASON_COUNT; r++)
         ck_assert_int_eq((set >> r) & 1, opts.actions[CLASS_INBOUND][r] == ACTION_ACCEPT);
     ck_assert(set & UINT64_C(1) << REASON_MAILBOX_EXISTS);

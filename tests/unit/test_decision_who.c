@@ -134,6 +134,9 @@ START_TEST(test_outage)
     ck_assert_int_eq(d.action, outage ? ACTION_TEMPFAIL : ACTION_ACCEPT);
     decide(REASON_NO_MAILBOX);
     ck_assert_int_eq(d.action, ACTION_REJECT);
+    route.outage = ROUTE_OUTAGE_ACCEPT;
+    decide(REASON_SERVER_ERROR); /* noted in the store, with no evidence: no answer of a server's */
+    ck_assert_int_eq(d.action, ACTION_ACCEPT);
     about.route = NULL;
     decide_at(outages[_i].reason, outages[_i].stage);
     ck_assert_int_eq(d.action, ACTION_ACCEPT);

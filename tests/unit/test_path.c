@@ -29,6 +29,10 @@ static const struct {
      "cher.example>",
      PATH_ADDRESS, "user@xn--bcher-kva.example"},
     {"<user+tag@localhost>", PATH_ADDRESS, "user+tag@localhost"},
+    {"<@[IPv6:2001:db8::1],@b.example:user@example.com>", PATH_ADDRESS, "user@example.com"},
+    {"< user@example.com\t> ", PATH_ADDRESS, "user@example.com"},
+    {" user@example.com ", PATH_ADDRESS, "user@example.com"},
+    {"< >", PATH_NULL, ""},
 
     {"<>", PATH_NULL, ""},
     {"", PATH_NULL, ""},
@@ -51,7 +55,6 @@ static const struct {
     {"<user@.>", PATH_BAD, "."},
     {"<user@example.com..>", PATH_BAD, "example.com."},
     {"<user@example.com", PATH_BAD, "example.com"},
-    {"<user@example.com> ", PATH_BAD, "example.com> "},
     {"<@a.example,user@example.com>", PATH_BAD, "example.com"},
     {"<\"user@example.com@example.org>", PATH_LOCAL, ""}, /* no quote's end: no @ outside */
 };

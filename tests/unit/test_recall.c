@@ -150,20 +150,25 @@ START_TEST(facts_are_bounded_and_end)
 
     verdict_init(&v, REASON_BLOCKED, SOURCE_PROBE);
     v.ms = 5;
-    facts_refused(f, "a.example", &v, NOW + 10);
-    facts_refused(f, "b.example", &v, NOW + 20);
-    ck_assert(facts_recall(f, "a.example", NOW + 9, &got));
+    facts_refused(f, "a.example", false, &v, NOW + 10);
+    facts_refused(f, "b.example", false, &v, NOW + 20);
+    ck_assert(facts_recall(f, "a.example", false, NOW + 9, &got));
     ck_assert_int_eq(got.reason, REASON_BLOCKED);
     ck_assert_int_eq(got.source, SOURCE_STORE);
     ck_assert_int_eq(got.ms, 0);
-    ck_assert(!facts_recall(f, "a.example", NOW + 10, &got));
-    facts_refused(f, "c.example", &v, NOW + 30);
-    facts_refused(f, "d.example", &v, NOW + 30);
-    ck_assert(!facts_recall(f, "b.example", NOW, &got));
-    ck_assert(facts_recall(f, "d.example", NOW, &got));
-    facts_answered(f, "d.example");
-    ck_assert(!facts_recall(f, "d.example", NOW, &got));
-    facts_answered(f, "never.example");
+    ck_assert(!facts_recall(f, "a.example", false, NOW + 10, &got));
+    facts_refused(f, "c.example", false, &v, NOW + 30);
+    facts_refused(f, "d.example", false, &v, NOW + 30);
+    ck_assert(!facts_recall(f, "b.example", false, NOW, &got));
+    ck_assert(facts_recall(f, "d.example", false, NOW, &got));
+    facts_answered(f, "d.example", false);
+    ck_assert(!facts_recall(f, "d.example", false, NOW, &got));
+    facts_answered(f, "never.example", false);
+    facts_refused(f, "c.example", true, &v, NOW + 30);
+    ck_assert(facts_recall(f, "c.example", true, NOW, &got));
+    facts_answered(f, "c.example", false);
+    ck_assert(!facts_recall(f, "c.example", false, NOW, &got));
+    ck_assert(facts_recall(f, "c.example", true, NOW, &got));
     facts_free(&f);
     facts_free(&f);
 }

@@ -188,27 +188,29 @@ START_TEST(test_encoding_is_fixed)
 }
 END_TEST
 
-static size_t key_of(const char *text, uint8_t buf[RECORD_KEY_SIZE])
+static size_t key_of(const char *text, bool null_sender, uint8_t buf[RECORD_KEY_SIZE])
 {
     struct address a;
     const char *why;
 
     ck_assert(address_parse(text, strlen(text), &a, &why));
-    return record_key(&a, buf);
+    return record_key(&a, null_sender, buf);
 }
 
 START_TEST(test_key)
 {
     uint8_t a[RECORD_KEY_SIZE], b[RECORD_KEY_SIZE];
-    size_t n = key_of("Alice@Example.COM", a);
+    size_t n = key_of("Alice@Example.COM", false, a);
 
     ck_assert_uint_eq(n, 17);
     ck_assert(memcmp(a, "example.com\0alice", n) == 0);
-    ck_assert_uint_eq(key_of("\"alice\"@example.com", b), n);
+    ck_assert_uint_eq(key_of("\"alice\"@example.com", false, b), n);
     ck_assert(memcmp(a, b, n) == 0);
-    n = key_of("\"a@b\"@example.com", a);
+    n = key_of("\"a@b\"@example.com", false, a);
     ck_assert(memcmp(a, "example.com\0\"a@b\"", n) == 0);
     ck_assert_uint_eq(n, 17);
+    ck_assert_uint_eq(key_of("alice@example.com", true, a), 18);
+    ck_assert(memcmp(a, "example.com\0alice\0", 18) == 0);
     ck_assert_uint_le(RECORD_KEY_SIZE, STORE_KEY_MAX);
     ck_assert_uint_le(RECORD_SIZE_MAX, STORE_VALUE_MAX);
 }
