@@ -14,7 +14,8 @@ from . import namespace
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".peers")
 ACCOUNTS = (("postfix", 7101), ("postdrop", 7102), ("Debian-exim", 7103), ("opensmtpd", 7104),
-            ("opensmtpq", 7105), ("calloutd", 7106))
+            ("opensmtpq", 7105), ("calloutd", 7106), ("smmta", 7107), ("smmsp", 7108),
+            ("dovecot", 7109), ("dovenull", 7110), ("vmail", 7111))
 PATIENCE = 30.0
 
 
@@ -27,7 +28,7 @@ def prepare(workdir):
     namespace.private_mounts(workdir, ACCOUNTS)
     namespace.bind_resolv_conf(workdir)
     found = glob.glob(os.path.join(ROOT, "*/usr/lib/*-linux-*")) \
-        + glob.glob(os.path.join(ROOT, "*/lib/*-linux-*")) + [peer("postfix", "usr/lib/postfix")]
+        + glob.glob(os.path.join(ROOT, "*/lib/*-linux-*")) + [peer("postfix", "usr/lib/postfix"), peer("dovecot-lmtpd", "usr/lib/dovecot")]
     namespace.bind_library_cache(workdir, [os.path.realpath(d) for d in found])
 
 
@@ -230,3 +231,66 @@ class OpenSmtpd(Mta):
             os.chmod(path, mode)
         self.spawn([peer("opensmtpd", "usr/sbin/smtpd"), "-d", "-f", self.conf])
         wait_greeting(self.port, self.proc, os.path.join(self.dir, "output"))
+
+
+SENDMAIL = """divert(0)dnl
+OSTYPE(`linux')dnl
+define(`confDOMAIN_NAME', `{hostname}')dnl
+define(`QUEUE_DIR', `{queue}')dnl
+define(`STATUS_FILE', `')dnl
+define(`ALIAS_FILE', `')dnl
+define(`HELP_FILE', `')dnl
+define(`confPID_FILE', `{dir}/pid')dnl
+define(`confCW_FILE', `')dnl
+define(`confCT_FILE', `')dnl
+define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
+define(`confRUN_AS_USER', `smmta:smmta')dnl
+define(`confDELIVERY_MODE', `queueonly')dnl
+define(`confCONNECTION_RATE_THROTTLE', `0')dnl
+define(`confBAD_RCPT_THROTTLE', `0')dnl
+define(`confQUEUE_LA', `1000')dnl
+define(`confREFUSE_LA', `1000')dnl
+define(`confDELAY_LA', `0')dnl
+define(`confTO_IDENT', `0')dnl
+define(`confLOG_LEVEL', `14')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`nocanonify')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`accept_unqualified_senders')dnl
+RELAY_DOMAIN(`127')dnl
+DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr={address}, Port={port}')dnl
+{extra}
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+"""
+
+
+class Sendmail(Mta):
+    """`settings`: lines of sendmail.mc. Clients in 127.0.0.0/8 may relay; mail stays in the queue."""
+
+    def __init__(self, workdir, name, port, hostname, settings="", address="127.0.0.1"):
+        super().__init__(workdir, name, port)
+        self.hostname, self.queue = hostname, f"/var/spool/{name}"
+        self.conf = os.path.join(self.dir, "sendmail.cf")
+        self.logfile = os.path.join(self.dir, "output")
+        mc = self.write("sendmail.mc", SENDMAIL.format(
+            dir=self.dir, queue=self.queue, hostname=hostname, address=address, port=port,
+            extra=settings))
+        cf = peer("sendmail-bin", "usr/share/sendmail/cf")
+        with open(self.conf, "w", encoding="ascii") as out:
+            subprocess.run(["m4", f"-D_CF_DIR_={cf}/", f"{cf}/m4/cf.m4", mc], stdout=out, check=True)
+
+    def start(self):
+        os.makedirs(self.queue, exist_ok=True)
+        os.chmod(self.queue, 0o700)
+        shutil.chown(self.queue, "smmta", "smmta")
+        shutil.chown(self.dir, "smmta", "smmta")
+        # Before it reads its configuration it waits a minute for this host to have a full name.
+        self.spawn(["unshare", "--uts", "/bin/sh", "-c", 'hostname "$0" && exec "$@"', self.hostname,
+                    peer("sendmail-bin", "usr/libexec/sendmail/sendmail"), "-C", self.conf, "-bD",
+                    "-d89.8"])
+        wait_greeting(self.port, self.proc, self.logfile)
+
+    def queued(self):
+        """The number of messages in the queue."""
+        return len(glob.glob(os.path.join(self.queue, "qf*")))
