@@ -11,10 +11,12 @@
 #include "base/privileges.h"
 #include "frontend/control.h"
 #include "frontend/listener.h"
+#include "frontend/milter.h"
+#include "frontend/milter_socket.h"
 #include "frontend/policy_service.h"
 
 #define BRAKED_MAX    10000 /* clients whose recipients are counted */
-#define STOP_SLACK_MS 1000 /* for answers to reach their clients, beyond the wait for 221 */
+#define STOP_SLACK_MS 1000  /* for answers to reach their clients, beyond the wait for 221 */
 
 struct daemon {
     const struct daemon_opts *opts;
@@ -26,10 +28,12 @@ struct daemon {
     struct policy_service *policy;
     struct control *control;
     struct watchdog *watchdog;
+    struct milter *milter; /* NULL: none is wanted */
     struct event *signals[3];
     struct loop_timer *stop_bound;
     unsigned stopping_parts; /* frontends that still have clients to answer */
     bool stopping;
+    int exit_code;
 };
 
 static void daemon_reload(struct daemon *d);
@@ -57,6 +61,17 @@ struct config *daemon_read_config(const struct daemon_opts *opts, config_report 
     return cfg;
 }
 
+static bool open_milter(struct daemon *d, struct error *err)
+{
+    const struct config *cfg = d->cfg;
+    struct listen_spec spec;
+
+    if (cfg->milter_listen[0] == '\0')
+        return true;
+    return milter_socket_parse(cfg->milter_listen, &spec, err) &&
+           milter_open(&d->milter, &spec, &cfg->listener, cfg->user, err);
+}
+
 static bool open_sockets(struct daemon *d, struct error *err)
 {
     const struct config *cfg = d->cfg;
@@ -67,7 +82,7 @@ static bool open_sockets(struct daemon *d, struct error *err)
             return false;
     }
     d->control_fd = listener_open(&cfg->control_listen, &cfg->listener, err);
-    return d->control_fd >= 0;
+    return d->control_fd >= 0 && open_milter(d, err);
 }
 
 static void close_policy_sockets(struct daemon *d)
@@ -106,6 +121,7 @@ static void on_stop_bound(void *arg)
 static bool start_loop(struct daemon *d, struct error *err)
 {
     static const int numbers[3] = {SIGHUP, SIGTERM, SIGINT};
+
     bool ok;
 
     d->front.loop = loop_new("front");
@@ -132,6 +148,15 @@ static bool start_policy(struct daemon *d, struct error *err)
     return false;
 }
 
+/* libmilter gives up when it cannot accept() any more. */
+static void on_milter_end(void *arg)
+{
+    struct daemon *d = arg;
+
+    d->exit_code = EX_SOFTWARE;
+    daemon_stop(d);
+}
+
 /* In order; a later step leans on the earlier ones. */
 static bool start_all(struct daemon *d, struct error *err, int *code)
 {
@@ -150,7 +175,8 @@ static bool start_all(struct daemon *d, struct error *err, int *code)
     return start_loop(d, err) && start_policy(d, err) &&
            verifier_new(&d->front.rcpt.verifier, &d->cfg->verifier, d->store, err) &&
            start_frontends(d, err) &&
-           watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.rcpt.verifier), err);
+           watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.rcpt.verifier), err) &&
+           (d->milter == NULL || milter_start(d->milter, &d->front, on_milter_end, d, err));
 }
 
 bool daemon_start(struct daemon **dp, const struct daemon_opts *opts, struct config **cfg,
@@ -230,25 +256,34 @@ static void daemon_stop(struct daemon *d)
     d->stopping = true;
     notify_stopping();
     log_info("stopping");
-    d->stopping_parts = 2;
+    d->stopping_parts = d->milter != NULL ? 3 : 2;
     loop_timer_arm(d->stop_bound, grace);
     verifier_stop(d->front.rcpt.verifier, grace);
     policy_service_stop(d->policy, on_part_idle, d);
     control_stop(d->control, on_part_idle, d);
+    if (d->milter != NULL)
+        milter_stop(d->milter, on_part_idle, d);
     close_policy_sockets(d);
 }
 
-void daemon_run(struct daemon *d)
+int daemon_run(struct daemon *d)
 {
     notify_ready();
     log_info("ready: version=%s config=%s", PACKAGE_VERSION, d->opts->config);
     loop_run(d->front.loop);
+    return d->exit_code;
+}
+
+static void drain_engine(struct daemon *d)
+{
+    if (d->front.rcpt.verifier != NULL)
+        loop_drain(verifier_loop(d->front.rcpt.verifier));
 }
 
 /*
  * The door, for nobody would be answered any more. The engine, so that nothing more comes from it;
- * the store, with what it was given; the answers that are on their way to those who wait; and only
- * then those.
+ * the milter, whose threads look into the store; the store, with what it was given; the answers
+ * that are on their way to those who wait; and only then those.
  */
 void daemon_free(struct daemon **dp)
 {
@@ -259,11 +294,12 @@ void daemon_free(struct daemon **dp)
     control_stop_listening(d->control);
     listener_close(&d->control_fd, &d->first->control_listen);
     verifier_join(d->front.rcpt.verifier);
+    drain_engine(d);
+    milter_free(&d->milter);
     store_close(&d->store);
-    if (d->front.rcpt.verifier != NULL) {
-        loop_drain(verifier_loop(d->front.rcpt.verifier));
+    drain_engine(d);
+    if (d->front.loop != NULL)
         loop_drain(d->front.loop);
-    }
     policy_service_free(&d->policy);
     control_free(&d->control);
     policy_free(&d->front.rcpt.policy);

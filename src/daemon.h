@@ -32,8 +32,8 @@ struct config *daemon_read_config(const struct daemon_opts *opts, config_report 
 bool daemon_start(struct daemon **d, const struct daemon_opts *opts, struct config **cfg,
                   struct error *err, int *code);
 
-/* Says that it is ready, and serves until SIGTERM or SIGINT. */
-void daemon_run(struct daemon *d);
+/* Says that it is ready, and serves until SIGTERM or SIGINT. Returns the exit code. */
+int daemon_run(struct daemon *d);
 
 /* Ends every thread, commits, closes; undoes a half-done start. Sets *d to NULL. */
 void daemon_free(struct daemon **d);

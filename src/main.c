@@ -98,11 +98,11 @@ static int serve(struct config *cfg, const struct daemon_opts *opts)
         return code;
     }
     daemonize_ready();
-    daemon_run(d);
+    code = daemon_run(d);
     daemon_free(&d);
     log_info("stopped");
     log_close();
-    return EXIT_SUCCESS;
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,6 +14,7 @@
 #endif
 
 #include "base/str.h"
+#include "base/thread.h"
 
 #define LOG_LINE_MAX 4096
 #define LOG_RING_MAX 4096 /* lines queued at most; later ones are dropped and counted */
@@ -137,16 +137,12 @@ static void *log_writer(void *arg)
 
 bool log_open(const struct log_opts *opts, struct error *err)
 {
-    sigset_t all, old;
     int rc;
 
     log_reconfigure(opts);
     the_log.closing = false;
     openlog(opts->ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old);
-    rc = pthread_create(&the_log.writer, NULL, log_writer, NULL);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rc = thread_start(&the_log.writer, log_writer, NULL);
     if (rc != 0) {
         error_set(err, "log: cannot start the writer thread: %s", strerror(rc));
         return false;

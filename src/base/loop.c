@@ -2,7 +2,6 @@
 
 #include <event2/event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -10,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 
 struct letter {
     loop_fn fn;
@@ -157,13 +157,9 @@ static void *loop_main(void *arg)
 
 bool loop_start_thread(struct loop *l)
 {
-    sigset_t all, old;
     int rc;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old);
-    rc = pthread_create(&l->thread, NULL, loop_main, l);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rc = thread_start(&l->thread, loop_main, l);
     l->threaded = rc == 0;
     return l->threaded;
 }

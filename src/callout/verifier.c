@@ -16,6 +16,7 @@
 struct verifier {
     struct engine engine;
     atomic_bool stopping;
+    pthread_mutex_t door; /* no ask is posted behind the stop, where nobody would hear it */
     struct loop_timer *grace;
     int64_t grace_ms;
     bool running; /* the engine thread was started */
@@ -94,6 +95,7 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     error_set(err, "verifier: out of memory");
     if (v == NULL)
         return false;
+    pthread_mutex_init(&v->door, NULL);
     e = &v->engine;
     e->opts = *opts;
     e->store = store;
@@ -139,10 +141,12 @@ static void on_letter(void *arg)
     free(l);
 }
 
-static void post_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
+/* False when the end has begun. */
+static bool post_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                      verifier_cb cb, void *arg)
 {
     struct letter *l = calloc(1, sizeof(*l));
+    bool open;
 
     if (l == NULL)
         abort(); /* as in loop_post(): an ask must not get lost */
@@ -158,7 +162,14 @@ static void post_ask(struct verifier *v, const struct verifier_request *rq, stru
         .cb = cb,
         .arg = arg,
     };
-    loop_post(v->engine.loop, on_letter, l);
+    pthread_mutex_lock(&v->door);
+    open = !atomic_load(&v->stopping);
+    if (open)
+        loop_post(v->engine.loop, on_letter, l);
+    pthread_mutex_unlock(&v->door);
+    if (!open)
+        free(l);
+    return open;
 }
 
 bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
@@ -173,10 +184,13 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
     if (!rq->fresh)
         known = address_store_recall(v->engine.store, rq->address, rq->stale_ok, now);
     if (known == RECALL_ANSWER_REFRESH && !rq->no_probe)
-        post_ask(v, rq, NULL, NULL, NULL);
-    if (known == RECALL_ASK)
-        post_ask(v, rq, on, cb, arg);
-    return known != RECALL_ASK;
+        (void)post_ask(v, rq, NULL, NULL, NULL);
+    if (known != RECALL_ASK)
+        return true;
+    if (post_ask(v, rq, on, cb, arg))
+        return false;
+    verdict_init(now, REASON_PENDING, SOURCE_PROBE);
+    return true;
 }
 
 static void stop_engine(void *arg)
@@ -193,10 +207,12 @@ static void stop_engine(void *arg)
 
 void verifier_stop(struct verifier *v, int64_t grace_ms)
 {
-    if (atomic_exchange(&v->stopping, true))
-        return;
-    v->grace_ms = grace_ms;
-    loop_post(v->engine.loop, stop_engine, v);
+    pthread_mutex_lock(&v->door);
+    if (!atomic_exchange(&v->stopping, true)) {
+        v->grace_ms = grace_ms;
+        loop_post(v->engine.loop, stop_engine, v);
+    }
+    pthread_mutex_unlock(&v->door);
 }
 
 struct loop *verifier_loop(struct verifier *v)
@@ -247,6 +263,7 @@ void verifier_free(struct verifier **vp)
     facts_free(&v->engine.facts);
     loop_timer_free(&v->grace);
     loop_free(&v->engine.loop);
+    pthread_mutex_destroy(&v->door);
     free(v);
     *vp = NULL;
 }

@@ -29,6 +29,7 @@ struct config {
     struct listener_opts listener;
     struct listen_spec policy_listen[CONFIG_LISTEN_MAX];
     size_t policy_listen_count;
+    char milter_listen[160]; /* libmilter's syntax; "": no milter */
     struct listen_spec control_listen;
 };
 

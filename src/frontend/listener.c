@@ -191,8 +191,8 @@ static int bind_failed(int fd, const struct listen_spec *spec, struct error *err
     return -1;
 }
 
-static bool set_group(const struct listen_spec *spec, const struct listener_opts *opts,
-                      struct error *err)
+bool listener_set_group(const struct listen_spec *spec, const struct listener_opts *opts,
+                        struct error *err)
 {
     const struct group *gr = NULL;
 
@@ -224,7 +224,7 @@ static int open_unix(const struct listen_spec *spec, const struct listener_opts 
     umask(mask);
     if (rc != 0)
         return bind_failed(fd, spec, err);
-    if (set_group(spec, opts, err))
+    if (listener_set_group(spec, opts, err))
         return fd;
     (void)unlink(spec->path);
     close(fd);

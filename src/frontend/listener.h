@@ -39,6 +39,10 @@ bool listen_spec_parse(const char *text, struct listen_spec *out, struct error *
 int listener_open(const struct listen_spec *spec, const struct listener_opts *opts,
                   struct error *err);
 
+/* Gives a unix socket's file the group of `opts`, where there is one. */
+bool listener_set_group(const struct listen_spec *spec, const struct listener_opts *opts,
+                        struct error *err);
+
 /* Closes *fd (if >= 0) and removes the unix socket's file if it is still ours. Sets *fd to -1. */
 void listener_close(int *fd, const struct listen_spec *spec);
 

@@ -35,14 +35,19 @@ static enum path_kind bad(struct address *out, const char *at, size_t len)
     return PATH_BAD;
 }
 
+size_t path_inside(const char **text, size_t len)
+{
+    if (len < 2 || (*text)[0] != '<' || (*text)[len - 1] != '>')
+        return len;
+    ++*text;
+    return len - 2;
+}
+
 enum path_kind path_parse(const char *text, size_t len, struct address *out, const char **why)
 {
     const char *end, *at;
 
-    if (len >= 2 && text[0] == '<' && text[len - 1] == '>') {
-        text++;
-        len -= 2;
-    }
+    len = path_inside(&text, len);
     end = route_end(text, len);
     if (end != NULL) {
         len -= (size_t)(end + 1 - text);

@@ -24,4 +24,7 @@ enum path_kind {
  */
 enum path_kind path_parse(const char *text, size_t len, struct address *out, const char **why);
 
+/* What is between the brackets, where there are any; returns its length, with *text there. */
+size_t path_inside(const char **text, size_t len);
+
 #endif

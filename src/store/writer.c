@@ -1,12 +1,12 @@
 #include "store/writer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 struct writer {
     struct writer_opts opts;
@@ -150,7 +150,6 @@ static void destroy(struct writer *w)
 bool writer_start(struct writer **wp, const struct writer_opts *opts, struct error *err)
 {
     struct writer *w = calloc(1, sizeof(*w));
-    sigset_t all, old;
     int rc;
 
     if (w == NULL) {
@@ -159,10 +158,7 @@ bool writer_start(struct writer **wp, const struct writer_opts *opts, struct err
     }
     w->opts = *opts;
     init_locks(w);
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old);
-    rc = pthread_create(&w->thread, NULL, writer_main, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    rc = thread_start(&w->thread, writer_main, w);
     if (rc != 0) {
         error_set(err, "store writer: cannot start a thread: %s", strerror(rc));
         destroy(w);

@@ -143,13 +143,16 @@ class Postfix(Mta):
             dir=self.dir, queue=self.queue, data=self.data, hostname=hostname, extra=settings))
         self.write("master.cf", POSTFIX_MASTER.format(port=port))
 
-    def start(self):
+    def make_queue(self):
         for name in ("pid", "etc", "usr"):
             os.makedirs(os.path.join(self.queue, name), exist_ok=True)
         for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
                      "incoming", "private", "saved", "trace", "maildrop", "public"):
             self._owned(os.path.join(self.queue, name))
         self._owned(self.data)
+
+    def start(self):
+        self.make_queue()
         self.spawn([peer("postfix", "usr/lib/postfix/sbin/master"), "-c", self.dir, "-d"],
                    env={**os.environ, "MAIL_LOGTAG": "postfix"})
         wait_greeting(self.port, self.proc, self.logfile)

@@ -1,0 +1,43 @@
+/*
+ * The milter: libmilter in threads of its own, under the front loop's hand.
+ *
+ * libmilter has one listening socket, opens it itself, and once stopped cannot be started again in
+ * the same process. A thread of it waits for HUP, TERM and INT in sigwait(), and stops the milter
+ * when it gets one. Signals are the main thread's, but while that one runs a handler, or has
+ * another signal to be delivered, the kernel gives them to whoever waits: so this program's
+ * sigwait(), which is the one libmilter calls, never returns. Nothing else here may use it.
+ *
+ * Threads: the front loop's.
+ */
+#ifndef FRONTEND_MILTER_H
+#define FRONTEND_MILTER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "frontend/frontend.h"
+#include "frontend/listener.h"
+
+struct milter;
+
+/* Listens at `spec` (frontend/milter_socket.h). To be called as root, before other threads. */
+bool milter_open(struct milter **m, const struct listen_spec *spec,
+                 const struct listener_opts *opts, const char *user, struct error *err);
+
+/* Serves. on_end(arg) is called when libmilter ended without having been told to. `fe` is
+   borrowed. */
+bool milter_start(struct milter *m, struct frontend *fe, loop_fn on_end, void *arg,
+                  struct error *err);
+
+/*
+ * No new connections; recipients that are being decided about get their answers, which must be on
+ * their way. on_idle(arg) is called once when that is over, never before this returns.
+ */
+void milter_stop(struct milter *m, loop_fn on_idle, void *arg);
+
+/* Stops, if that was not done: no recipient is decided about any more. Every answer must be in.
+   Sets *m to NULL; NULL is allowed. */
+void milter_free(struct milter **m);
+
+#endif
