@@ -116,6 +116,10 @@ mynetworks = 127.0.0.0/8
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 strict_rfc821_envelopes = no
+default_transport = discard
+relay_transport = discard
+local_transport = discard
+virtual_transport = discard
 {extra}
 """
 POSTFIX_MASTER = """127.0.0.1:{port} inet n - n - - smtpd
@@ -129,11 +133,13 @@ qmgr unix n - n 300 1 qmgr
 verify unix - - n - 1 verify
 bounce unix - - n - 0 bounce
 error unix - - n - - error
+discard unix - - n - - discard
+pickup unix n - n 60 1 pickup
 """
 
 
 class Postfix(Mta):
-    """`settings`: lines of main.cf. The queue is never delivered from: nothing ever gets in."""
+    """`settings`: lines of main.cf. Mail that it takes is discarded, as it says in its log."""
 
     def __init__(self, workdir, name, port, hostname, settings=""):
         super().__init__(workdir, name, port)
@@ -156,6 +162,19 @@ class Postfix(Mta):
         self.spawn([peer("postfix", "usr/lib/postfix/sbin/master"), "-c", self.dir, "-d"],
                    env={**os.environ, "MAIL_LOGTAG": "postfix"})
         wait_greeting(self.port, self.proc, self.logfile)
+
+    def submit(self, text, recipients, sender="root@localhost.example"):
+        """Mail by sendmail(1), postdrop(1) and pickup(8), as programs of this host send it."""
+        subprocess.run([peer("postfix", "usr/sbin/sendmail"), "-C", self.dir, "-f", sender, "-i",
+                        "--", *recipients], input=text, text=True, check=True, timeout=PATIENCE)
+
+    def queued(self):
+        """The files of mail in the queue, in whatever state."""
+        found = []
+        for name in ("maildrop", "incoming", "active", "deferred", "defer", "hold", "corrupt"):
+            found += [os.path.join(d, f) for d, _dirs, files in os.walk(f"{self.queue}/{name}")
+                      for f in files]
+        return found
 
     def _owned(self, path):
         os.makedirs(path, exist_ok=True)
@@ -243,7 +262,7 @@ define(`QUEUE_DIR', `{queue}')dnl
 define(`STATUS_FILE', `')dnl
 define(`ALIAS_FILE', `')dnl
 define(`HELP_FILE', `')dnl
-define(`confPID_FILE', `{dir}/pid')dnl
+define(`confPID_FILE', `{queue}/pid')dnl
 define(`confCW_FILE', `')dnl
 define(`confCT_FILE', `')dnl
 define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
@@ -275,7 +294,6 @@ class Sendmail(Mta):
         super().__init__(workdir, name, port)
         self.hostname, self.queue = hostname, f"/var/spool/{name}"
         self.conf = os.path.join(self.dir, "sendmail.cf")
-        self.logfile = os.path.join(self.dir, "output")
         mc = self.write("sendmail.mc", SENDMAIL.format(
             dir=self.dir, queue=self.queue, hostname=hostname, address=address, port=port,
             extra=settings))
@@ -290,10 +308,61 @@ class Sendmail(Mta):
         shutil.chown(self.dir, "smmta", "smmta")
         # Before it reads its configuration it waits a minute for this host to have a full name.
         self.spawn(["unshare", "--uts", "/bin/sh", "-c", 'hostname "$0" && exec "$@"', self.hostname,
-                    peer("sendmail-bin", "usr/libexec/sendmail/sendmail"), "-C", self.conf, "-bD",
-                    "-d89.8"])
+                    peer("sendmail-bin", "usr/libexec/sendmail/sendmail"), "-D", self.logfile,
+                    "-d89.8", "-C", self.conf, "-bD"])
         wait_greeting(self.port, self.proc, self.logfile)
 
     def queued(self):
         """The number of messages in the queue."""
         return len(glob.glob(os.path.join(self.queue, "qf*")))
+
+
+DOVECOT = """base_dir = /run/{name}
+log_path = {dir}/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+hostname = {hostname}
+default_internal_user = dovecot
+default_internal_group = dovecot
+default_login_user = dovenull
+mail_location = maildir:/var/spool/{name}/%n
+mail_uid = vmail
+mail_gid = vmail
+auth_username_format = %Ln
+userdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+passdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+{extra}"""
+
+
+class DovecotLmtp(Mta):
+    """LMTP on 127.0.0.1:port, and on the unix socket `socket`."""
+
+    def __init__(self, workdir, name, port, hostname, users, settings=""):
+        super().__init__(workdir, name, port)
+        self.socket = f"/run/{name}/lmtp"
+        self.write("users", "".join(f"{u}::7111:7111::/var/spool/{name}/{u}::\n" for u in users))
+        self.conf = self.write("dovecot.conf", DOVECOT.format(
+            name=name, dir=self.dir, port=port, hostname=hostname, extra=settings))
+
+    def start(self):
+        # It finds its programs and modules where they would be if it was installed.
+        self.spawn(["unshare", "--mount", "/bin/sh", "-c",
+                    'mount -t overlay -o lowerdir="$0":/usr overlay /usr && exec "$@"',
+                    peer("dovecot-lmtpd", "usr"), "/usr/sbin/dovecot", "-F", "-c", self.conf])
+        wait_greeting(self.port, self.proc, self.logfile)
