@@ -36,13 +36,15 @@ struct route_table *route_table_ref(struct route_table *t)
 void route_table_unref(struct route_table **tp)
 {
     struct route_table *t = *tp;
-    struct entry *e, *tmp;
+    struct entry *e, *next;
 
     *tp = NULL;
     if (t == NULL || atomic_fetch_sub(&t->references, 1) > 1)
         return;
-    HASH_ITER (hh, t->entries, e, tmp) {
-        HASH_DEL(t->entries, e);
+    e = t->entries;
+    HASH_CLEAR(hh, t->entries);
+    for (; e != NULL; e = next) {
+        next = e->hh.next;
         free(e);
     }
     free(t);

@@ -1,6 +1,6 @@
 /*
  * The configuration: calloutd.conf read into one options struct per module. calloutd.conf(5).
- * libConfuse is fenced in this room.
+ * libConfuse is fenced in conf/language.
  *
  * Threads: none; a loaded configuration is immutable and owned by whoever loaded it.
  */

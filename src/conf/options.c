@@ -1,5 +1,7 @@
 #include "conf/options.h"
 
+#include <string.h>
+
 #include "conf/restart.h"
 #include "conf/setters.h"
 
@@ -7,10 +9,9 @@
 #define AT_POLICY(member) .offset = offsetof(struct policy_opts, member), .in_policy = true
 #define HOUR              INT64_C(3600000)
 
-/* Lifetimes are kept in seconds; the option's index is the status. */
-#define LIFETIME(id, nm, dflt) \
+#define LIFETIME(nm, member, dflt) \
     { \
-        .section = "cache", .name = nm, .set = set_lifetime, .index = STATUS_##id, .list = true, \
+        .section = "cache", .name = nm, .set = set_lifetime, AT(verifier.member), .list = true, \
         .min = 1000, .max = 3650 * 24 * HOUR, .fallback = dflt \
     }
 
@@ -85,11 +86,12 @@ const struct option option_table[] = {
      .set = set_control_listen,
      .same = same_control_listen,
      .fallback = "unix:/run/calloutd/control"},
-    LIFETIME(VALID, "valid", "7d 31d"),
-    LIFETIME(INVALID, "invalid", "3h 3d"),
-    LIFETIME(CATCH_ALL, "catch_all", "7d 31d"),
-    LIFETIME(UNKNOWN, "unknown", "1h 12h"),
-    LIFETIME(DEFERRED, "deferred", "5m 1h"),
+    LIFETIME("valid", lifetimes[STATUS_VALID], "7d 31d"),
+    LIFETIME("invalid", lifetimes[STATUS_INVALID], "3h 3d"),
+    LIFETIME("routed_invalid", routed_invalid, "5m 1h"),
+    LIFETIME("catch_all", lifetimes[STATUS_CATCH_ALL], "7d 31d"),
+    LIFETIME("unknown", lifetimes[STATUS_UNKNOWN], "1h 12h"),
+    LIFETIME("deferred", lifetimes[STATUS_DEFERRED], "5m 1h"),
     {.section = "cache",
      .name = "size",
      .set = set_cache_size,
@@ -146,6 +148,19 @@ const struct option option_table[] = {
      .min = 1,
      .max = HOUR,
      .fallback = "120s"},
+    {.section = OPTION_ROUTES,
+     .name = "to",
+     .set_route = add_route_target,
+     .list = true,
+     .one_or_list = true},
+    {.section = OPTION_ROUTES,
+     .name = "protocol",
+     .set_route = set_route_protocol,
+     .fallback = "smtp"},
+    {.section = OPTION_ROUTES,
+     .name = "outage",
+     .set_route = set_route_outage,
+     .fallback = "stale"},
 #define X(id, nm) ACTION_STATUS("outbound", OUTBOUND, id, nm),
     VERDICT_STATUSES(X)
 #undef X
@@ -161,3 +176,34 @@ const struct option option_table[] = {
 };
 
 const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
+
+/* "route *" is "route " and any title. */
+static bool is_section(const char *pattern, const char *section)
+{
+    size_t len = strlen(pattern);
+
+    if (len < 2 || strcmp(pattern + len - 2, " *") != 0)
+        return strcmp(pattern, section) == 0;
+    return strncmp(pattern, section, len - 1) == 0 && section[len - 1] != '\0';
+}
+
+const struct option *option_find(const char *section, const char *name)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(option_table[i].name, name) == 0 && is_section(option_table[i].section, section))
+            return &option_table[i];
+    return NULL;
+}
+
+bool option_section_known(const char *section)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (section[0] != '\0' && is_section(option_table[i].section, section))
+            return true;
+    return false;
+}
+
+void *option_member(struct config *cfg, const struct option *o)
+{
+    return (o->in_policy ? (char *)cfg->policy : (char *)cfg) + o->offset;
+}

@@ -19,15 +19,21 @@ struct option;
 typedef bool (*option_setter)(struct config *cfg, const struct option *o, const char *value,
                               struct error *err);
 
+/* The same into a route that is being read. */
+typedef bool (*option_route_setter)(struct route *r, const char *value, struct error *err);
+
 struct option {
-    const char *section; /* "" at top level; "action outbound" for a section with a title */
+    /* "" at top level; "action outbound" for a section with a title, "route *" with any. */
+    const char *section;
     const char *name;
     option_setter set;
+    option_route_setter set_route; /* instead, of keys in routes */
     size_t offset; /* of a plain value: in struct config, or in its struct policy_opts */
     bool in_policy;
     uint64_t min, max; /* of numbers, and of durations in milliseconds */
     int index;         /* of a status or reason, for its setter */
     bool list;         /* { ... }: the setter is called for each value in turn */
+    bool one_or_list;  /* a list that may be written as one value without braces, too */
     /* Of an option that needs a restart: whether two configurations agree on it. NULL: a reload
        takes it. */
     bool (*same)(const struct config *a, const struct config *b);
@@ -36,5 +42,15 @@ struct option {
 
 extern const struct option option_table[];
 extern const size_t option_count;
+
+#define OPTION_TITLE_SEP ' ' /* "action outbound" is section "action", title "outbound" */
+#define OPTION_ROUTES    "route *"
+
+/* Where a plain value goes. */
+void *option_member(struct config *cfg, const struct option *o);
+
+/* NULL: the table has no such. `section` as the configuration has it. */
+const struct option *option_find(const char *section, const char *name);
+bool option_section_known(const char *section);
 
 #endif

@@ -64,6 +64,23 @@ static enum scan_event take_statement(struct scan *c, const struct token *t)
     return refuse(c, t, c->section[0] == '\0' ? "a key or section" : "a key or \"}\"");
 }
 
+/* As it means, not as it is written. */
+static enum scan_event take_title(struct scan *c, const struct token *t)
+{
+    size_t len = 0, at = 0;
+    int octet;
+
+    while ((octet = token_octet(t, &at)) >= 0 && len + 1 < sizeof(c->title))
+        c->title[len++] = (char)octet;
+    c->title[len] = '\0';
+    if (octet < 0)
+        return expect(c, EXPECT_AFTER_TITLE, SCAN_NOTHING);
+    c->line = t->line;
+    (void)str_format(c->message, sizeof(c->message), "a title of %s that is longer than %d octets",
+                     c->name, SCAN_TITLE_SIZE - 1);
+    return SCAN_ERROR;
+}
+
 static enum scan_event open_section(struct scan *c)
 {
     (void)str_format(c->section, sizeof(c->section), "%s%s%s", c->name,
@@ -84,10 +101,8 @@ static enum scan_event take_after_name(struct scan *c, const struct token *t)
         return open_section(c);
     if (t->kind == TOKEN_PAREN_OPEN && top && strcmp(c->name, "include") == 0)
         return expect(c, EXPECT_INCLUDE, SCAN_NOTHING);
-    if (is_value(t) && top) {
-        (void)str_copyn(c->title, sizeof(c->title), t->text, t->len);
-        return expect(c, EXPECT_AFTER_TITLE, SCAN_NOTHING);
-    }
+    if (is_value(t) && top)
+        return take_title(c, t);
     return refuse_name(c, t, top ? "\"=\" or \"{\"" : "\"=\"");
 }
 

@@ -14,7 +14,9 @@
 
 #include "conf/token.h"
 
-#define SCAN_NAME_SIZE 128 /* longer names are cut: none is that long */
+#define SCAN_NAME_SIZE    128 /* longer names are cut: none is that long */
+#define SCAN_TITLE_SIZE   512 /* longer titles are errors */
+#define SCAN_SECTION_SIZE (SCAN_NAME_SIZE + SCAN_TITLE_SIZE)
 
 enum scan_expect {
     EXPECT_STATEMENT,
@@ -40,9 +42,9 @@ enum scan_event {
 
 struct scan {
     enum scan_expect expect;
-    char section[2 * SCAN_NAME_SIZE]; /* "" at top level; "action outbound" with a title */
-    char name[SCAN_NAME_SIZE];        /* of the key, or of the section that may begin */
-    char title[SCAN_NAME_SIZE];
+    char section[SCAN_SECTION_SIZE]; /* "" at top level; "action outbound" with a title */
+    char name[SCAN_NAME_SIZE];       /* of the key, or of the section that may begin */
+    char title[SCAN_TITLE_SIZE];
     unsigned section_line, name_line, last_line; /* the latter of the token before */
     struct token file;                           /* points into the text */
     char message[256];                           /* of SCAN_ERROR */

@@ -9,42 +9,6 @@
 #define NETWORKS_MAX      10000
 #define LOCAL_DOMAINS_MAX 100000
 
-/* A value that is one of a few words. */
-struct word {
-    const char *name;
-    int value;
-};
-
-static bool one_of(const char *value, const struct word *words, int *out, struct error *err)
-{
-    char all[128] = "";
-    size_t len = 0;
-
-    for (; words->name != NULL; words++) {
-        if (strcmp(value, words->name) == 0) {
-            *out = words->value;
-            return true;
-        }
-        (void)str_format(all + len, sizeof(all) - len, "%s%s", len > 0 ? ", " : "", words->name);
-        len += strlen(all + len);
-    }
-    error_set(err, "is none of: %s", all);
-    return false;
-}
-
-static bool copy_text(char *dst, size_t size, const char *value, struct error *err)
-{
-    if (str_copy(dst, size, value))
-        return true;
-    error_set(err, "is longer than %zu octets", size - 1);
-    return false;
-}
-
-static void *member(struct config *cfg, const struct option *o)
-{
-    return (o->in_policy ? (char *)cfg->policy : (char *)cfg) + o->offset;
-}
-
 /* Grows an array kept in a configuration by one element; false when full or out of memory. */
 static bool grow(void **array, size_t count, size_t size, size_t max, struct error *err)
 {
@@ -62,8 +26,8 @@ static bool grow(void **array, size_t count, size_t size, size_t max, struct err
 bool set_helo_name(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
     (void)o;
-    return copy_text(cfg->verifier.session.helo_name, sizeof(cfg->verifier.session.helo_name),
-                     value, err);
+    return value_text(value, cfg->verifier.session.helo_name,
+                      sizeof(cfg->verifier.session.helo_name), err);
 }
 
 bool set_probe_sender(struct config *cfg, const struct option *o, const char *value,
@@ -95,8 +59,8 @@ bool set_state_dir(struct config *cfg, const struct option *o, const char *value
         error_set(err, "is no absolute path");
         return false;
     }
-    return copy_text(cfg->state_dir, sizeof(cfg->state_dir), value, err) &&
-           copy_text(cfg->store.dir, sizeof(cfg->store.dir), value, err);
+    return value_text(value, cfg->state_dir, sizeof(cfg->state_dir), err) &&
+           value_text(value, cfg->store.dir, sizeof(cfg->store.dir), err);
 }
 
 bool set_user(struct config *cfg, const struct option *o, const char *value, struct error *err)
@@ -106,19 +70,19 @@ bool set_user(struct config *cfg, const struct option *o, const char *value, str
         error_set(err, "is empty");
         return false;
     }
-    return copy_text(cfg->user, sizeof(cfg->user), value, err);
+    return value_text(value, cfg->user, sizeof(cfg->user), err);
 }
 
 bool set_log(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    static const struct word words[] = {{"syslog", LOG_TARGET_SYSLOG},
-                                        {"stderr", LOG_TARGET_STDERR},
-                                        {"journal", LOG_TARGET_JOURNAL},
-                                        {NULL, 0}};
+    static const struct value_word words[] = {{"syslog", LOG_TARGET_SYSLOG},
+                                              {"stderr", LOG_TARGET_STDERR},
+                                              {"journal", LOG_TARGET_JOURNAL},
+                                              {NULL, 0}};
     int n;
 
     (void)o;
-    if (!one_of(value, words, &n, err))
+    if (!value_word(value, words, &n, err))
         return false;
     cfg->log.target = (enum log_target)n;
     return true;
@@ -126,11 +90,11 @@ bool set_log(struct config *cfg, const struct option *o, const char *value, stru
 
 bool set_mode(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    static const struct word words[] = {{"enforce", 0}, {"monitor", 1}, {NULL, 0}};
+    static const struct value_word words[] = {{"enforce", 0}, {"monitor", 1}, {NULL, 0}};
     int n;
 
     (void)o;
-    if (!one_of(value, words, &n, err))
+    if (!value_word(value, words, &n, err))
         return false;
     for (int c = 0; c < MAIL_CLASS_COUNT; c++)
         cfg->policy->decision.monitor[c] = n == 1;
@@ -139,7 +103,7 @@ bool set_mode(struct config *cfg, const struct option *o, const char *value, str
 
 bool set_duration(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    return value_duration(value, (int64_t)o->min, (int64_t)o->max, member(cfg, o), err);
+    return value_duration(value, (int64_t)o->min, (int64_t)o->max, option_member(cfg, o), err);
 }
 
 bool add_network(struct config *cfg, const struct option *o, const char *value, struct error *err)
@@ -210,20 +174,20 @@ bool set_socket_group(struct config *cfg, const struct option *o, const char *va
                       struct error *err)
 {
     (void)o;
-    return copy_text(cfg->listener.socket_group, sizeof(cfg->listener.socket_group), value, err);
+    return value_text(value, cfg->listener.socket_group, sizeof(cfg->listener.socket_group), err);
 }
 
 bool set_tls(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    static const struct word words[] = {{"none", TLS_NONE},
-                                        {"may", TLS_MAY},
-                                        {"encrypt", TLS_ENCRYPT},
-                                        {"verify", TLS_VERIFY},
-                                        {NULL, 0}};
+    static const struct value_word words[] = {{"none", TLS_NONE},
+                                              {"may", TLS_MAY},
+                                              {"encrypt", TLS_ENCRYPT},
+                                              {"verify", TLS_VERIFY},
+                                              {NULL, 0}};
     int n;
 
     (void)o;
-    if (!one_of(value, words, &n, err))
+    if (!value_word(value, words, &n, err))
         return false;
     cfg->verifier.session.tls = (enum tls_mode)n;
     return true;
@@ -250,11 +214,11 @@ bool add_own_address(struct config *cfg, const struct option *o, const char *val
 bool set_private_destinations(struct config *cfg, const struct option *o, const char *value,
                               struct error *err)
 {
-    static const struct word words[] = {{"refuse", 0}, {"allow", 1}, {NULL, 0}};
+    static const struct value_word words[] = {{"refuse", 0}, {"allow", 1}, {NULL, 0}};
     int n;
 
     (void)o;
-    if (!one_of(value, words, &n, err))
+    if (!value_word(value, words, &n, err))
         return false;
     cfg->verifier.mx.allow_private = n == 1;
     return true;
@@ -266,7 +230,7 @@ bool set_port(struct config *cfg, const struct option *o, const char *value, str
 
     if (!value_number(value, o->min, o->max, &n, err))
         return false;
-    *(uint16_t *)member(cfg, o) = (uint16_t)n;
+    *(uint16_t *)option_member(cfg, o) = (uint16_t)n;
     return true;
 }
 
@@ -276,7 +240,7 @@ bool set_unsigned(struct config *cfg, const struct option *o, const char *value,
 
     if (!value_number(value, o->min, o->max, &n, err))
         return false;
-    *(unsigned *)member(cfg, o) = (unsigned)n;
+    *(unsigned *)option_member(cfg, o) = (unsigned)n;
     return true;
 }
 
@@ -334,7 +298,7 @@ bool set_control_listen(struct config *cfg, const struct option *o, const char *
 /* First refresh, then forget: {7d, 31d}. Kept in seconds. */
 bool set_lifetime(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    struct lifetime *life = &cfg->verifier.lifetimes[o->index];
+    struct lifetime *life = option_member(cfg, o);
     int64_t ms;
 
     if (!value_duration(value, (int64_t)o->min, (int64_t)o->max, &ms, err))

@@ -33,6 +33,11 @@
     X(set_status_action) \
     X(set_reason_action)
 
+/* Of a route; the domain is its section's title. */
+bool add_route_target(struct route *r, const char *value, struct error *err);
+bool set_route_protocol(struct route *r, const char *value, struct error *err);
+bool set_route_outage(struct route *r, const char *value, struct error *err);
+
 #define X(name) \
     bool name(struct config *cfg, const struct option *o, const char *value, struct error *err);
 OPTION_SETTERS(X)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "base/str.h"
 #include "conf/scan.h"
@@ -15,14 +16,17 @@
 #define INPUT_MAX (4U * 1024 * 1024)
 #define FILES_MAX 64
 #define DEPTH_MAX 8
-#define KEYS_MAX  1000
+#define KEYS_MAX  50000 /* some thousand routes, and each has three keys */
+#define PATH_SIZE (SCAN_SECTION_SIZE + SCAN_SECTION_SIZE) /* of "section NUL name NUL" */
 
 struct key {
-    char section[2 * SCAN_NAME_SIZE], name[2 * SCAN_NAME_SIZE];
+    UT_hash_handle hh;
     struct source_place at;
     struct source_place *values;
     size_t value_count;
     bool is_section, is_list, is_append;
+    const char *name; /* behind the section's */
+    char section[];
 };
 
 struct source {
@@ -31,9 +35,8 @@ struct source {
     struct source_place *lines; /* of the text, from line 1 */
     size_t line_count;
     size_t whole_len, whole_lines; /* of the text up to the last whole statement */
-    struct key *keys;
-    size_t key_count;
-    char *files[FILES_MAX]; /* the names */
+    struct key *keys;              /* in the order they are first given */
+    char *files[FILES_MAX];        /* the names */
     size_t file_count;
     size_t input; /* octets read */
     source_section_known known;
@@ -129,12 +132,54 @@ static void drop_half(struct source *s)
         s->text[s->len] = '\0';
 }
 
+/* What a key is looked up by; returns its length. */
+static size_t key_path(char path[PATH_SIZE], const char *section, const char *name)
+{
+    size_t len;
+
+    (void)str_copy(path, SCAN_SECTION_SIZE, section);
+    len = strlen(path) + 1;
+    (void)str_copy(path + len, SCAN_SECTION_SIZE, name);
+    return len + strlen(path + len) + 1;
+}
+
 static struct key *find_key(const struct source *s, const char *section, const char *name)
 {
-    for (size_t i = 0; i < s->key_count; i++)
-        if (strcmp(s->keys[i].name, name) == 0 && strcmp(s->keys[i].section, section) == 0)
-            return &s->keys[i];
-    return NULL;
+    char path[PATH_SIZE];
+    size_t len = key_path(path, section, name);
+    struct key *k;
+
+    HASH_FIND(hh, s->keys, path, len, k);
+    return k;
+}
+
+/* NULL, and noted, when out of memory. */
+static struct key *new_key(struct source *s, const char *section, const char *name)
+{
+    char path[PATH_SIZE];
+    size_t len = key_path(path, section, name);
+    struct key *k = calloc(1, sizeof(*k) + len);
+
+    if (k == NULL) {
+        s->out_of_memory = true;
+        return NULL;
+    }
+    memcpy(k->section, path, len);
+    k->name = k->section + strlen(k->section) + 1;
+    HASH_ADD_KEYPTR(hh, s->keys, k->section, len, k);
+    return k;
+}
+
+static void free_keys(struct source *s)
+{
+    struct key *k = s->keys, *next;
+
+    HASH_CLEAR(hh, s->keys);
+    for (; k != NULL; k = next) {
+        next = k->hh.next;
+        free(k->values);
+        free(k);
+    }
 }
 
 /* Notes a key or section; the first place stays its. NULL: no room. */
@@ -145,20 +190,16 @@ static struct key *add_key(struct source *s, const char *section, const char *na
 
     if (k != NULL) {
         problems_add(s->problems, at.file, at.line, "%s%s%s is given twice, first at %s:%u",
-                     section, section[0] != '\0' ? "." : "", name, k->at.file, k->at.line);
+                     section, source_joint(section), name, k->at.file, k->at.line);
         return k;
     }
-    if (s->key_count == KEYS_MAX) {
+    if (HASH_COUNT(s->keys) == KEYS_MAX) {
         problems_add(s->problems, at.file, at.line, "more than %d keys", KEYS_MAX);
         return NULL;
     }
-    if (!grow(s, (void **)&s->keys, s->key_count, sizeof(s->keys[0])))
-        return NULL;
-    k = &s->keys[s->key_count++];
-    memset(k, 0, sizeof(*k));
-    (void)str_copy(k->section, sizeof(k->section), section);
-    (void)str_copy(k->name, sizeof(k->name), name);
-    k->at = at;
+    k = new_key(s, section, name);
+    if (k != NULL)
+        k->at = at;
     return k;
 }
 
@@ -367,11 +408,9 @@ void source_free(struct source **sp)
 
     if (s == NULL)
         return;
-    for (size_t i = 0; i < s->key_count; i++)
-        free(s->keys[i].values);
+    free_keys(s);
     for (size_t i = 0; i < s->file_count; i++)
         free(s->files[i]);
-    free(s->keys);
     free(s->lines);
     free(s->text);
     free(s);
@@ -400,10 +439,10 @@ static struct source_key describe(const struct key *k)
 void source_each_key(const struct source *s, void (*fn)(void *arg, const struct source_key *k),
                      void *arg)
 {
-    for (size_t i = 0; i < s->key_count; i++) {
-        struct source_key k = describe(&s->keys[i]);
+    for (const struct key *k = s->keys; k != NULL; k = k->hh.next) {
+        struct source_key described = describe(k);
 
-        fn(arg, &k);
+        fn(arg, &described);
     }
 }
 
@@ -415,6 +454,13 @@ bool source_find(const struct source *s, const char *section, const char *name,
     if (k != NULL)
         *out = describe(k);
     return k != NULL;
+}
+
+const char *source_joint(const char *section)
+{
+    if (section[0] == '\0')
+        return "";
+    return strchr(section, ' ') == NULL ? "." : ": ";
 }
 
 struct source_place source_value(const struct source *s, const char *section, const char *name,

@@ -6,7 +6,7 @@
  * The text is written anew, one token a line and every word in single quotes: it means the same to
  * both, and a line of it is a token of a file.
  *
- * Threads: none. Bounds: 1 MiB a file, 4 MiB and 64 files together, includes 8 deep, 1000 keys.
+ * Threads: none. Bounds: 1 MiB a file, 4 MiB and 64 files together, includes 8 deep, 50000 keys.
  */
 #ifndef CONF_SOURCE_H
 #define CONF_SOURCE_H
@@ -36,6 +36,9 @@ struct source;
 
 /* Whether there is such a section; `name` with its title: "action outbound". */
 typedef bool (*source_section_known)(const char *name);
+
+/* What stands between section and key where both are told: "", ".", or ": " behind a title. */
+const char *source_joint(const char *section);
 
 /*
  * Reads `path` and what it includes. What is wrong is noted as problems: files that cannot be read,

@@ -155,3 +155,28 @@ bool value_domain(const char *text, char *out, size_t size, struct error *err)
     error_set(err, "is no domain: %s", why != NULL ? why : "an address literal");
     return false;
 }
+
+bool value_word(const char *text, const struct value_word *words, int *out, struct error *err)
+{
+    char all[128] = "";
+    size_t len = 0;
+
+    for (; words->name != NULL; words++) {
+        if (strcmp(text, words->name) == 0) {
+            *out = words->value;
+            return true;
+        }
+        (void)str_format(all + len, sizeof(all) - len, "%s%s", len > 0 ? ", " : "", words->name);
+        len += strlen(all + len);
+    }
+    error_set(err, "is none of: %s", all);
+    return false;
+}
+
+bool value_text(const char *text, char *out, size_t size, struct error *err)
+{
+    if (str_copy(out, size, text))
+        return true;
+    error_set(err, "is longer than %zu octets", size - 1);
+    return false;
+}

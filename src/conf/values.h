@@ -8,10 +8,22 @@
 #define CONF_VALUES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "dns/resolver.h"
+
+struct value_word {
+    const char *name; /* NULL ends a list */
+    int value;
+};
+
+/* One of a few words. */
+bool value_word(const char *text, const struct value_word *words, int *out, struct error *err);
+
+/* Any text that fits into `out` of `size`. */
+bool value_text(const char *text, char *out, size_t size, struct error *err);
 
 /* number unit; unit = ms / s / m / h / d. In milliseconds, within [min, max]. */
 bool value_duration(const char *text, int64_t min, int64_t max, int64_t *ms, struct error *err);

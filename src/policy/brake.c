@@ -36,6 +36,12 @@ struct brake *brake_new(unsigned max)
     return b;
 }
 
+static void forget(struct brake *b, struct count *c)
+{
+    HASH_DEL(b->counts, c);
+    free(c);
+}
+
 void brake_free(struct brake **bp)
 {
     struct brake *b = *bp;
@@ -43,10 +49,8 @@ void brake_free(struct brake **bp)
 
     if (b == NULL)
         return;
-    HASH_ITER (hh, b->counts, c, tmp) {
-        HASH_DEL(b->counts, c);
-        free(c);
-    }
+    HASH_ITER (hh, b->counts, c, tmp)
+        forget(b, c);
     pthread_mutex_destroy(&b->lock);
     free(b);
     *bp = NULL;
@@ -78,8 +82,7 @@ static struct count *find(struct brake *b, const char *key, int64_t now)
     HASH_FIND_STR(b->counts, key, c);
     if (c == NULL || now < c->until)
         return c;
-    HASH_DEL(b->counts, c);
-    free(c);
+    forget(b, c);
     return NULL;
 }
 
@@ -92,12 +95,8 @@ static struct count *touch(struct brake *b, const char *key, const struct brake_
     if (c != NULL) {
         HASH_DEL(b->counts, c);
     } else {
-        if (HASH_COUNT(b->counts) >= b->max) {
-            struct count *oldest = b->counts;
-
-            HASH_DEL(b->counts, oldest);
-            free(oldest);
-        }
+        if (HASH_COUNT(b->counts) >= b->max)
+            forget(b, b->counts);
         c = calloc(1, sizeof(*c));
         if (c == NULL)
             return NULL;

@@ -164,12 +164,14 @@ struct exempt *exempt_parse(enum exempt_kind kind, const char *text, size_t len,
 void exempt_free(struct exempt **ep)
 {
     struct exempt *e = *ep;
-    struct pattern *p, *tmp;
+    struct pattern *p, *next;
 
     if (e == NULL)
         return;
-    HASH_ITER (hh, e->patterns, p, tmp) {
-        HASH_DEL(e->patterns, p);
+    p = e->patterns;
+    HASH_CLEAR(hh, e->patterns);
+    for (; p != NULL; p = next) {
+        next = p->hh.next;
         free(p);
     }
     free(e->networks);

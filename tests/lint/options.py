@@ -4,6 +4,8 @@ r"""What can be set is documented, and what is documented can be set.
 Configuration: the option table, as option_keys prints it, against doc/calloutd.conf.5 and
 etc/calloutd.conf. Command lines: what getopt() is told against the man pages.
 
+A section with any title, "route *" in the table, may have any title in both.
+
 In calloutd.conf.5 an option is an item (".It Cm name", or a table's ".It \ \ name") of an outermost
 list below KEYS, or below "Section s" or "Sections s and t". The sample file gives each option as a
 setting or as a setting commented out ("#name = value"); of the many keys of actions it need not
@@ -24,6 +26,13 @@ def option_keys():
     out = subprocess.run([os.environ.get('LINT_OPTION_KEYS', KEYS)], check=True, text=True,
                          stdout=subprocess.PIPE).stdout
     return {tuple(line.split('\t')) for line in out.splitlines()}
+
+
+def any_title(keys, known):
+    """Keys as they are documented, by their names in the table."""
+    heads = {section[:-1] for section, _ in known if section.endswith(' *')}
+    return {(next((head + '*' for head in heads if section.startswith(head)), section), name): line
+            for (section, name), line in keys.items()}
 
 
 def page_items(text):
@@ -57,7 +66,7 @@ def page_keys(text):
 
 
 SETTING = re.compile(r'^[ \t]*#[ \t]?([ \t]*([a-z]\w*[ \t]*\+?='
-                     r'|[a-z]\w*([ \t]+["\']?\w+["\']?)?[ \t]*\{|\}))')
+                     r'|[a-z]\w*([ \t]+["\']?[\w.*-]+["\']?)?[ \t]*\{|\}))')
 SAMPLE_TOKEN = re.compile(r'#[^\n]*|//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\''
                           r'|\+?=|[{}(),\n]|[^\s{}()=,"\'#]+', re.S)
 
@@ -126,8 +135,8 @@ def page_flags(text):
 def main():
     found = Findings()
     keys = option_keys()
-    compare(found, CONF_PAGE, page_keys(read(CONF_PAGE)), keys, 'option')
-    sample = sample_keys(read(SAMPLE))
+    compare(found, CONF_PAGE, any_title(page_keys(read(CONF_PAGE)), keys), keys, 'option')
+    sample = any_title(sample_keys(read(SAMPLE)), keys)
     some = {key for key in keys if key[0].startswith('action ')} - set(sample)
     compare(found, SAMPLE, sample, keys - some, 'option')
     tool = ['src/calloutctl.c'] + [p for p in walk('src/ctl') if p.endswith('.c')]
