@@ -56,7 +56,29 @@ def parse_negotiated(payload):
 
 
 class Closed(Exception):
-    """The filter closed the connection."""
+    """The other side closed the connection."""
+
+
+def receive(sock):
+    """The next packet: (letter, payload). Raises Closed."""
+    size, = struct.unpack("!I", _exactly(sock, 4))
+    if not 0 < size <= PACKET_MAX:
+        raise AssertionError(f"a packet of {size} octets")
+    data = _exactly(sock, size)
+    return data[:1].decode("latin-1"), data[1:]
+
+
+def _exactly(sock, size):
+    data = b""
+    while len(data) < size:
+        try:
+            piece = sock.recv(size - len(data))
+        except ConnectionError:
+            piece = b""
+        if not piece:
+            raise Closed(f"after {len(data)} of {size} octets")
+        data += piece
+    return data
 
 
 class Connection:
@@ -85,12 +107,7 @@ class Connection:
         self.sock.sendall(data)
 
     def receive(self):
-        """The next packet: (letter, payload). Raises Closed."""
-        size, = struct.unpack("!I", self._exactly(4))
-        if not 0 < size <= PACKET_MAX:
-            raise AssertionError(f"the filter announces a packet of {size} octets")
-        data = self._exactly(size)
-        return data[:1].decode("latin-1"), data[1:]
+        return receive(self.sock)
 
     def is_closed(self):
         """Waits until the filter closes; false where it says something instead."""
@@ -179,18 +196,6 @@ class Connection:
 
     def quit_for_new_connection(self):
         self.send(packet("K"))
-
-    def _exactly(self, size):
-        data = b""
-        while len(data) < size:
-            try:
-                piece = self.sock.recv(size - len(data))
-            except ConnectionError:
-                piece = b""
-            if not piece:
-                raise Closed(f"after {len(data)} of {size} octets")
-            data += piece
-        return data
 
 
 def session(address=("127.0.0.1", PORT), client="127.0.0.1", sender="<me@example.com>", **macros):

@@ -5,6 +5,7 @@ the accounts below exist only there.
 """
 import glob
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".pe
 ACCOUNTS = (("postfix", 7101), ("postdrop", 7102), ("Debian-exim", 7103), ("opensmtpd", 7104),
             ("opensmtpq", 7105), ("calloutd", 7106), ("smmta", 7107), ("smmsp", 7108),
             ("dovecot", 7109), ("dovenull", 7110), ("vmail", 7111))
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def peer(package, path):
@@ -91,6 +92,18 @@ class Mta:
                 self.proc.wait()
             self.proc = None
 
+    def wait_log(self, pattern, count=1):
+        """Waits until `count` lines of its log match; returns them."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with open(self.logfile, encoding="utf-8", errors="replace") as f:
+                found = [line for line in f if re.search(pattern, line)]
+            if len(found) >= count:
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{len(found)} lines in the log, not {count}: {pattern}")
+            time.sleep(0.02)
+
     def log(self):
         return _tail(self.logfile) + _tail(os.path.join(self.dir, "output"))
 
@@ -116,10 +129,6 @@ mynetworks = 127.0.0.0/8
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 strict_rfc821_envelopes = no
-default_transport = discard
-relay_transport = discard
-local_transport = discard
-virtual_transport = discard
 {extra}
 """
 POSTFIX_MASTER = """127.0.0.1:{port} inet n - n - - smtpd
@@ -133,13 +142,14 @@ qmgr unix n - n 300 1 qmgr
 verify unix - - n - 1 verify
 bounce unix - - n - 0 bounce
 error unix - - n - - error
-discard unix - - n - - discard
+smtp unix - - n - - discard
+relay unix - - n - - discard
 pickup unix n - n 60 1 pickup
 """
 
 
 class Postfix(Mta):
-    """`settings`: lines of main.cf. Mail that it takes is discarded, as it says in its log."""
+    """`settings`: lines of main.cf. Mail that it takes is discarded, as its log says."""
 
     def __init__(self, workdir, name, port, hostname, settings=""):
         super().__init__(workdir, name, port)
