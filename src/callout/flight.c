@@ -11,7 +11,13 @@
 #include "callout/address_store.h"
 #include "callout/classify.h"
 #include "callout/probe.h"
+#include "callout/route.h"
+#include "callout/route_lookup.h"
 #include "callout/trace.h"
+
+#define LMTP_PORT               24 /* IANA's "private mail system"; Postfix's default for LMTP */
+#define ROUTED_DEFERRED_REFRESH 10 /* seconds */
+#define ROUTED_DEFERRED_FORGET  60
 
 struct waiter {
     struct flight *flight;
@@ -26,12 +32,15 @@ struct waiter {
 struct flight {
     struct engine *engine;
     struct address address;
-    /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
+    /* Everything that can change the answer: the store key, whether SMTP may be spoken, and whether
+       the null sender must be used. */
     uint8_t key[RECORD_KEY_SIZE + 1];
     size_t key_len;
-    bool no_probe;
+    bool no_probe, null_sender;
     int64_t started, deadline; /* clock_mono_ms */
     struct mx_lookup *lookup;
+    struct route_lookup *route_lookup; /* in its place where there is a route */
+    bool routed, lmtp;
     struct loop_timer *lookup_bound; /* the probe keeps to the deadline by itself */
     struct probe_run *probe;
     struct trace *trace; /* NULL until somebody asks for it */
@@ -109,6 +118,7 @@ static void flight_free(struct flight *f)
     HASH_DEL(e->flights, f);
     e->flight_count--;
     mx_lookup_cancel(&f->lookup);
+    route_lookup_cancel(&f->route_lookup);
     loop_timer_free(&f->lookup_bound);
     probe_cancel(&f->probe);
     trace_free(&f->trace);
@@ -133,15 +143,32 @@ static void on_stored(void *arg, bool committed)
     loop_post(f->engine->loop, flight_committed, f);
 }
 
+/*
+ * How long it is kept. Users of our own come and go, and their servers are cheap to ask: `invalid`
+ * has a life of its own. And mail is not to be kept out for minutes by a server that is back.
+ */
+static void flight_lifetimes(const struct flight *f, struct lifetime out[VERDICT_STATUS_COUNT])
+{
+    const struct verifier_opts *o = &f->engine->opts;
+
+    memcpy(out, o->lifetimes, sizeof(o->lifetimes));
+    if (!f->routed)
+        return;
+    out[STATUS_INVALID] = o->routed_invalid;
+    out[STATUS_DEFERRED] = (struct lifetime){ROUTED_DEFERRED_REFRESH, ROUTED_DEFERRED_FORGET};
+}
+
 /* Queues the record; false when there is nothing to wait for. */
 static bool flight_store(struct flight *f, uint32_t ttl)
 {
     struct engine *e = f->engine;
+    struct lifetime lifetimes[VERDICT_STATUS_COUNT];
     struct record old, new;
     int64_t now = clock_wall();
     bool known = address_store_get(e->store, &f->address, now, &old);
     f->replaces = known;
-    if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, e->opts.lifetimes, &new))
+    flight_lifetimes(f, lifetimes);
+    if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new))
         return false;
     return address_store_put(e->store, &f->address, &new, on_stored, f);
 }
@@ -151,11 +178,14 @@ static void flight_remember_refusal(struct flight *f)
     const struct verdict *v = &f->verdict;
     const struct lifetime *lives = f->engine->opts.lifetimes;
     bool early = v->evidence.stage < SMTP_STAGE_RCPT;
+    int64_t rest = lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh;
+
+    if (f->routed)
+        rest = ROUTED_DEFERRED_REFRESH;
 
     /* At RCPT the refusal may yet be one recipient's own policy: not held against the rest long. */
     if (recall_about_us(v->reason))
-        facts_refused(f->engine->facts, f->address.domain, v,
-                      clock_wall() + lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh);
+        facts_refused(f->engine->facts, f->address.domain, v, clock_wall() + rest);
     else if (!early && v->evidence.code != 0)
         facts_answered(f->engine->facts, f->address.domain);
 }
@@ -201,8 +231,9 @@ static void on_answer(void *arg, const struct outcome *o, const struct mx_candid
     enum verdict_reason reason = classify_outcome(o);
 
     f->probe = NULL;
-    /* A backup that does not know the domain proves nothing while the better hosts are away. */
-    if (backup && reason == REASON_NO_DOMAIN)
+    /* A backup that does not know the domain proves nothing while the better hosts are away; and a
+       server of our own that does not is not set up for what it was said to be. */
+    if ((backup || f->routed) && reason == REASON_NO_DOMAIN)
         reason = REASON_CANNOT_VERIFY;
     verdict_init(&f->verdict, reason, SOURCE_PROBE);
     fill_evidence(&f->verdict, o, host);
@@ -238,11 +269,20 @@ static enum verdict_reason plan_reason(enum mx_result result)
 
 static void flight_probe(struct flight *f, const struct mx_plan *plan)
 {
+    const struct verifier_opts *o = &f->engine->opts;
     struct probe_handler h = {.on_answer = on_answer, .arg = f};
+    struct probe_opts how = {
+        .session = o->session,
+        .port = f->lmtp ? LMTP_PORT : o->smtp_port,
+        .lmtp = f->lmtp,
+        .routed = f->routed,
+    };
 
+    if (!f->null_sender)
+        memcpy(how.sender, o->probe_sender, sizeof(how.sender));
     if (f->trace != NULL)
         h.on_trace = on_trace;
-    f->probe = probe_start(f->engine, plan, &f->address, f->deadline, &h);
+    f->probe = probe_start(f->engine, &how, plan, &f->address, f->deadline, &h);
     if (f->probe != NULL)
         return;
     verdict_init(&f->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
@@ -255,6 +295,7 @@ static void on_plan(void *arg, const struct mx_plan *plan)
     struct evidence *ev = &f->verdict.evidence;
 
     f->lookup = NULL;
+    f->route_lookup = NULL;
     loop_timer_disarm(f->lookup_bound);
     if (f->trace != NULL && plan->detail[0] != '\0')
         trace_add(f->trace, '*', plan->detail);
@@ -274,6 +315,7 @@ static void on_lookup_bound(void *arg)
     struct flight *f = arg;
 
     mx_lookup_cancel(&f->lookup);
+    route_lookup_cancel(&f->route_lookup);
     verdict_init(&f->verdict, REASON_DNS_ERROR, SOURCE_DNS);
     flight_land(f, 0);
 }
@@ -311,8 +353,25 @@ static size_t flight_key(const struct flight_ask *ask, uint8_t *key)
 {
     size_t len = record_key(&ask->address, key);
 
-    key[len] = ask->no_probe;
+    key[len] = (uint8_t)(ask->no_probe | (ask->null_sender ? 2 : 0));
     return len + 1;
+}
+
+/* False when out of memory. */
+static bool flight_lookup(struct flight *f)
+{
+    struct engine *e = f->engine;
+    const struct route *route = route_find(e->opts.routes, f->address.domain);
+
+    if (route == NULL) {
+        f->lookup = mx_lookup_start(e->resolver, &e->opts.mx, f->address.domain,
+                                    &f->address.literal, on_plan, f);
+        return f->lookup != NULL;
+    }
+    f->routed = true;
+    f->lmtp = route->lmtp;
+    f->route_lookup = route_lookup_start(e->resolver, route, on_plan, f);
+    return f->route_lookup != NULL;
 }
 
 static struct flight *flight_start(struct engine *e, const struct flight_ask *ask)
@@ -325,15 +384,13 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->address = ask->address;
     f->key_len = flight_key(ask, f->key);
     f->no_probe = ask->no_probe;
+    f->null_sender = ask->null_sender;
     f->started = clock_mono_ms();
     f->deadline = f->started + e->opts.callout_ms;
     if (ask->trace)
         f->trace = trace_new();
     f->lookup_bound = loop_timer_new(e->loop, on_lookup_bound, f);
-    if (f->lookup_bound != NULL)
-        f->lookup = mx_lookup_start(e->resolver, &e->opts.mx, f->address.domain,
-                                    &f->address.literal, on_plan, f);
-    if (f->lookup == NULL) {
+    if (f->lookup_bound == NULL || !flight_lookup(f)) {
         loop_timer_free(&f->lookup_bound);
         trace_free(&f->trace);
         free(f);

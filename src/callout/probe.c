@@ -16,8 +16,7 @@ struct probe_run {
     size_t host_count;
     uint16_t best_preference; /* of all hosts, also those that are no candidates */
     struct address recipient;
-    struct session_opts session_opts;
-    char sender[ADDRESS_TEXT_SIZE];
+    struct probe_opts opts;
     int64_t deadline;
     struct probe_handler handler;
     struct probe_session *session; /* the one under way */
@@ -139,15 +138,29 @@ static void on_trace(void *arg, char dir, const char *line)
         ps->run->handler.on_trace(ps->run->handler.arg, dir, line);
 }
 
+static uint16_t port_of(const struct probe_run *p, const struct mx_candidate *c)
+{
+    return c->port != 0 ? c->port : p->opts.port;
+}
+
 static void trace_host(const struct probe_run *p, const struct mx_candidate *c)
 {
     char ip[NETADDR_TEXT_MAX], line[400];
 
     if (p->handler.on_trace == NULL)
         return;
-    (void)str_format(line, sizeof(line), "connecting to %s[%s]:%u", c->name,
-                     netaddr_format(&c->ip, ip), p->engine->opts.smtp_port);
+    if (c->path[0] != '\0')
+        (void)str_format(line, sizeof(line), "connecting to %s", c->path);
+    else
+        (void)str_format(line, sizeof(line), "connecting to %s[%s]:%u", c->name,
+                         netaddr_format(&c->ip, ip), port_of(p, c));
     p->handler.on_trace(p->handler.arg, '*', line);
+}
+
+/* What does not leave this host needs no TLS. */
+static bool stays_here(const struct probe_run *p, const struct mx_candidate *c)
+{
+    return p->opts.routed && (c->path[0] != '\0' || netaddr_scope(&c->ip) == NETADDR_LOOPBACK);
 }
 
 static bool probe_host(struct probe_run *p, const struct mx_candidate *c)
@@ -155,18 +168,22 @@ static bool probe_host(struct probe_run *p, const struct mx_candidate *c)
     struct engine *e = p->engine;
     struct probe_session *ps = calloc(1, sizeof(*ps));
     struct session_handler h = {.on_outcome = on_outcome, .on_closed = on_closed, .arg = ps};
-    struct session_target target = {.ip = c->ip, .port = e->opts.smtp_port};
+    struct session_target target = {.ip = c->ip, .port = port_of(p, c), .lmtp = p->opts.lmtp};
+    struct session_opts opts = p->opts.session;
 
     if (ps == NULL)
         return false;
     (void)str_copy(target.name, sizeof(target.name), c->name);
+    (void)str_copy(target.path, sizeof(target.path), c->path);
+    if (stays_here(p, c))
+        opts.tls = TLS_NONE;
     if (p->handler.on_trace != NULL)
         h.on_trace = on_trace;
     trace_host(p, c);
     ps->engine = e;
     ps->run = p;
-    ps->session = session_start(e->loop, &p->session_opts, e->tls, &target, p->sender,
-                                &p->recipient, p->deadline, &h);
+    ps->session = session_start(e->loop, &opts, e->tls, &target, p->opts.sender, &p->recipient,
+                                p->deadline, &h);
     if (ps->session == NULL) {
         free(ps);
         return false;
@@ -212,9 +229,9 @@ static void on_retry(void *arg)
     probe_finish(arg);
 }
 
-struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
-                              const struct address *recipient, int64_t deadline,
-                              const struct probe_handler *handler)
+struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
+                              const struct mx_plan *plan, const struct address *recipient,
+                              int64_t deadline, const struct probe_handler *handler)
 {
     struct probe_run *p = calloc(1, sizeof(*p));
 
@@ -222,8 +239,7 @@ struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
         return NULL;
     p->engine = e;
     p->recipient = *recipient;
-    p->session_opts = e->opts.session;
-    memcpy(p->sender, e->opts.probe_sender, sizeof(p->sender));
+    p->opts = *opts;
     p->deadline = deadline;
     p->handler = *handler;
     p->hosts = calloc(plan->count, sizeof(p->hosts[0]));

@@ -20,6 +20,15 @@
 
 struct probe_run;
 
+/* How the candidates are to be asked. Copied. */
+struct probe_opts {
+    struct session_opts session;
+    char sender[ADDRESS_TEXT_SIZE]; /* MAIL FROM; "": the null sender */
+    uint16_t port;                  /* of candidates that have none of their own */
+    bool lmtp;
+    bool routed; /* they are servers of our own: no TLS with those on this host */
+};
+
 struct probe_handler {
     /* Exactly once, never inside probe_start(). `host`: whose outcome it is. `backup`: there is a
        better host, which could not be asked or did not answer. */
@@ -33,9 +42,9 @@ struct probe_handler {
  * Copies plan and address. `deadline` (clock_mono_ms) bounds the whole run. Of several failures the
  * one that came farthest is reported. NULL only when out of memory.
  */
-struct probe_run *probe_start(struct engine *e, const struct mx_plan *plan,
-                              const struct address *recipient, int64_t deadline,
-                              const struct probe_handler *handler);
+struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
+                              const struct mx_plan *plan, const struct address *recipient,
+                              int64_t deadline, const struct probe_handler *handler);
 
 /* No callback any more; the session under way gets its QUIT. Sets *p to NULL; NULL is allowed. */
 void probe_cancel(struct probe_run **p);

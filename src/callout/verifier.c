@@ -98,6 +98,7 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     pthread_mutex_init(&v->door, NULL);
     e = &v->engine;
     e->opts = *opts;
+    (void)route_table_ref(e->opts.routes);
     e->store = store;
     e->on_idle = on_idle;
     e->idle_arg = v;
@@ -121,8 +122,11 @@ static void reconfigure(void *arg)
     struct engine *e = &c->verifier->engine;
     bool ok = resolver_reconfigure(e->resolver, &c->opts->resolver, c->err);
 
-    if (ok)
+    if (ok) {
+        (void)route_table_ref(c->opts->routes);
+        route_table_unref(&e->opts.routes);
         e->opts = *c->opts;
+    }
     call_finish(c, ok);
 }
 
@@ -157,6 +161,7 @@ static bool post_ask(struct verifier *v, const struct verifier_request *rq, stru
         .stale_ok = rq->stale_ok,
         .fresh = rq->fresh,
         .no_probe = rq->no_probe,
+        .null_sender = rq->null_sender,
         .trace = rq->trace,
         .on = on,
         .cb = cb,
@@ -261,6 +266,7 @@ void verifier_free(struct verifier **vp)
     resolver_free(&v->engine.resolver);
     tls_context_free(&v->engine.tls);
     facts_free(&v->engine.facts);
+    route_table_unref(&v->engine.opts.routes);
     loop_timer_free(&v->grace);
     loop_free(&v->engine.loop);
     pthread_mutex_destroy(&v->door);

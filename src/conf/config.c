@@ -4,14 +4,16 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "conf/exempt_files.h"
 #include "conf/helo.h"
 #include "conf/load.h"
 #include "conf/routes.h"
 #include "conf/setters.h"
 
-#define QUIT_MS    5000 /* longest wait for 221 */
-#define COMMIT_MS  10
-#define COMMIT_MAX 1000
+#define QUIT_MS          5000 /* longest wait for 221 */
+#define COMMIT_MS        10
+#define COMMIT_MAX       1000
+#define SENDMAIL_WAIT_MS 10000
 
 static void set_value(struct load *l, const struct option *o, const struct load_section *s,
                       const char *value, size_t index)
@@ -68,6 +70,9 @@ static void check_key(void *arg, const struct source_key *k)
         if (k->section[0] == '\0' || option_section_known(k->section))
             problems_add(l->problems, k->at.file, k->at.line, "unknown key: %s%s%s", k->section,
                          source_joint(k->section), k->name);
+    } else if (o->refusal != NULL) {
+        problems_add(l->problems, k->at.file, k->at.line, "%s%s%s: %s", k->section,
+                     source_joint(k->section), k->name, o->refusal);
     } else if (k->is_append && !o->list) {
         problems_add(l->problems, k->at.file, k->at.line, "%s: takes one value: \"=\"", k->name);
     } else if (o->list != k->is_list && !o->one_or_list) {
@@ -99,8 +104,23 @@ static void check_listen(struct load *l)
 {
     struct source_place at = source_value(l->source, "policy", "listen", 0);
 
-    if (l->cfg->policy_listen_count == 0 && l->problems->errors == 0)
-        problems_add(l->problems, at.file, at.line, "policy.listen: is empty");
+    if (l->cfg->policy_listen_count == 0 && l->cfg->milter_listen[0] == '\0' &&
+        l->problems->errors == 0)
+        problems_add(l->problems, at.file, at.line,
+                     "policy.listen: is empty, and so is milter.listen: nobody could ask");
+}
+
+/* Sendmail's own limit; how long Postfix waits is its own to say. */
+static void check_wait(struct load *l)
+{
+    struct source_place at = source_value(l->source, "", "wait", 0);
+
+    if (l->problems->errors == 0 && l->cfg->milter_listen[0] != '\0' &&
+        l->cfg->policy->wait_ms >= SENDMAIL_WAIT_MS)
+        problems_warn(l->problems, at.file, at.line,
+                      "wait: Sendmail gives up on a milter after %d s unless it is told to wait "
+                      "longer (T=R:...)",
+                      SENDMAIL_WAIT_MS / 1000);
 }
 
 static void check_helo(struct load *l)
@@ -130,12 +150,13 @@ static void load_options(struct load *l)
         const struct option *o = &option_table[i];
         struct load_section s = {.name = o->section};
 
-        if (o->set_route != NULL)
-            continue; /* load_routes() does */
+        if (o->set == NULL)
+            continue; /* of a route, or no key at all */
         s.values = language_section(l->language, s.name);
         load_option(l, o, &s);
     }
     load_routes(l);
+    load_exempt_files(l);
 }
 
 static bool load_source(struct load *l)
@@ -153,6 +174,7 @@ static bool load_source(struct load *l)
         if (option_table[i].set == set_lifetime)
             check_lifetime(l, &option_table[i]);
     check_listen(l);
+    check_wait(l);
     check_helo(l);
     language_free(&l->language);
     return l->problems->errors == 0;
@@ -160,7 +182,7 @@ static bool load_source(struct load *l)
 
 struct config *config_load(const char *path, struct config_problems *problems)
 {
-    struct load l = {.problems = problems};
+    struct load l = {.path = path, .problems = problems};
     bool ok = false;
 
     memset(problems, 0, sizeof(*problems));

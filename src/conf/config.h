@@ -19,13 +19,23 @@
 
 #define CONFIG_LISTEN_MAX 16
 
+#define CONFIG_PATH_MAX 1024
+
+/* Files of exempt maps, as they are configured; "": none. */
+struct config_exempt {
+    char recipients[CONFIG_PATH_MAX];
+    char senders[CONFIG_PATH_MAX];
+    char clients[CONFIG_PATH_MAX];
+};
+
 struct config {
     struct log_opts log;
     char state_dir[1024];
     char user[64];
     struct verifier_opts verifier;
-    struct store_opts store;    /* in state_dir */
-    struct policy_opts *policy; /* one reference */
+    struct store_opts store;     /* in state_dir */
+    struct policy_opts *policy;  /* one reference */
+    struct config_exempt exempt; /* read into *policy */
     struct listener_opts listener;
     struct listen_spec policy_listen[CONFIG_LISTEN_MAX];
     size_t policy_listen_count;

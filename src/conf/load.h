@@ -13,6 +13,7 @@
 #include "conf/source.h"
 
 struct load {
+    const char *path; /* of the configuration file */
     struct config *cfg;
     struct source *source;
     struct language *language;

@@ -15,18 +15,37 @@
         .min = 1000, .max = 3650 * 24 * HOUR, .fallback = dflt \
     }
 
-#define ACTION_STATUS(class, cls, id, nm) \
+#define ACTION(class, cls, nm, setter, n) \
     { \
-        .section = "action " class, .name = nm, .set = set_status_action, .index = STATUS_##id, \
-        .offset = CLASS_##cls \
-    }
-#define ACTION_REASON(class, cls, id, nm) \
-    { \
-        .section = "action " class, .name = nm, .set = set_reason_action, .index = REASON_##id, \
-        .offset = CLASS_##cls \
+        .section = "action " class, .name = nm, .set = setter, .index = n, .offset = CLASS_##cls \
     }
 
-/* In the order they are set: of an action's lines the less specific (statuses) first. */
+/* Who is not called out is no matter of configuration. */
+#define NOT_ASKED(id, setter) REASON_##id == REASON_SKIPPED ? NULL : (setter)
+#define NO_KEY(id, text)      REASON_##id == REASON_SKIPPED ? (text) : NULL
+
+#define ACTION_REASON(class, cls, id, nm) \
+    { \
+        .section = "action " class, .name = nm, .set = NOT_ASKED(id, set_reason_action), \
+        .index = REASON_##id, .offset = CLASS_##cls, \
+        .refusal = NO_KEY(id, "there is no such key: who is not called out is always accepted") \
+    }
+
+#define ACTION_STATUS(class, cls, id, nm) ACTION(class, cls, nm, set_status_action, STATUS_##id)
+#define ACTION_FLAG(class, cls, id, nm)   ACTION(class, cls, nm, set_flag_action, FLAG_##id)
+
+#define REPLY_STATUS(id, nm) \
+    { \
+        .section = "reply", .name = nm, .set = set_status_reply, .index = STATUS_##id \
+    }
+#define REPLY_REASON(id, nm) \
+    { \
+        .section = "reply", .name = nm, .set = NOT_ASKED(id, set_reason_reply), \
+        .index = REASON_##id, \
+        .refusal = NO_KEY(id, "there is no such key: who is not called out is always accepted") \
+    }
+
+/* In the order they are set: the less specific (the mode of all classes; statuses) first. */
 const struct option option_table[] = {
     {.section = "", .name = "helo_name", .set = set_helo_name, .fallback = ""},
     {.section = "", .name = "probe_sender", .set = set_probe_sender, .fallback = ""},
@@ -81,6 +100,11 @@ const struct option option_table[] = {
      .list = true,
      .same = same_policy_listen,
      .fallback = "inet:127.0.0.1:8893"},
+    {.section = "milter",
+     .name = "listen",
+     .set = set_milter_listen,
+     .same = same_milter_listen,
+     .fallback = "inet:8894@127.0.0.1"},
     {.section = "control",
      .name = "listen",
      .set = set_control_listen,
@@ -113,6 +137,26 @@ const struct option option_table[] = {
      .min = 1,
      .max = 100000,
      .fallback = "500"},
+    {.section = "brake",
+     .name = "invalid",
+     .set = set_unsigned,
+     AT_POLICY(brake.invalid),
+     .max = 1000000,
+     .fallback = "50"},
+    {.section = "brake",
+     .name = "share",
+     .set = set_unsigned,
+     AT_POLICY(brake.share),
+     .min = 1,
+     .max = 100,
+     .fallback = "50"},
+    {.section = "brake",
+     .name = "window",
+     .set = set_duration,
+     AT_POLICY(brake.window_ms),
+     .min = 1000,
+     .max = 31 * 24 * HOUR,
+     .fallback = "1h"},
     {.section = "timeout",
      .name = "connect",
      .set = set_duration,
@@ -161,17 +205,53 @@ const struct option option_table[] = {
      .name = "outage",
      .set_route = set_route_outage,
      .fallback = "stale"},
+    {.section = "sender_callout",
+     .name = "enable",
+     .set = set_bool,
+     AT_POLICY(sender_callout),
+     .fallback = "false"},
+    {.section = "exempt",
+     .name = "recipients",
+     .set = set_path,
+     AT(exempt.recipients),
+     .fallback = ""},
+    {.section = "exempt", .name = "senders", .set = set_path, AT(exempt.senders), .fallback = ""},
+    {.section = "exempt", .name = "clients", .set = set_path, AT(exempt.clients), .fallback = ""},
+    ACTION("outbound", OUTBOUND, "mode", set_class_mode, 0),
 #define X(id, nm) ACTION_STATUS("outbound", OUTBOUND, id, nm),
     VERDICT_STATUSES(X)
 #undef X
 #define X(id, nm, status) ACTION_REASON("outbound", OUTBOUND, id, nm),
         VERDICT_REASONS(X)
 #undef X
+#define X(id, nm) ACTION_FLAG("outbound", OUTBOUND, id, nm),
+            ADDRESS_FLAGS(X)
+#undef X
+                ACTION("inbound", INBOUND, "mode", set_class_mode, 0),
 #define X(id, nm) ACTION_STATUS("inbound", INBOUND, id, nm),
-            VERDICT_STATUSES(X)
+    VERDICT_STATUSES(X)
 #undef X
 #define X(id, nm, status) ACTION_REASON("inbound", INBOUND, id, nm),
-                VERDICT_REASONS(X)
+        VERDICT_REASONS(X)
+#undef X
+#define X(id, nm) ACTION_FLAG("inbound", INBOUND, id, nm),
+            ADDRESS_FLAGS(X)
+#undef X
+                ACTION("sender", SENDER, "mode", set_class_mode, 0),
+#define X(id, nm) ACTION_STATUS("sender", SENDER, id, nm),
+    VERDICT_STATUSES(X)
+#undef X
+#define X(id, nm, status) ACTION_REASON("sender", SENDER, id, nm),
+        VERDICT_REASONS(X)
+#undef X
+#define X(id, nm) ACTION_FLAG("sender", SENDER, id, nm),
+            ADDRESS_FLAGS(X)
+#undef X
+#define X(id, nm) REPLY_STATUS(id, nm),
+                VERDICT_STATUSES(X)
+#undef X
+#define X(id, nm, status) REPLY_REASON(id, nm),
+                    VERDICT_REASONS(X)
 #undef X
 };
 

@@ -26,7 +26,7 @@ struct option {
     /* "" at top level; "action outbound" for a section with a title, "route *" with any. */
     const char *section;
     const char *name;
-    option_setter set;
+    option_setter set;             /* NULL: of a route, or no key */
     option_route_setter set_route; /* instead, of keys in routes */
     size_t offset; /* of a plain value: in struct config, or in its struct policy_opts */
     bool in_policy;
@@ -37,6 +37,7 @@ struct option {
     /* Of an option that needs a restart: whether two configurations agree on it. NULL: a reload
        takes it. */
     bool (*same)(const struct config *a, const struct config *b);
+    const char *refusal;  /* it is no key, though one may think so: what to say of it */
     const char *fallback; /* the default; values of a list separated by one space; NULL: none */
 };
 

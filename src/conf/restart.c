@@ -35,6 +35,11 @@ bool same_policy_listen(const struct config *a, const struct config *b)
     return true;
 }
 
+bool same_milter_listen(const struct config *a, const struct config *b)
+{
+    return strcmp(a->milter_listen, b->milter_listen) == 0;
+}
+
 bool same_control_listen(const struct config *a, const struct config *b)
 {
     return strcmp(a->control_listen.text, b->control_listen.text) == 0;

@@ -15,6 +15,7 @@ bool same_user(const struct config *a, const struct config *b);
 bool same_socket_mode(const struct config *a, const struct config *b);
 bool same_socket_group(const struct config *a, const struct config *b);
 bool same_policy_listen(const struct config *a, const struct config *b);
+bool same_milter_listen(const struct config *a, const struct config *b);
 bool same_control_listen(const struct config *a, const struct config *b);
 bool same_cache_size(const struct config *a, const struct config *b);
 

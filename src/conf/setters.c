@@ -5,22 +5,7 @@
 
 #include "base/str.h"
 #include "conf/values.h"
-
-#define NETWORKS_MAX      10000
-#define LOCAL_DOMAINS_MAX 100000
-
-/* Grows an array kept in a configuration by one element; false when full or out of memory. */
-static bool grow(void **array, size_t count, size_t size, size_t max, struct error *err)
-{
-    void *grown = count < max ? realloc(*array, (count + 1) * size) : NULL;
-
-    if (grown == NULL) {
-        error_set(err, "is one too many (%zu at most)", max);
-        return false;
-    }
-    *array = grown;
-    return true;
-}
+#include "frontend/milter_socket.h"
 
 /* Checked, and found when it is empty, by conf/helo once the whole file is read. */
 bool set_helo_name(struct config *cfg, const struct option *o, const char *value, struct error *err)
@@ -38,6 +23,7 @@ bool set_probe_sender(struct config *cfg, const struct option *o, const char *va
 
     (void)o;
     cfg->verifier.probe_sender[0] = '\0';
+    cfg->policy->own_senders[0][0] = '\0';
     if (value[0] == '\0')
         return true;
     if (!address_parse(value, strlen(value), &a, &why)) {
@@ -49,6 +35,7 @@ bool set_probe_sender(struct config *cfg, const struct option *o, const char *va
         return false;
     }
     address_format(&a, cfg->verifier.probe_sender);
+    (void)str_copy(cfg->policy->own_senders[0], ADDRESS_TEXT_SIZE, a.canonical);
     return true;
 }
 
@@ -88,58 +75,9 @@ bool set_log(struct config *cfg, const struct option *o, const char *value, stru
     return true;
 }
 
-bool set_mode(struct config *cfg, const struct option *o, const char *value, struct error *err)
-{
-    static const struct value_word words[] = {{"enforce", 0}, {"monitor", 1}, {NULL, 0}};
-    int n;
-
-    (void)o;
-    if (!value_word(value, words, &n, err))
-        return false;
-    for (int c = 0; c < MAIL_CLASS_COUNT; c++)
-        cfg->policy->decision.monitor[c] = n == 1;
-    return true;
-}
-
 bool set_duration(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
     return value_duration(value, (int64_t)o->min, (int64_t)o->max, option_member(cfg, o), err);
-}
-
-bool add_network(struct config *cfg, const struct option *o, const char *value, struct error *err)
-{
-    struct policy_opts *p = cfg->policy;
-    struct cidr net;
-
-    (void)o;
-    if (!cidr_parse(value, &net)) {
-        error_set(err, "is no network (192.0.2.0/24; the bits behind the prefix must be 0)");
-        return false;
-    }
-    if (!grow((void **)&p->networks, p->network_count, sizeof(net), NETWORKS_MAX, err))
-        return false;
-    p->networks[p->network_count++] = net;
-    return true;
-}
-
-bool add_local_domain(struct config *cfg, const struct option *o, const char *value,
-                      struct error *err)
-{
-    struct policy_opts *p = cfg->policy;
-    char domain[ADDRESS_DOMAIN_MAX + 1];
-
-    (void)o;
-    if (!value_domain(value, domain, sizeof(domain), err) ||
-        !grow((void **)&p->local_domains, p->local_domain_count, sizeof(char *), LOCAL_DOMAINS_MAX,
-              err))
-        return false;
-    p->local_domains[p->local_domain_count] = strdup(domain);
-    if (p->local_domains[p->local_domain_count] == NULL) {
-        error_set(err, "out of memory");
-        return false;
-    }
-    p->local_domain_count++;
-    return true;
 }
 
 bool add_dns_server(struct config *cfg, const struct option *o, const char *value,
@@ -244,6 +182,23 @@ bool set_unsigned(struct config *cfg, const struct option *o, const char *value,
     return true;
 }
 
+bool set_bool(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    static const struct value_word words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0},
+                                              {"on", 1},   {"off", 0},   {NULL, 0}};
+    int n;
+
+    if (!value_word(value, words, &n, err))
+        return false;
+    *(bool *)option_member(cfg, o) = n == 1;
+    return true;
+}
+
+bool set_path(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    return value_text(value, option_member(cfg, o), CONFIG_PATH_MAX, err);
+}
+
 bool set_cache_size(struct config *cfg, const struct option *o, const char *value,
                     struct error *err)
 {
@@ -283,6 +238,17 @@ bool add_policy_listen(struct config *cfg, const struct option *o, const char *v
     return true;
 }
 
+/* "": there is no milter. */
+bool set_milter_listen(struct config *cfg, const struct option *o, const char *value,
+                       struct error *err)
+{
+    struct listen_spec spec;
+
+    (void)o;
+    return (value[0] == '\0' || milter_socket_parse(value, &spec, err)) &&
+           value_text(value, cfg->milter_listen, sizeof(cfg->milter_listen), err);
+}
+
 bool set_control_listen(struct config *cfg, const struct option *o, const char *value,
                         struct error *err)
 {
@@ -311,36 +277,5 @@ bool set_lifetime(struct config *cfg, const struct option *o, const char *value,
     } else {
         life->forget = ms / 1000;
     }
-    return true;
-}
-
-static bool read_action(const char *value, enum action *a, struct error *err)
-{
-    if (action_parse(value, a))
-        return true;
-    error_set(err, "is none of: accept, tempfail, reject");
-    return false;
-}
-
-bool set_status_action(struct config *cfg, const struct option *o, const char *value,
-                       struct error *err)
-{
-    enum action a;
-
-    if (!read_action(value, &a, err))
-        return false;
-    decision_set_status(&cfg->policy->decision, (enum mail_class)o->offset,
-                        (enum verdict_status)o->index, a);
-    return true;
-}
-
-bool set_reason_action(struct config *cfg, const struct option *o, const char *value,
-                       struct error *err)
-{
-    enum action a;
-
-    if (!read_action(value, &a, err))
-        return false;
-    cfg->policy->decision.actions[o->offset][o->index] = a;
     return true;
 }

@@ -26,12 +26,19 @@
     X(set_private_destinations) \
     X(set_port) \
     X(add_policy_listen) \
+    X(set_milter_listen) \
     X(set_control_listen) \
     X(set_lifetime) \
     X(set_cache_size) \
     X(set_unsigned) \
+    X(set_bool) \
+    X(set_path) \
+    X(set_class_mode) \
     X(set_status_action) \
-    X(set_reason_action)
+    X(set_reason_action) \
+    X(set_flag_action) \
+    X(set_status_reply) \
+    X(set_reason_reply)
 
 /* Of a route; the domain is its section's title. */
 bool add_route_target(struct route *r, const char *value, struct error *err);

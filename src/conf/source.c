@@ -1,15 +1,12 @@
 #include "conf/source.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <uthash.h>
 
 #include "base/str.h"
+#include "conf/file.h"
 #include "conf/scan.h"
 
 #define FILE_MAX  (1024U * 1024)
@@ -49,8 +46,7 @@ struct reading {
     const struct reading *parent;
     const char *file;
     unsigned depth;
-    dev_t dev;
-    ino_t ino;
+    struct file_text content;
 };
 
 static void read_file(struct source *s, const char *path, const struct reading *parent,
@@ -273,8 +269,10 @@ static size_t mark_length(const char *text, size_t len)
 }
 
 /* Goes through one file, token by token, up to its end or the first syntax error. */
-static void scan_text(struct source *s, const struct reading *r, const char *text, size_t len)
+static void scan_text(struct source *s, const struct reading *r)
 {
+    const char *text = r->content.text;
+    size_t len = r->content.len;
     size_t skipped = mark_length(text, len);
     struct tokens in = {.text = text + skipped, .len = len - skipped, .line = 1};
     struct scan c = {.expect = EXPECT_STATEMENT};
@@ -309,51 +307,17 @@ static void scan_text(struct source *s, const struct reading *r, const char *tex
     drop_half(s);
 }
 
-/* The whole file; NULL with `why`. */
-static char *load_file(struct reading *r, size_t *len, const char **why)
-{
-    int fd = open(r->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us */
-    char *text = malloc(FILE_MAX + 1);
-    struct stat st = {0};
-    ssize_t n = 1;
-
-    *why = NULL;
-    *len = 0;
-    if (fd < 0 || text == NULL || fstat(fd, &st) != 0)
-        *why = strerror(errno);
-    else if (!S_ISREG(st.st_mode))
-        *why = "is no regular file";
-    while (*why == NULL && n > 0 && *len <= FILE_MAX) {
-        n = read(fd, text + *len, FILE_MAX + 1 - *len);
-        if (n < 0)
-            *why = strerror(errno);
-        else
-            *len += (size_t)n;
-    }
-    if (*why == NULL && *len > FILE_MAX)
-        *why = "is longer than 1 MiB";
-    if (fd >= 0)
-        close(fd);
-    if (*why == NULL) {
-        r->dev = st.st_dev;
-        r->ino = st.st_ino;
-        return text;
-    }
-    free(text);
-    return NULL;
-}
-
 /* NULL: there is nothing against reading it. */
-static const char *refusal(const struct source *s, const struct reading *r, size_t len)
+static const char *refusal(const struct source *s, const struct reading *r)
 {
     for (const struct reading *p = r->parent; p != NULL; p = p->parent)
-        if (p->dev == r->dev && p->ino == r->ino)
+        if (p->content.dev == r->content.dev && p->content.ino == r->content.ino)
             return "includes itself";
     if (r->depth > DEPTH_MAX)
         return "is included too deep";
     if (s->file_count == FILES_MAX)
         return "is one file too many";
-    return s->input + len > INPUT_MAX ? "makes it longer than 4 MiB" : NULL;
+    return s->input + r->content.len > INPUT_MAX ? "makes it longer than 4 MiB" : NULL;
 }
 
 /* `line` is that of the include() in the parent. */
@@ -361,26 +325,23 @@ static void read_file(struct source *s, const char *path, const struct reading *
                       unsigned line)
 {
     struct reading r = {.parent = parent, .depth = parent != NULL ? parent->depth + 1 : 0};
+    struct error err;
     const char *why;
-    size_t len;
-    char *text;
 
     r.file = path;
-    text = load_file(&r, &len, &why);
-    if (text != NULL)
-        why = refusal(s, &r, len);
+    why = file_read(path, FILE_MAX, &r.content, &err) ? refusal(s, &r) : err.text;
     if (why == NULL && (r.file = s->files[s->file_count] = strdup(path)) == NULL)
         why = "out of memory";
     if (why != NULL && parent != NULL)
         problems_add(s->problems, parent->file, line, "include: %s: %s", path, why);
     else if (why != NULL)
         problems_add(s->problems, path, 0, "%s", why);
-    if (why == NULL && text != NULL) {
+    if (why == NULL) {
         s->file_count++;
-        s->input += len;
-        scan_text(s, &r, text, len);
+        s->input += r.content.len;
+        scan_text(s, &r);
     }
-    free(text);
+    free(r.content.text);
 }
 
 struct source *source_read(const char *path, source_section_known known,

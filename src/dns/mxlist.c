@@ -123,6 +123,14 @@ static bool hosts_from_records(struct mxlist *l, const struct dns_answer *mx, mx
     return l->count > 0;
 }
 
+void mxlist_host(struct mxlist *l, const char *name)
+{
+    memset(l, 0, sizeof(*l));
+    l->ttl = DNS_TTL_MAX;
+    l->implicit = true;
+    host_add(l, name, 0);
+}
+
 bool mxlist_hosts(struct mxlist *l, const char *domain, const struct dns_answer *mx, uint32_t ttl,
                   mxlist_random random, struct mx_plan *plan)
 {
@@ -167,6 +175,8 @@ static bool address_among(const struct netaddr *ip, const struct netaddr *list, 
 
 static bool address_own(const struct judge *j, const struct netaddr *ip)
 {
+    if (j->opts->allow_own)
+        return false;
     return address_among(ip, j->opts->own, j->opts->own_count) ||
            address_among(ip, j->own, j->own_count);
 }

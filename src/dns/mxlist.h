@@ -96,6 +96,9 @@ typedef uint32_t (*mxlist_random)(uint32_t bound);
 bool mxlist_hosts(struct mxlist *l, const char *domain, const struct dns_answer *mx, uint32_t ttl,
                   mxlist_random random, struct mx_plan *plan);
 
+/* *l lists this one host, without an MX having been asked for. */
+void mxlist_host(struct mxlist *l, const char *name);
+
 /*
  * The result, once the hosts' answers are there. A host at an address of ours, in opts->own or
  * `own`, takes all of equal or worse preference away: no loops.

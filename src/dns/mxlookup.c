@@ -83,6 +83,13 @@ static void host_ask(struct mx_lookup *l, size_t host, enum mx_family family)
         l->pending++;
 }
 
+static void ask_hosts(struct mx_lookup *l)
+{
+    for (size_t i = 0; i < l->list.count; i++)
+        for (int f = 0; f < MX_FAMILIES && l->list.hosts[i].numeric.family == AF_UNSPEC; f++)
+            host_ask(l, i, (enum mx_family)f);
+}
+
 static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
 {
     struct mx_lookup *l = arg;
@@ -92,9 +99,7 @@ static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
         lookup_finish(l);
         return;
     }
-    for (size_t i = 0; i < l->list.count; i++)
-        for (int f = 0; f < MX_FAMILIES && l->list.hosts[i].numeric.family == AF_UNSPEC; f++)
-            host_ask(l, i, (enum mx_family)f);
+    ask_hosts(l);
     if (l->pending == 0) /* none to ask about; or out of memory, a fault of ours */
         lookup_plan(l);
 }
@@ -112,12 +117,10 @@ static bool literal_start(struct mx_lookup *l, const struct netaddr *literal)
     return true;
 }
 
-struct mx_lookup *mx_lookup_start(struct resolver *r, const struct mxlist_opts *opts,
-                                  const char *domain, const struct netaddr *literal,
-                                  mx_lookup_cb cb, void *arg)
+static struct mx_lookup *lookup_new(struct resolver *r, const struct mxlist_opts *opts,
+                                    mx_lookup_cb cb, void *arg)
 {
     struct mx_lookup *l = calloc(1, sizeof(*l));
-    bool started;
 
     if (l == NULL)
         return NULL;
@@ -125,6 +128,33 @@ struct mx_lookup *mx_lookup_start(struct resolver *r, const struct mxlist_opts *
     l->opts = *opts;
     l->cb = cb;
     l->arg = arg;
+    return l;
+}
+
+struct mx_lookup *mx_lookup_start_host(struct resolver *r, const struct mxlist_opts *opts,
+                                       const char *host, mx_lookup_cb cb, void *arg)
+{
+    struct mx_lookup *l = lookup_new(r, opts, cb, arg);
+
+    if (l == NULL)
+        return NULL;
+    mxlist_host(&l->list, host);
+    ask_hosts(l);
+    if (l->pending > 0)
+        return l;
+    lookup_free(l);
+    return NULL;
+}
+
+struct mx_lookup *mx_lookup_start(struct resolver *r, const struct mxlist_opts *opts,
+                                  const char *domain, const struct netaddr *literal,
+                                  mx_lookup_cb cb, void *arg)
+{
+    struct mx_lookup *l = lookup_new(r, opts, cb, arg);
+    bool started;
+
+    if (l == NULL)
+        return NULL;
     if (literal != NULL && literal->family != AF_UNSPEC) {
         started = literal_start(l, literal);
     } else {

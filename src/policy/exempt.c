@@ -111,20 +111,37 @@ static bool read_address(struct exempt *e, const char *text, struct error *err)
     return false;
 }
 
+/* Up to its comment. In a quoted local part "#" is a character like others. */
+static size_t content_length(const char *line, size_t len)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (quoted && line[i] == '\\')
+            i++;
+        else if (line[i] == '"')
+            quoted = !quoted;
+        else if (line[i] == '#' && !quoted)
+            return i;
+    }
+    return len;
+}
+
+static bool is_space(char c)
+{
+    return c != '\0' && strchr(" \t\r\f\v", c) != NULL;
+}
+
 /* One line without its end. */
 static bool read_line(struct exempt *e, enum exempt_kind kind, const char *line, size_t len,
                       struct error *err)
 {
-    static const char spaces[] = " \t\r\f\v";
     char text[ADDRESS_TEXT_SIZE + 2];
-    const char *comment = memchr(line, '#', len);
 
-    /* In a quoted local part it is a character like others. */
-    if (comment != NULL && memchr(line, '"', (size_t)(comment - line)) == NULL)
-        len = (size_t)(comment - line);
-    while (len > 0 && strchr(spaces, line[len - 1]) != NULL)
+    len = content_length(line, len);
+    while (len > 0 && is_space(line[len - 1]))
         len--;
-    while (len > 0 && strchr(spaces, line[0]) != NULL) {
+    while (len > 0 && is_space(line[0])) {
         line++;
         len--;
     }

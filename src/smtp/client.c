@@ -118,7 +118,7 @@ __attribute__((format(printf, 2, 3))) static bool say(struct client *c, const ch
 static void enter_ehlo(struct client *c)
 {
     c->keywords = 0; /* RFC 3207 section 4.2 */
-    say(c, "EHLO %s", c->opts.helo_name);
+    say(c, "%s %s", c->opts.lmtp ? "LHLO" : "EHLO", c->opts.helo_name);
 }
 
 static void enter_helo(struct client *c)
@@ -234,7 +234,7 @@ static void ehlo_reply(struct client *c, const struct smtp_reply *r)
         greeted(c);
     else if (r->code / 100 == 2)
         broken(c, "EHLO not answered with 250");
-    else if (r->code == 500 || r->code == 502 || r->code == 504)
+    else if (!c->opts.lmtp && (r->code == 500 || r->code == 502 || r->code == 504))
         enter(c, CLIENT_HELO);
     else if (wants_tls(c, r))
         enter(c, CLIENT_STARTTLS);

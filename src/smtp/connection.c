@@ -121,17 +121,15 @@ static void listen_to(struct connection *c)
 }
 
 /* A non-blocking socket on its way to being connected; -1 with errno. */
-static int start_connecting(const struct netaddr *ip, uint16_t port)
+static int start_connecting(const struct sockaddr *to, socklen_t to_len)
 {
-    struct sockaddr_storage sa;
-    socklen_t sa_len = netaddr_to_sockaddr(ip, port, &sa);
-    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, err;
+    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, err;
 
     if (fd < 0)
         return -1;
     /* QUIT right behind RCPT is not to wait for an acknowledgement; that it would is no error. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, (struct sockaddr *)&sa, sa_len) == 0 || errno == EINPROGRESS)
+    if (connect(fd, to, to_len) == 0 || errno == EINPROGRESS)
         return fd;
     err = errno;
     close(fd);
@@ -139,7 +137,7 @@ static int start_connecting(const struct netaddr *ip, uint16_t port)
     return -1;
 }
 
-struct connection *connection_open(struct loop *loop, const struct netaddr *ip, uint16_t port,
+struct connection *connection_open(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
                                    const struct connection_handler *handler)
 {
     struct connection *c = calloc(1, sizeof(*c));
@@ -149,7 +147,7 @@ struct connection *connection_open(struct loop *loop, const struct netaddr *ip, 
         return NULL;
     c->base = loop_base(loop);
     c->handler = *handler;
-    fd = start_connecting(ip, port);
+    fd = start_connecting(to, to_len);
     if (fd < 0)
         goto fail;
     c->bev = bufferevent_socket_new(c->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);

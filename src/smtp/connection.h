@@ -1,6 +1,7 @@
 /*
- * A TCP connection to an SMTP server, in plaintext and then perhaps in TLS, as bytes and events:
- * libevent's bufferevents behind a small face. It has no deadlines; its owner has.
+ * A TCP or unix-domain connection to an SMTP or LMTP server, in plaintext and then perhaps in TLS,
+ * as bytes and events: libevent's bufferevents behind a small face. It has no deadlines; its owner
+ * has.
  *
  * Threads: the loop's only. Ownership: the owner closes it, also from inside any callback. No
  * callback fires inside a call made here, and none after connection_close() or on_lost.
@@ -9,10 +10,9 @@
 #define SMTP_CONNECTION_H
 
 #include <stddef.h>
-#include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/loop.h"
-#include "base/netaddr.h"
 #include "smtp/outcome.h"
 #include "smtp/tls.h"
 
@@ -31,7 +31,7 @@ struct connection_handler {
 struct connection;
 
 /* NULL with errno set when it failed at once. */
-struct connection *connection_open(struct loop *loop, const struct netaddr *ip, uint16_t port,
+struct connection *connection_open(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
                                    const struct connection_handler *handler);
 
 /* False when out of memory. */

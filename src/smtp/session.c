@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -118,8 +119,11 @@ static void on_connected(void *arg)
     struct session *s = arg;
     char ip[NETADDR_TEXT_MAX], line[128];
 
-    str_format(line, sizeof(line), "connected to %s port %u", netaddr_format(&s->target.ip, ip),
-               (unsigned)s->target.port);
+    if (s->target.path[0] != '\0')
+        str_format(line, sizeof(line), "connected to %s", s->target.path);
+    else
+        str_format(line, sizeof(line), "connected to %s port %u", netaddr_format(&s->target.ip, ip),
+                   (unsigned)s->target.port);
     remark(s, line);
     client_connected(&s->client);
     step(s);
@@ -161,14 +165,30 @@ static void cannot_connect(struct session *s, int err)
     client_lost(&s->client, connection_failure(err), strerror_r(err, text, sizeof(text)));
 }
 
+/* Where the target is; returns the length of its address. */
+static socklen_t target_address(const struct session_target *t, struct sockaddr_storage *out)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)out;
+
+    if (t->path[0] == '\0')
+        return netaddr_to_sockaddr(&t->ip, t->port, out);
+    memset(un, 0, sizeof(*un));
+    un->sun_family = AF_UNIX;
+    (void)str_copy(un->sun_path, sizeof(un->sun_path), t->path);
+    return sizeof(*un);
+}
+
 static void begin(struct session *s)
 {
+    struct sockaddr_storage to;
+    socklen_t to_len = target_address(&s->target, &to);
     const struct client_opts opts = {
         .helo_name = s->opts.helo_name,
         .sender = s->sender,
         .recipient = &s->recipient,
         .starttls = s->opts.tls != TLS_NONE && !s->tls_given_up,
         .tls_required = s->opts.tls >= TLS_ENCRYPT,
+        .lmtp = s->target.lmtp,
         .on_state = on_state,
         .on_trace = s->handler.on_trace != NULL ? on_trace : NULL,
         .arg = s,
@@ -177,7 +197,7 @@ static void begin(struct session *s)
 
     client_init(&s->client, &opts);
     arm(s);
-    s->conn = connection_open(s->loop, &s->target.ip, s->target.port, &handler);
+    s->conn = connection_open(s->loop, (const struct sockaddr *)&to, to_len, &handler);
     if (s->conn == NULL)
         cannot_connect(s, errno);
 }

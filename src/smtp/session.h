@@ -1,6 +1,7 @@
 /*
- * One SMTP session with one host: the client FSM (smtp/client) over a socket and TLS. It greets,
- * asks about one recipient, reports the outcome, and then ends the session with QUIT by itself.
+ * One SMTP or LMTP session with one host: the client FSM (smtp/client) over a socket and TLS. It
+ * greets, asks about one recipient, reports the outcome, and then ends the session with QUIT by
+ * itself.
  *
  * Threads: the loop's only. Ownership: the session frees itself right after on_closed; until then
  * the owner holds a borrowed pointer. Guarantees: on_outcome fires exactly once, on_closed exactly
@@ -9,7 +10,8 @@
  *
  * SIGPIPE is to be blocked in the loop's thread or ignored: see smtp/tls.h.
  *
- * RFC 5321 (dialogue, timeouts bounded by options), 2920 (PIPELINING), 3207 (STARTTLS), 6531.
+ * RFC 5321 (dialogue, timeouts bounded by options), 2033 (LMTP), 2920 (PIPELINING), 3207
+ * (STARTTLS), 6531.
  */
 #ifndef SMTP_SESSION_H
 #define SMTP_SESSION_H

@@ -89,8 +89,7 @@ def test_many_messages(w):
         for n in range(20):
             c.connect(address=STRANGER)
             for login, expected in ((f"user{n}", REFUSED), ("", "^continue$"), ("joe", REFUSED)):
-                if login:
-                    c.macros("M", auth_authen=login, i=f"Q{n}")
+                c.macros("M", i=f"Q{n}", **({"auth_authen": login} if login else {}))
                 c.mail()
                 w.matches(f"message {n} of {login!r}", c.rcpt("<nobody@example.org>"), expected)
                 if n % 2:

@@ -123,7 +123,7 @@ def test_actions_by_class(w):
     d = w.daemon({'action "outbound".role': "tempfail",
                   "reply.no_mailbox": '"%{recipient}: 100%% gone (%{remote_reply})"'})
     w.equal("text", policy_ask("bob@example.org"),
-            "550 5.1.1 bob@example.org: 100% gone (5.1.1 User unknown)")
+            "550 5.1.1 bob@example.org: 100% gone (User unknown)")
     w.matches("a flag is stricter", policy_ask("info@example.org"), "^450 ")
     d.write_conf(**{'action "outbound".mode': "monitor"})
     reload(d)

@@ -47,7 +47,7 @@ def make_socket_directory():
 
 def wired_daemon(w):
     made = daemon.Daemon(w.build, w.workdir, {"user": '"calloutd"', "policy.listen": None,
-                                              "milter.listen": None})
+                                              "milter.listen": None, "wait": "6s"})
     shutil.chown(os.path.join(w.workdir, "state"), "calloutd")
     os.chmod(w.workdir, 0o755)
     with open(made.conf, "a", encoding="utf-8") as f:

@@ -28,7 +28,10 @@ static void check_config(const struct config *c)
     REQUIRE(v->session.connect_ms >= 1 && v->session.quit_ms >= 1 && v->callout_ms >= 1);
     REQUIRE(v->smtp_port >= 1 && v->total >= 1 && v->max_waiting >= 1);
     REQUIRE(c->store.size >= 1 << 20);
-    REQUIRE(c->policy_listen_count >= 1 && c->policy_listen_count <= CONFIG_LISTEN_MAX);
+    REQUIRE(c->policy_listen_count >= 1 || c->milter_listen[0] != '\0');
+    REQUIRE(c->policy_listen_count <= CONFIG_LISTEN_MAX);
+    REQUIRE(c->policy->brake.share >= 1 && c->policy->brake.window_ms >= 1000);
+    REQUIRE(v->routes != NULL && v->routes == c->policy->routes);
     REQUIRE(c->control_listen.ip.family == AF_UNSPEC && c->control_listen.path[0] == '/');
     for (int i = 0; i < VERDICT_STATUS_COUNT; i++)
         REQUIRE(v->lifetimes[i].refresh >= 1 && v->lifetimes[i].forget >= v->lifetimes[i].refresh);

@@ -5,11 +5,13 @@ import re
 from . import client, daemon, dns, scripted
 
 DEFAULT_DNS = ("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1")
+STRANGER = {"client_address": "198.51.100.9"}
 REPLY_KEYS = ("stage", "code", "enhanced")
 
 
 class Step:
-    """One question: to calloutctl (`ask`, then `want`), or to the policy service (`policy`)."""
+    """One question: to calloutctl (`ask`, then `want`), or to the policy service (`policy`, and
+    `inbound` for a stranger's mail)."""
 
     def __init__(self, kind, address, options, line):
         self.kind, self.address, self.options, self.line = kind, address, options, line
@@ -56,13 +58,16 @@ class Scenario:
         want["status"], want["reason"] = verdict.split("/")
         self.steps[-1].want = {k: v.strip('"') for k, v in want.items()}
 
-    def _on_policy(self, rest, number):
+    def _on_policy(self, rest, number, kind="policy"):
         address, _, action = rest.rpartition(" = ")
         if not address:
-            raise ValueError("policy ADDRESS = ACTION")
-        step = Step("policy", address, [], number)
+            raise ValueError(f"{kind} ADDRESS = ACTION")
+        step = Step(kind, address, [], number)
         step.want = action
         self.steps.append(step)
+
+    def _on_inbound(self, rest, number):
+        self._on_policy(rest, number, "inbound")
 
     def _on_config(self, rest, _number):
         key, _, value = rest.partition(" = ")
@@ -130,9 +135,10 @@ class Run:
 
     def _step(self, step):
         where = f"{self.scenario.path}:{step.line}: "
-        if step.kind == "policy":
+        if step.kind != "ask":
+            who = STRANGER if step.kind == "inbound" else {}
             with client.PolicyClient() as asker:
-                action = asker.ask(step.address)
+                action = asker.ask(step.address, **who)
             if action == step.want or action.startswith(step.want + " "):
                 return []
             return [f"{where}policy says {action!r}, expected {step.want!r}"]

@@ -7,6 +7,7 @@
 int main(void)
 {
     for (size_t i = 0; i < option_count; i++)
-        printf("%s\t%s\n", option_table[i].section, option_table[i].name);
+        if (option_table[i].refusal == NULL)
+            printf("%s\t%s\n", option_table[i].section, option_table[i].name);
     return EXIT_SUCCESS;
 }

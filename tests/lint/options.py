@@ -7,9 +7,10 @@ etc/calloutd.conf. Command lines: what getopt() is told against the man pages.
 A section with any title, "route *" in the table, may have any title in both.
 
 In calloutd.conf.5 an option is an item (".It Cm name", or a table's ".It \ \ name") of an outermost
-list below KEYS, or below "Section s" or "Sections s and t". The sample file gives each option as a
-setting or as a setting commented out ("#name = value"); of the many keys of actions it need not
-have every one.
+list below KEYS, or below "Section s" or "Sections s, t and u"; those
+that are statuses and reasons stand below a heading of that name. The sample file gives each option as a
+setting or as a setting commented out ("#name = value"); of the many keys of actions and replies
+it need not have every one.
 """
 import os
 import re
@@ -20,6 +21,7 @@ from source import Findings, bare, read, walk
 KEYS = './tests/lint/option_keys'
 CONF_PAGE = 'doc/calloutd.conf.5'
 SAMPLE = 'etc/calloutd.conf'
+VERDICT_SECTIONS = ['action outbound', 'action inbound', 'action sender', 'reply']
 
 
 def option_keys():
@@ -51,8 +53,10 @@ def heading_sections(heading):
     """The sections whose keys stand below a heading."""
     if heading == 'KEYS':
         return ['']
+    if heading == 'Statuses and reasons':
+        return VERDICT_SECTIONS
     m = re.fullmatch(r'Sections? (.+)', heading.replace(r'\(dq', ''))
-    return m.group(1).split(' and ') if m else []
+    return re.split(', | and ', m.group(1)) if m else []
 
 
 def page_keys(text):
@@ -137,7 +141,7 @@ def main():
     keys = option_keys()
     compare(found, CONF_PAGE, any_title(page_keys(read(CONF_PAGE)), keys), keys, 'option')
     sample = any_title(sample_keys(read(SAMPLE)), keys)
-    some = {key for key in keys if key[0].startswith('action ')} - set(sample)
+    some = {key for key in keys if key[0] in VERDICT_SECTIONS} - set(sample)
     compare(found, SAMPLE, sample, keys - some, 'option')
     tool = ['src/calloutctl.c'] + [p for p in walk('src/ctl') if p.endswith('.c')]
     for page, sources in (('doc/calloutd.8', ['src/main.c']), ('doc/calloutctl.1', tool)):

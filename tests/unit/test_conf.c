@@ -65,6 +65,8 @@ START_TEST(test_defaults)
     struct config *c = conf_good(HELO_LINE);
     struct decision_opts d;
 
+    ck_assert(!c->policy->sender_callout);
+    ck_assert_str_eq(c->exempt.recipients, "");
     check_defaults(c);
     check_default_times(c);
     decision_defaults(&d);
@@ -313,18 +315,19 @@ static void note_key(void *arg, const char *key)
 START_TEST(test_restart_keys)
 {
     struct config *a = conf_good(HELO_LINE), *same = conf_good(HELO_LINE);
-    struct config *b = conf_good("helo_name = other.example.net wait = 1s user = u state_dir = /s\n"
-                                 "socket_mode = 0600 socket_group = g cache { size = 1GiB }\n"
-                                 "policy { listen = {\"unix:/p\"} } control { listen = unix:/c }\n"
-                                 "networks = {} log = stderr tls = none limit { total = 1 }\n");
+    struct config *b = conf_good(
+        "helo_name = other.example.net wait = 1s user = u state_dir = /s\n"
+        "socket_mode = 0600 socket_group = g cache { size = 1GiB }\n"
+        "policy { listen = {\"unix:/p\"} } milter { listen = '' } control { listen = unix:/c }\n"
+        "networks = {} log = stderr tls = none limit { total = 1 }\n");
     struct config *c = conf_good(HELO_LINE "policy { listen += {'unix:/p'} }\n");
     char keys[256] = "";
 
     config_restart_keys(a, same, note_key, keys);
     ck_assert_str_eq(keys, "");
     config_restart_keys(a, b, note_key, keys);
-    ck_assert_str_eq(keys, "state_dir user socket_mode socket_group policy.listen control.listen "
-                           "cache.size ");
+    ck_assert_str_eq(keys, "state_dir user socket_mode socket_group policy.listen milter.listen "
+                           "control.listen cache.size ");
     keys[0] = '\0';
     config_restart_keys(a, c, note_key, keys);
     ck_assert_str_eq(keys, "policy.listen ");

@@ -20,11 +20,11 @@ static const struct {
     {"\n\npolicy {\n  colour = blue\n}\n", 5, "unknown key: policy.colour"},
     {"policy { timeout = 1s }", 2, "unknown key: policy.timeout"},
     {"Wait = 1s", 2, "unknown key: Wait"},
-    {"milter { }", 2, "unknown section: milter"},
+    {"dovecot { }", 2, "unknown section: dovecot"},
     {"action { valid = accept }", 2, "unknown section: action"},
     {"action \"sideways\" { valid = accept }", 2, "unknown section: action sideways"},
     {"policy \"outbound\" { }", 2, "unknown section: policy outbound"},
-    {"action \"outbound\" { role = accept }", 2, "unknown key: action outbound: role"},
+    {"action \"outbound\" { free = accept }", 2, "unknown key: action outbound: free"},
     {"wait = 1s\n\nwait = 2s", 4, "wait is given twice, first at calloutd.conf:2"},
     {"cache {\n size = 1GiB\n size = 1GiB\n}", 4, "cache.size is given twice, first at "},
     {"timeout { tls = 1s }\ntimeout { connect = 1s }", 3, "timeout is given twice, first at "},
@@ -91,7 +91,7 @@ static const struct {
     {"probe_sender = \"j\xc3\xb6rg@example.net\"", 2, "must be ASCII"},
     {"state_dir = var/lib/calloutd", 2, "state_dir: \"var/lib/calloutd\" is no absolute path"},
     {"user = \"\"", 2, "user: \"\" is empty"},
-    {"policy { listen = {} }", 2, "policy.listen: is empty"},
+    {"policy { listen = {} } milter { listen = '' }", 2, "policy.listen: is empty"},
     {"policy { listen = {\"127.0.0.1:8893\"} }", 2, "is neither \"inet:ADDRESS:PORT\" nor"},
     {"policy { listen = {\"inet:127.0.0.1:0\"} }", 2, "is neither \"inet:ADDRESS:PORT\" nor"},
     {"policy { listen = {\"unix:relative\"} }", 2, "is neither \"inet:ADDRESS:PORT\" nor"},
@@ -290,7 +290,7 @@ START_TEST(test_every_problem_is_told)
                                          "  nonsense = 1\n"
                                          "}\n"
                                          "tls = {may, none}\n"
-                                         "milter {\n"
+                                         "dovecot {\n"
                                          "  listen = 1\n"
                                          "}\n"
                                          "mode = sometimes\n"

@@ -180,6 +180,20 @@ START_TEST(literals)
 }
 END_TEST
 
+/* Call-ahead: this host and what is near it are places like others, but nowhere is still nowhere.
+ */
+START_TEST(allowed_anywhere)
+{
+    opts.allow_private = opts.allow_own = true;
+    own[0] = address("192.0.2.77");
+    own_count = 1;
+    mxlist_host(&list, "mx.test");
+    resolve("mx.test", "::1 fe80::1", "192.0.2.77 10.0.0.1 127.0.0.1 0.0.0.0 224.0.0.1");
+    ck_assert_str_eq(planned(), "0 mx.test ::1, 0 mx.test 192.0.2.77, 0 mx.test fe80::1, "
+                                "0 mx.test 10.0.0.1, 0 mx.test 127.0.0.1");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("mxlist_refusals");
@@ -196,6 +210,7 @@ static Suite *suite(void)
     tcase_add_test(t, least_ttl);
     tcase_add_test(t, a_name_that_is_an_address);
     tcase_add_test(t, literals);
+    tcase_add_test(t, allowed_anywhere);
     suite_add_tcase(s, t);
     return s;
 }
