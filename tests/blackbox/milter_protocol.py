@@ -40,7 +40,7 @@ def still_answers(w, when):
 def test_negotiation(w):
     """It asks for connection, sender and recipients, for few macros, and to change nothing; a mail
     server that cannot leave the rest away may send it."""
-    w.daemon()
+    w.milter()
     for version, actions, known in ((6, milter.ACTIONS, milter.STEPS),
                                     (7, milter.ACTIONS, milter.STEPS),
                                     (4, milter.V2_ACTIONS, milter.V2_STEPS | 0x380),
@@ -63,7 +63,7 @@ def test_versions(w):
     """Version 1 is refused; 2, without a step left away and without a macro, does all it has to."""
     w.dns()
     w.servers(answering(UNKNOWN), answering("250 2.1.5 Ok"))
-    d = w.daemon()
+    d = w.milter()
     with milter.Connection() as c:
         c.send(milter.packet("O", struct.pack("!3I", 1, 0x0F, 0x3F)))
         w.check(c.is_closed(), "version 1 got an answer")
@@ -83,7 +83,7 @@ def test_many_messages(w):
     """One connection, many messages, ended in each way there is; nothing of one is in the next."""
     w.dns()
     w.servers(answering(UNKNOWN))
-    d = w.daemon()
+    d = w.milter()
     with milter.Connection() as c:
         c.negotiate()
         for n in range(20):
@@ -101,8 +101,8 @@ def test_many_messages(w):
         w.check(c.is_closed(), "QUIT does not close")
     d.wait_log(r"class=outbound action=reject rcpt=<nobody@example\.org> .* client=198\.51\.100\.9 "
                r"sasl=user19 queue_id=Q19$")
-    w.equal("strangers' recipients in the log",
-            [line for line in decisions(d) if "sasl=" not in line], [])
+    w.equal("of strangers", {"class=inbound action=accept" in line for line in decisions(d)
+                             if "sasl=" not in line}, {True})
     d.wait_idle()
 
 
@@ -111,7 +111,7 @@ def test_dropped_in_rcpt(w):
     w.dns()
     server = held()
     w.servers(server)
-    d = w.daemon({"timeout.greeting": "30s"})
+    d = w.milter({"timeout.greeting": "30s"})
     waiting = [milter.session() for _ in range(12)]
     for c in waiting:
         c.send(milter.packet("R", milter.strings("<nobody@example.org>")))
@@ -133,7 +133,7 @@ def test_pending(w):
     w.dns()
     server = held()
     w.servers(server)
-    d = w.daemon({"wait": "100ms", 'action "outbound".deferred': "tempfail"})
+    d = w.milter({"wait": "100ms", 'action "outbound".deferred': "tempfail"})
     with milter.session() as c:
         w.matches("while it goes on", c.rcpt("<nobody@example.org>"), r"^reply 450 4\.4\.1 ")
         server.released.set()
@@ -171,7 +171,7 @@ def test_nonsense(w):
     """Whatever comes hurts its own connection only."""
     w.dns()
     w.servers(answering(UNKNOWN, times=1))
-    d = w.daemon()
+    d = w.milter()
     with milter.session() as good:
         w.matches("before", good.rcpt("<nobody@example.org>"), REFUSED)
         cases = [(name, b"", data) for name, data in NONSENSE]
@@ -231,7 +231,7 @@ def test_recipients(w):
           "eai.example. MX 10 mx1.eai.example.", "mx1.eai.example. A 192.0.2.2")
     w.servers(answering(UNKNOWN, times=scripted.ANY), scripted.script("192.0.2.2", EAI),
               ordered=False)
-    d = w.daemon({"local_domains": '{"own.example"}'})
+    d = w.milter({"local_domains": '{"own.example"}'})
     lines = 0
     with milter.session() as c:
         for recipient, expected, said in FORMS:
@@ -249,10 +249,10 @@ def test_percent_in_reply(w):
     """Sendmail and Postfix take a reply for a format: percent signs in it are doubled."""
     w.dns()
     w.servers(answering("550 5.1.1 100% wrong: %s%n %d"))
-    d = w.daemon({"reply.no_mailbox": '"50%% of %{recipient}: %{remote_reply}"'})
+    d = w.milter({"reply.no_mailbox": '"50%% of %{recipient}: %{remote_reply}"'})
     with milter.session() as c:
         w.equal("reply", c.rcpt("<100%s@example.org>").text,
-                "550 5.1.1 50%% of 100%%s@example.org: 5.1.1 100%% wrong: %%s%%n %%d")
+                "550 5.1.1 50%% of 100%%s@example.org: 100%% wrong: %%s%%n %%d")
     d.wait_idle()
 
 
@@ -260,7 +260,7 @@ def test_client_addresses(w):
     """Whether it is outbound, by the address or, where a connection has none, by {client_addr}."""
     w.dns()
     w.servers(answering(UNKNOWN))
-    d = w.daemon({"networks": '{"192.0.2.0/24", "2001:db8:1::/48"}'})
+    d = w.milter({"networks": '{"192.0.2.0/24", "2001:db8:1::/48"}'})
     for connect, client_addr, outbound in (
             (("mx", "4", "192.0.2.7", 25), "", True), (("mx", "4", "198.51.100.9", 25), "", False),
             (("mx", "6", "IPv6:2001:db8:1::7", 25), "", True),
@@ -286,7 +286,7 @@ def test_unix_socket(w):
     stale.close()
     w.dns()
     w.servers(answering(UNKNOWN))
-    d = w.daemon({"milter.listen": f'"unix:{path}"', "socket_mode": "0600"})
+    d = w.milter({"milter.listen": f'"unix:{path}"', "socket_mode": "0600"})
     w.equal("mode", oct(os.stat(path).st_mode & 0o777), "0o600")
     with milter.session(path) as c:
         w.matches("over unix", c.rcpt("<nobody@example.org>"), REFUSED)
@@ -297,7 +297,7 @@ def test_reload(w):
     """What a reload changes holds for the next recipient of a connection that is open."""
     w.dns()
     w.servers(answering(UNKNOWN))
-    d = w.daemon()
+    d = w.milter()
     with milter.session() as c:
         w.matches("enforced", c.rcpt("<nobody@example.org>"), REFUSED)
         d.write_conf(mode="monitor")

@@ -79,10 +79,9 @@ class Daemon:
 
     def _wait_milter(self):
         """libmilter opens descriptors of its own in a thread; they are there when it answers."""
-        listen = self.settings.get("milter.listen", f'"inet:{milter.PORT}@127.0.0.1"')
-        if listen and listen != '""':
-            unix = listen.strip('"').startswith("unix:")
-            with milter.Connection(listen.strip('"')[5:] if unix else ("127.0.0.1", milter.PORT)) as c:
+        family, _, path = (self.settings["milter.listen"] or "").strip('"').partition(":")
+        if family:
+            with milter.Connection(path if family == "unix" else ("127.0.0.1", milter.PORT)) as c:
                 c.negotiate()
                 c.quit()
                 c.is_closed()
