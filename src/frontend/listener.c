@@ -162,17 +162,16 @@ static bool is_answered(const struct sockaddr_un *un)
     return !refused;
 }
 
-/* Makes the path free, or says why it is not. */
-static bool remove_stale(const struct listen_spec *spec, const struct sockaddr_un *un,
-                         struct error *err)
+bool listener_remove_stale(const struct listen_spec *spec, struct error *err)
 {
+    struct sockaddr_un un = unix_address(spec);
     struct stat st;
 
-    if (lstat(spec->path, &st) != 0)
+    if (spec->path[0] == '\0' || lstat(spec->path, &st) != 0)
         return true;
     if (!S_ISSOCK(st.st_mode))
         error_set(err, "listen %s: the file is there and is no socket", spec->text);
-    else if (is_answered(un))
+    else if (is_answered(&un))
         error_set(err, "listen %s: somebody else listens on it", spec->text);
     else if (unlink(spec->path) == 0)
         return true;
@@ -214,7 +213,7 @@ static int open_unix(const struct listen_spec *spec, const struct listener_opts 
     int rc, fd;
     mode_t mask;
 
-    if (!remove_stale(spec, &un, err))
+    if (!listener_remove_stale(spec, err))
         return -1;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -246,7 +245,6 @@ int listener_open(const struct listen_spec *spec, const struct listener_opts *op
 
 void listener_close(int *fd, const struct listen_spec *spec)
 {
-    struct sockaddr_un un = unix_address(spec);
     bool theirs = *fd >= 0 && release_inherited(*fd);
 
     if (*fd < 0)
@@ -255,6 +253,6 @@ void listener_close(int *fd, const struct listen_spec *spec)
     *fd = -1;
     /* A successor's is answered, and stays. The service manager's is not even tried: it would take
        that for a client, and start us for it. */
-    if (spec->ip.family == AF_UNSPEC && !theirs)
-        (void)remove_stale(spec, &un, NULL);
+    if (!theirs)
+        (void)listener_remove_stale(spec, NULL);
 }

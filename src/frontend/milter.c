@@ -110,7 +110,7 @@ bool milter_start(struct milter *m, struct frontend *fe, loop_fn on_end, void *a
     }
     m->fe = fe;
     the_milter = m;
-    milter_filter_begin(&fe->rcpt);
+    milter_filter_begin(&fe->rcpt, &m->spec);
     rc = thread_start(&m->server, serve, m);
     m->serving = rc == 0;
     if (rc != 0)
@@ -153,7 +153,8 @@ void milter_free(struct milter **mp)
     if (m->serving)
         join(m);
     else
-        (void)smfi_stop(); /* closes the socket */
+        (void)smfi_stop();                       /* closes the socket */
+    (void)listener_remove_stale(&m->spec, NULL); /* libmilter leaves root's where it is */
     loop_timer_free(&m->tick);
     the_milter = NULL;
     free(m);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/netaddr.h"
 #include "base/str.h"
+#include "frontend/milter_socket.h"
 #include "smtp/path.h"
 
 #define TEXT_MAX 1024
@@ -42,8 +43,9 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t quiet;
     const struct rcpt_env *env; /* NULL: nothing is decided about */
+    const struct listen_spec *spec;
     unsigned busy;
-} filter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, 0};
+} filter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0};
 
 static const struct rcpt_env *enter(void)
 {
@@ -64,10 +66,11 @@ static void leave(void)
     pthread_mutex_unlock(&filter.lock);
 }
 
-void milter_filter_begin(const struct rcpt_env *env)
+void milter_filter_begin(const struct rcpt_env *env, const struct listen_spec *spec)
 {
     pthread_mutex_lock(&filter.lock);
     filter.env = env;
+    filter.spec = spec;
     pthread_mutex_unlock(&filter.lock);
 }
 
@@ -240,6 +243,7 @@ static void decide(const struct rcpt_env *env, struct rcpt *r, struct decision *
 
     if (rcpt_decide(r, env, verifier_loop(env->verifier), on_decision, &w, out))
         return;
+    milter_socket_knock(filter.spec);
     pthread_mutex_lock(&w.lock);
     while (!w.is_decided)
         pthread_cond_wait(&w.decided, &w.lock);

@@ -14,14 +14,22 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "frontend/listener.h"
 #include "policy/rcpt.h"
 
 /* Tells libmilter of the filter; once a process. */
 bool milter_filter_register(struct error *err);
 
-/* From now on recipients are decided about; before, and after the end, everything may pass. `env`
-   is borrowed up to the end. */
-void milter_filter_begin(const struct rcpt_env *env);
+/*
+ * From now on recipients are decided about; before, and after the end, everything may pass. `env`
+ * and `spec`, where the milter listens, are borrowed up to the end.
+ *
+ * Whoever is about to wait for a decision knocks there. libmilter's pool gives what many MTAs say
+ * at once to the two workers that it keeps idle, and the rest waits until one of those is through;
+ * but for a new connection it starts a worker where none is idle, and that one, done with the knock
+ * at once, takes what waits. If it comes to wait as well, it has knocked for the next.
+ */
+void milter_filter_begin(const struct rcpt_env *env, const struct listen_spec *spec);
 
 /* Waits for those that are being decided about: they must be on their way to their answers. */
 void milter_filter_end(void);

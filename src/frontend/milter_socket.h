@@ -23,7 +23,7 @@ bool milter_socket_parse(const char *text, struct listen_spec *out, struct error
 bool milter_socket_open(const struct listen_spec *spec, const struct listener_opts *opts,
                         const char *user, struct error *err);
 
-/* Knocks at that socket: wakes whoever waits for connections there. */
+/* Knocks at that socket: a connection that is closed at once. Any thread. */
 void milter_socket_knock(const struct listen_spec *spec);
 
 #endif

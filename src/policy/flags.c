@@ -16,10 +16,10 @@ static const char *const role_names[] = {
     "usenet",       "uucp",     "webmaster",     "www",
 };
 
-/* The local part without a +tag; `buf` is as large as one. */
+/* The local part without a +tag, and without quotes that it does not need. */
 static const char *mailbox_name(const struct address *a, char buf[ADDRESS_LOCAL_MAX + 1])
 {
-    (void)str_copyn(buf, ADDRESS_LOCAL_MAX + 1, a->local, strcspn(a->local, "+"));
+    (void)str_copyn(buf, ADDRESS_LOCAL_MAX + 1, a->canonical, strcspn(a->canonical, "+@"));
     return buf;
 }
 
