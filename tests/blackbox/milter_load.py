@@ -129,7 +129,7 @@ def endless(number):
     while True:
         for n in range(len(MISSES)):
             yield HITS[(number + n) % 20] if n % 5 else MISSES[(number + n) % 60]
-            pace.wait(0.3)
+            pace.wait(0.1)
 
 
 @threads

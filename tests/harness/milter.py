@@ -91,6 +91,8 @@ class Connection:
         self.sock = socket.socket(family)
         self.sock.settimeout(timeout)
         self.sock.connect(address)
+        if family == socket.AF_INET:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.steps = 0
         self.changes = []  # what the filter did to a message, as (letter, payload)
 
