@@ -45,6 +45,7 @@ void route_table_unref(struct route_table **tp)
     HASH_CLEAR(hh, t->entries);
     for (; e != NULL; e = next) {
         next = e->hh.next;
+        free(e->route.targets);
         free(e);
     }
     free(t);
@@ -67,6 +68,24 @@ struct route *route_table_add(struct route_table *t, const char *domain)
     (void)str_copy(e->route.domain, sizeof(e->route.domain), domain);
     HASH_ADD_STR(t->entries, route.domain, e);
     return &e->route;
+}
+
+bool route_add_target(struct route *r, const struct route_target *target, struct error *err)
+{
+    struct route_target *grown = NULL;
+
+    if (r->target_count == ROUTE_TARGETS_MAX) {
+        error_set(err, "is one too many (%d at most)", ROUTE_TARGETS_MAX);
+        return false;
+    }
+    grown = realloc(r->targets, (r->target_count + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        error_set(err, "out of memory");
+        return false;
+    }
+    r->targets = grown;
+    r->targets[r->target_count++] = *target;
+    return true;
 }
 
 const struct route *route_find(const struct route_table *t, const char *domain)

@@ -51,7 +51,7 @@ struct route {
     bool lmtp;                           /* LMTP (RFC 2033) instead of SMTP */
     enum route_outage outage;
     size_t target_count;
-    struct route_target targets[ROUTE_TARGETS_MAX]; /* the preferred first */
+    struct route_target *targets; /* the preferred first; the table's */
 };
 
 struct route_table;
@@ -64,6 +64,9 @@ void route_table_unref(struct route_table **t); /* sets *t to NULL; NULL is allo
 /* A new route for `domain` (form of struct route), without targets, to be filled by the caller.
    NULL when out of memory, or when there is one for it. */
 struct route *route_table_add(struct route_table *t, const char *domain);
+
+/* One more target, behind the others. False with err when it is one too many, or memory is out. */
+bool route_add_target(struct route *r, const struct route_target *target, struct error *err);
 
 /*
  * The route of a recipient's domain (struct address), or NULL: the domain itself, else the longest

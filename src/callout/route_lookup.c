@@ -14,7 +14,8 @@ struct target_lookup {
 };
 
 struct route_lookup {
-    struct route route;
+    size_t count;
+    struct route_target *asked;
     mx_lookup_cb cb;
     void *arg;
     struct loop_timer *later; /* for results that are there at once */
@@ -30,6 +31,7 @@ static void lookup_free(struct route_lookup *l)
     for (size_t i = 0; i < ROUTE_TARGETS_MAX; i++)
         mx_lookup_cancel(&l->targets[i].lookup);
     loop_timer_free(&l->later);
+    free(l->asked);
     free(l);
 }
 
@@ -52,12 +54,12 @@ static void finish(void *arg)
     struct mx_plan *plan = &l->plan;
     const struct mx_plan *first = &l->targets[0].plan;
 
-    for (size_t i = 0; i < l->route.target_count; i++)
-        add_target(plan, &l->targets[i].plan, (uint16_t)i, l->route.targets[i].port);
+    for (size_t i = 0; i < l->count; i++)
+        add_target(plan, &l->targets[i].plan, (uint16_t)i, l->asked[i].port);
     if (plan->count == 0) {
         plan->result = first->result >= MX_SERVFAIL ? first->result : MX_SERVFAIL;
         (void)str_format(plan->detail, sizeof(plan->detail), "route to %.60s: %.80s",
-                         l->route.targets[0].name, first->detail);
+                         l->asked[0].name, first->detail);
     }
     l->cb(l->arg, plan);
     lookup_free(l);
@@ -87,7 +89,7 @@ static void settle(struct target_lookup *t, const struct route_target *target)
 /* False when out of memory. */
 static bool start_target(struct route_lookup *l, struct resolver *r, size_t i)
 {
-    const struct route_target *target = &l->route.targets[i];
+    const struct route_target *target = &l->asked[i];
     struct target_lookup *t = &l->targets[i];
 
     t->all = l;
@@ -115,12 +117,15 @@ struct route_lookup *route_lookup_start(struct resolver *r, const struct route *
 
     if (l == NULL)
         return NULL;
-    l->route = *route;
+    l->count = route->target_count;
+    l->asked = calloc(l->count, sizeof(*l->asked));
     l->cb = cb;
     l->arg = arg;
     l->later = loop_timer_new(resolver_loop(r), finish, l);
-    ok = l->later != NULL;
-    for (size_t i = 0; ok && i < route->target_count; i++)
+    ok = l->later != NULL && l->asked != NULL;
+    if (ok)
+        memcpy(l->asked, route->targets, l->count * sizeof(*l->asked));
+    for (size_t i = 0; ok && i < l->count; i++)
         ok = start_target(l, r, i);
     if (!ok) {
         lookup_free(l);

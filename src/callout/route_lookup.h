@@ -13,10 +13,10 @@
 struct route_lookup;
 
 /*
- * Copies the route. The callback fires exactly once, from the loop, unless cancelled; the plan is
- * valid during the call. Its result is MX_OK, or a failure that may pass (MX_SERVFAIL and on): that
- * the DNS does not know a target says nothing of the domain's recipients. A candidate's preference
- * is the number of its target. NULL only when out of memory.
+ * Copies what it needs of the route. The callback fires exactly once, from the loop, unless
+ * cancelled; the plan is valid during the call. Its result is MX_OK, or a failure that may pass
+ * (MX_SERVFAIL and on): that the DNS does not know a target says nothing of the domain's
+ * recipients. A candidate's preference is the number of its target. NULL only when out of memory.
  */
 struct route_lookup *route_lookup_start(struct resolver *r, const struct route *route,
                                         mx_lookup_cb cb, void *arg);

@@ -12,14 +12,9 @@
 
 bool add_route_target(struct route *r, const char *value, struct error *err)
 {
-    if (r->target_count == ROUTE_TARGETS_MAX) {
-        error_set(err, "is one too many (%d at most)", ROUTE_TARGETS_MAX);
-        return false;
-    }
-    if (!route_target_parse(value, &r->targets[r->target_count], err))
-        return false;
-    r->target_count++;
-    return true;
+    struct route_target target;
+
+    return route_target_parse(value, &target, err) && route_add_target(r, &target, err);
 }
 
 bool set_route_protocol(struct route *r, const char *value, struct error *err)

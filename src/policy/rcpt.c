@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "policy/decision_log.h"
 #include "policy/inquiry.h"
 
@@ -33,7 +34,7 @@ static bool decided(struct rcpt *r, enum mail_class c, const struct verdict *v)
     };
 
     if (c != CLASS_SENDER)
-        about.route = route_find(r->opts->routes, r->domain);
+        about.route = r->route;
     decision_make(&r->opts->decision, &about, v, &r->decision);
     log_decision(r, c, v, &r->decision);
     return c != CLASS_SENDER || r->decision.action != ACTION_ACCEPT;
@@ -45,7 +46,7 @@ static void count(struct rcpt *r, const struct verdict *v)
     const struct brake_opts *o = &r->opts->brake;
     const char *sasl = r->client.sasl_username, *ip = r->client.address;
 
-    if (v->reason == REASON_SKIPPED || route_find(r->opts->routes, r->domain) != NULL ||
+    if (v->reason == REASON_SKIPPED || r->route != NULL ||
         !brake_count(r->env->brake, o, &r->client, v->status == STATUS_INVALID, clock_mono_ms()))
         return;
     log_warning("brake: %u invalid recipients: no more callouts for %lld s: client=%s sasl=%s",
@@ -65,7 +66,7 @@ static bool ask(struct rcpt *r, enum mail_class c, const struct address *a, veri
     int64_t left = r->deadline - clock_mono_ms();
     struct verifier_request rq = {.address = a, .wait_ms = left > 0 ? left : 1};
 
-    rq.no_probe = r->braked && route_find(r->opts->routes, a->domain) == NULL;
+    rq.no_probe = r->braked && (c == CLASS_SENDER || r->route == NULL);
     return inquiry_start(r->opts, c, r->env->verifier, &rq, r->on, cb, r, v);
 }
 
@@ -86,10 +87,9 @@ static bool ask_recipient(struct rcpt *r)
     struct verdict v;
 
     if (r->address == NULL)
-        verdict_init(&v,
-                     inquiry_wanted(r->opts, r->mail_class, r->domain) ? REASON_BAD_SYNTAX
-                                                                       : REASON_SKIPPED,
-                     SOURCE_SYNTAX);
+        verdict_init(
+            &v, inquiry_wanted(r->opts, r->mail_class, r->key) ? REASON_BAD_SYNTAX : REASON_SKIPPED,
+            SOURCE_SYNTAX);
     else if (!ask(r, r->mail_class, r->address, on_recipient, &v))
         return false;
     count(r, &v);
@@ -136,6 +136,23 @@ static bool is_exempt(const struct rcpt *r)
            (r->address != NULL && exempt_has_address(o->exempt_recipients, r->address));
 }
 
+/* Also of a recipient without a valid syntax: it is the domain's whose users it cannot be. */
+static void find_route(struct rcpt *r)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct address any;
+    const char *why;
+
+    if (r->address != NULL)
+        (void)str_copy(r->key, sizeof(r->key), r->address->domain);
+    else if (str_format(text, sizeof(text), "a@%s", r->domain) &&
+             address_parse(text, strlen(text), &any, &why))
+        (void)str_copy(r->key, sizeof(r->key), any.domain);
+    else
+        (void)str_copy(r->key, sizeof(r->key), "");
+    r->route = route_find(r->opts->routes, r->key);
+}
+
 bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
                  struct decision *now)
 {
@@ -146,6 +163,7 @@ bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rc
     r->env = env;
     r->opts = policy_get(env->policy);
     r->mail_class = mail_class_of(r->opts, &r->client);
+    find_route(r);
     r->deadline = at + r->opts->wait_ms;
     r->on = on;
     r->cb = cb;

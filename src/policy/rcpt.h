@@ -40,11 +40,13 @@ struct rcpt {
     bool null_sender;
     const char *text;              /* the recipient as it was handed over, for the log */
     const struct address *address; /* NULL: no quoting makes an address of the text */
-    const char *domain;            /* of the recipient, also where it has no valid syntax */
+    const char *domain;            /* where that has no valid syntax: what is behind its last @ */
 
     /* Private from here on. */
     const struct rcpt_env *env;
     const struct policy_opts *opts;
+    char key[ADDRESS_DOMAIN_MAX + 1]; /* the recipient's domain, as routes have it */
+    const struct route *route;        /* NULL: none */
     enum mail_class mail_class;
     bool braked;
     int64_t deadline; /* clock_mono_ms of the answer */
