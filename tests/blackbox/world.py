@@ -4,7 +4,7 @@ import re
 import select
 import time
 
-from harness import certs, client, daemon, dns, scripted
+from harness import certs, client, daemon, dns, milter, scripted
 
 PATIENCE = 60.0
 
@@ -38,6 +38,11 @@ class World:
 
     def daemon(self, settings=None, allowed=(), env=None):
         return self.run(daemon.Daemon(self.build, self.workdir, settings, allowed, env))
+
+    def milter(self, settings=None, allowed=()):
+        """A daemon that is also a milter. Its clients wait longer than is good for Sendmail."""
+        return self.daemon({"milter.listen": f'"inet:{milter.PORT}@127.0.0.1"', **(settings or {})},
+                           ["wait: Sendmail gives up", *allowed])
 
     def run(self, made):
         self._ends.append(lambda: self.problems.extend(made.stop()))

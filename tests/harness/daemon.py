@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from . import client
+from . import client, milter
 
 PATIENCE = 60.0
 BASE = {
@@ -74,7 +74,17 @@ class Daemon:
                 env={**self.env, "NOTIFY_SOCKET": notify_path})
         if wait_ready:
             self.wait_notified("READY=1")
+            self._wait_milter()
             self.baseline = self.descriptors()
+
+    def _wait_milter(self):
+        """libmilter opens descriptors of its own in a thread; they are there when it answers."""
+        family, _, path = (self.settings["milter.listen"] or "").strip('"').partition(":")
+        if family:
+            with milter.Connection(path if family == "unix" else ("127.0.0.1", milter.PORT)) as c:
+                c.negotiate()
+                c.quit()
+                c.is_closed()
 
     def wait_notified(self, word):
         """Waits until the daemon says `word` to its service manager."""

@@ -7,7 +7,8 @@ from . import peers, relay, scripted
 REAL = (("postfix.example", "192.0.2.11", 2511), ("exim.example", "192.0.2.12", 2512),
         ("opensmtpd.example", "192.0.2.13", 2513))
 USERS = ("alice", "bob")
-FRONT_PORT = 2500
+FRONT_PORT, FRONT_MILTER_PORT, SENDMAIL_PORT = 2500, 2501, 2502
+MILTER = "{ inet:127.0.0.1:8894, connect_timeout=20s, command_timeout=120s, default_action=accept }"
 KEPT = 1000  # policy connections that the front Postfix keeps open for later, at most
 FRONT = """mydestination =
 local_recipient_maps =
@@ -18,6 +19,15 @@ smtpd_error_sleep_time = 0
 smtpd_soft_error_limit = 1000
 smtpd_hard_error_limit = 1000
 smtpd_recipient_limit = 2000
+{extra}"""
+FRONT_MILTER = """mydestination =
+local_recipient_maps =
+smtpd_milters = {milter}
+smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination
+smtpd_error_sleep_time = 0
+smtpd_hard_error_limit = 1000
+{extra}"""
+SENDMAIL = """INPUT_MAIL_FILTER(`calloutd', `S=inet:8894@127.0.0.1, T=C:20s;S:60s;R:120s;E:5m')dnl
 {extra}"""
 RECORDS = [f"{domain}. MX 10 mx.{domain}.\nmx.{domain}. A {address}" for domain, address, _ in REAL]
 
@@ -31,6 +41,17 @@ def front(workdir, extra=""):
     """The Postfix that clients talk to."""
     return peers.Postfix(workdir, "front", FRONT_PORT, "front.example.net",
                          FRONT.format(extra=extra))
+
+
+def front_milter(workdir, extra=""):
+    """The same by its milter protocol."""
+    return peers.Postfix(workdir, "frontm", FRONT_MILTER_PORT, "frontm.example.net",
+                         FRONT_MILTER.format(milter=MILTER, extra=extra))
+
+
+def sendmail(workdir, extra=""):
+    return peers.Sendmail(workdir, "sendmail", SENDMAIL_PORT, "sendmail.example.net",
+                          SENDMAIL.format(extra=extra))
 
 
 def postfix_mx(workdir, certs=None):
@@ -64,16 +85,43 @@ def mute(address, times=scripted.ANY):
     return scripted.script(address, "C: QUIT", times=times)
 
 
-def ask(recipients, sender="sender@example.net"):
-    """One SMTP session with the front Postfix: {recipient: "550 5.1.1 text"}. No DATA."""
-    answers = {}
-    with smtplib.SMTP("127.0.0.1", FRONT_PORT, local_hostname="client.example.net",
-                      timeout=60) as smtp:
-        smtp.ehlo()
-        smtp.mail(sender)
-        for recipient in recipients:
-            smtp.putcmd("RCPT", f"TO:<{recipient}>")
-            code, text = smtp.getreply()
-            answers[recipient] = f"{code} {text.decode('utf-8', 'replace')}"
-        smtp.rset()
+class Session:
+    """One SMTP session with an MTA of this host: any number of messages."""
+
+    def __init__(self, port=FRONT_PORT, client="127.0.0.1"):
+        self.smtp = smtplib.SMTP("127.0.0.1", port, "client.example.net", 120, (client, 0))
+        self.smtp.ehlo()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.smtp.close()
+
+    def mail(self, sender="sender@example.net"):
+        return self._answer(self.smtp.mail(sender))
+
+    def rcpt(self, recipient):
+        """As "550 5.1.1 text"."""
+        self.smtp.putcmd("RCPT", f"TO:<{recipient}>")
+        return self._answer(self.smtp.getreply())
+
+    def data(self, text="Subject: test\n\nhello\n"):
+        return self._answer(self.smtp.data(text))
+
+    def end(self):
+        self.smtp.rset()
+        self.smtp.quit()
+
+    @staticmethod
+    def _answer(reply):
+        return f"{reply[0]} {reply[1].decode('utf-8', 'replace')}"
+
+
+def ask(recipients, sender="sender@example.net", port=FRONT_PORT, client="127.0.0.1"):
+    """One SMTP session: {recipient: "550 5.1.1 text"}. No DATA."""
+    with Session(port, client) as session:
+        session.mail(sender)
+        answers = {r: session.rcpt(r) for r in recipients}
+        session.end()
     return answers

@@ -5,6 +5,7 @@ the accounts below exist only there.
 """
 import glob
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,8 +15,9 @@ from . import namespace
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".peers")
 ACCOUNTS = (("postfix", 7101), ("postdrop", 7102), ("Debian-exim", 7103), ("opensmtpd", 7104),
-            ("opensmtpq", 7105), ("calloutd", 7106))
-PATIENCE = 30.0
+            ("opensmtpq", 7105), ("calloutd", 7106), ("smmta", 7107), ("smmsp", 7108),
+            ("dovecot", 7109), ("dovenull", 7110), ("vmail", 7111))
+PATIENCE = 60.0
 
 
 def peer(package, path):
@@ -27,7 +29,7 @@ def prepare(workdir):
     namespace.private_mounts(workdir, ACCOUNTS)
     namespace.bind_resolv_conf(workdir)
     found = glob.glob(os.path.join(ROOT, "*/usr/lib/*-linux-*")) \
-        + glob.glob(os.path.join(ROOT, "*/lib/*-linux-*")) + [peer("postfix", "usr/lib/postfix")]
+        + glob.glob(os.path.join(ROOT, "*/lib/*-linux-*")) + [peer("postfix", "usr/lib/postfix"), peer("dovecot-lmtpd", "usr/lib/dovecot")]
     namespace.bind_library_cache(workdir, [os.path.realpath(d) for d in found])
 
 
@@ -90,6 +92,18 @@ class Mta:
                 self.proc.wait()
             self.proc = None
 
+    def wait_log(self, pattern, count=1):
+        """Waits until `count` lines of its log match; returns them."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with open(self.logfile, encoding="utf-8", errors="replace") as f:
+                found = [line for line in f if re.search(pattern, line)]
+            if len(found) >= count:
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{len(found)} lines in the log, not {count}: {pattern}")
+            time.sleep(0.02)
+
     def log(self):
         return _tail(self.logfile) + _tail(os.path.join(self.dir, "output"))
 
@@ -128,11 +142,14 @@ qmgr unix n - n 300 1 qmgr
 verify unix - - n - 1 verify
 bounce unix - - n - 0 bounce
 error unix - - n - - error
+smtp unix - - n - - discard
+relay unix - - n - - discard
+pickup unix n - n 60 1 pickup
 """
 
 
 class Postfix(Mta):
-    """`settings`: lines of main.cf. The queue is never delivered from: nothing ever gets in."""
+    """`settings`: lines of main.cf. Mail that it takes is discarded, as its log says."""
 
     def __init__(self, workdir, name, port, hostname, settings=""):
         super().__init__(workdir, name, port)
@@ -155,6 +172,19 @@ class Postfix(Mta):
         self.spawn([peer("postfix", "usr/lib/postfix/sbin/master"), "-c", self.dir, "-d"],
                    env={**os.environ, "MAIL_LOGTAG": "postfix"})
         wait_greeting(self.port, self.proc, self.logfile)
+
+    def submit(self, text, recipients, sender="root@localhost.example"):
+        """Mail by sendmail(1), postdrop(1) and pickup(8), as programs of this host send it."""
+        subprocess.run([peer("postfix", "usr/sbin/sendmail"), "-C", self.dir, "-f", sender, "-i",
+                        "--", *recipients], input=text, text=True, check=True, timeout=PATIENCE)
+
+    def queued(self):
+        """The files of mail in the queue, in whatever state."""
+        found = []
+        for name in ("maildrop", "incoming", "active", "deferred", "defer", "hold", "corrupt"):
+            found += [os.path.join(d, f) for d, _dirs, files in os.walk(f"{self.queue}/{name}")
+                      for f in files]
+        return found
 
     def _owned(self, path):
         os.makedirs(path, exist_ok=True)
@@ -233,3 +263,116 @@ class OpenSmtpd(Mta):
             os.chmod(path, mode)
         self.spawn([peer("opensmtpd", "usr/sbin/smtpd"), "-d", "-f", self.conf])
         wait_greeting(self.port, self.proc, os.path.join(self.dir, "output"))
+
+
+SENDMAIL = """divert(0)dnl
+OSTYPE(`linux')dnl
+define(`confDOMAIN_NAME', `{hostname}')dnl
+define(`QUEUE_DIR', `{queue}')dnl
+define(`STATUS_FILE', `')dnl
+define(`ALIAS_FILE', `')dnl
+define(`HELP_FILE', `')dnl
+define(`confPID_FILE', `{queue}/pid')dnl
+define(`confCW_FILE', `')dnl
+define(`confCT_FILE', `')dnl
+define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
+define(`confRUN_AS_USER', `smmta:smmta')dnl
+define(`confDELIVERY_MODE', `queueonly')dnl
+define(`confCONNECTION_RATE_THROTTLE', `0')dnl
+define(`confBAD_RCPT_THROTTLE', `0')dnl
+define(`confQUEUE_LA', `1000')dnl
+define(`confREFUSE_LA', `1000')dnl
+define(`confDELAY_LA', `0')dnl
+define(`confTO_IDENT', `0')dnl
+define(`confLOG_LEVEL', `14')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`nocanonify')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`accept_unqualified_senders')dnl
+RELAY_DOMAIN(`127')dnl
+DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr={address}, Port={port}')dnl
+{extra}
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+"""
+
+
+class Sendmail(Mta):
+    """`settings`: lines of sendmail.mc. Clients in 127.0.0.0/8 may relay; mail stays in the queue."""
+
+    def __init__(self, workdir, name, port, hostname, settings="", address="127.0.0.1"):
+        super().__init__(workdir, name, port)
+        self.hostname, self.queue = hostname, f"/var/spool/{name}"
+        self.conf = os.path.join(self.dir, "sendmail.cf")
+        mc = self.write("sendmail.mc", SENDMAIL.format(
+            dir=self.dir, queue=self.queue, hostname=hostname, address=address, port=port,
+            extra=settings))
+        cf = peer("sendmail-bin", "usr/share/sendmail/cf")
+        with open(self.conf, "w", encoding="ascii") as out:
+            subprocess.run(["m4", f"-D_CF_DIR_={cf}/", f"{cf}/m4/cf.m4", mc], stdout=out, check=True)
+
+    def start(self):
+        os.makedirs(self.queue, exist_ok=True)
+        os.chmod(self.queue, 0o700)
+        shutil.chown(self.queue, "smmta", "smmta")
+        shutil.chown(self.dir, "smmta", "smmta")
+        # Before it reads its configuration it waits a minute for this host to have a full name.
+        self.spawn(["unshare", "--uts", "/bin/sh", "-c", 'hostname "$0" && exec "$@"', self.hostname,
+                    peer("sendmail-bin", "usr/libexec/sendmail/sendmail"), "-D", self.logfile,
+                    "-d89.8", "-C", self.conf, "-bD"])
+        wait_greeting(self.port, self.proc, self.logfile)
+
+    def queued(self):
+        """The number of messages in the queue."""
+        return len(glob.glob(os.path.join(self.queue, "qf*")))
+
+
+DOVECOT = """base_dir = /run/{name}
+log_path = {dir}/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+hostname = {hostname}
+default_internal_user = dovecot
+default_internal_group = dovecot
+default_login_user = dovenull
+mail_location = maildir:/var/spool/{name}/%n
+mail_uid = vmail
+mail_gid = vmail
+auth_username_format = %Ln
+userdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+passdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+{extra}"""
+
+
+class DovecotLmtp(Mta):
+    """LMTP on 127.0.0.1:port, and on the unix socket `socket`."""
+
+    def __init__(self, workdir, name, port, hostname, users, settings=""):
+        super().__init__(workdir, name, port)
+        self.socket = f"/run/{name}/lmtp"
+        self.write("users", "".join(f"{u}::7111:7111::/var/spool/{name}/{u}::\n" for u in users))
+        self.conf = self.write("dovecot.conf", DOVECOT.format(
+            name=name, dir=self.dir, port=port, hostname=hostname, extra=settings))
+
+    def start(self):
+        # It finds its programs and modules where they would be if it was installed.
+        self.spawn(["unshare", "--mount", "/bin/sh", "-c",
+                    'mount -t overlay -o lowerdir="$0":/usr overlay /usr && exec "$@"',
+                    peer("dovecot-lmtpd", "usr"), "/usr/sbin/dovecot", "-F", "-c", self.conf])
+        wait_greeting(self.port, self.proc, self.logfile)
