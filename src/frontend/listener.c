@@ -162,7 +162,8 @@ static bool is_answered(const struct sockaddr_un *un)
     return !refused;
 }
 
-bool listener_remove_stale(const struct listen_spec *spec, struct error *err)
+/* Makes the path of a unix socket free, unless somebody answers there, or says why it is not. */
+static bool remove_stale(const struct listen_spec *spec, struct error *err)
 {
     struct sockaddr_un un = unix_address(spec);
     struct stat st;
@@ -213,7 +214,7 @@ static int open_unix(const struct listen_spec *spec, const struct listener_opts 
     int rc, fd;
     mode_t mask;
 
-    if (!listener_remove_stale(spec, err))
+    if (!remove_stale(spec, err))
         return -1;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -254,5 +255,5 @@ void listener_close(int *fd, const struct listen_spec *spec)
     /* A successor's is answered, and stays. The service manager's is not even tried: it would take
        that for a client, and start us for it. */
     if (!theirs)
-        (void)listener_remove_stale(spec, NULL);
+        (void)remove_stale(spec, NULL);
 }

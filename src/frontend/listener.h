@@ -39,9 +39,6 @@ bool listen_spec_parse(const char *text, struct listen_spec *out, struct error *
 int listener_open(const struct listen_spec *spec, const struct listener_opts *opts,
                   struct error *err);
 
-/* Makes the path of a unix socket free, unless somebody answers there, or says why it is not. */
-bool listener_remove_stale(const struct listen_spec *spec, struct error *err);
-
 /* Gives a unix socket's file the group of `opts`, where there is one. */
 bool listener_set_group(const struct listen_spec *spec, const struct listener_opts *opts,
                         struct error *err);

@@ -3,8 +3,6 @@
 #include <libmilter/mfapi.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,45 +24,36 @@ int sigwait(const sigset_t *set, int *number)
 }
 
 struct milter {
-    struct frontend *fe; /* NULL: not started */
+    pthread_mutex_t lock;
+    struct frontend *fe; /* NULL, under the lock: nobody is to hear of libmilter any more */
     struct listen_spec spec;
-    pthread_t server, stopper;
-    bool serving, stopping;
-    atomic_bool ended; /* smfi_main() has returned */
     loop_fn on_end, on_idle;
     void *end_arg, *idle_arg;
     struct loop_timer *tick;
     unsigned quiet; /* ticks since nothing was being decided about */
 };
 
+/* libmilter's threads outlive the daemon. */
+static struct milter the_milter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 bool milter_open(struct milter **mp, const struct listen_spec *spec,
                  const struct listener_opts *opts, const char *user, struct error *err)
 {
-    struct milter *m = calloc(1, sizeof(*m));
-
-    *mp = m;
-    if (m == NULL) {
-        error_set(err, "milter: out of memory");
+    *mp = NULL;
+    if (!milter_filter_register(err) || !milter_socket_open(spec, opts, user, err))
         return false;
-    }
-    m->spec = *spec;
-    if (milter_filter_register(err) && milter_socket_open(spec, opts, user, err))
-        return true;
-    milter_free(mp);
-    return false;
+    the_milter.spec = *spec;
+    *mp = &the_milter;
+    return true;
 }
-
-/* The one there is; the loop's thread only. What libmilter's thread posts may come too late. */
-static struct milter *the_milter;
 
 static void on_server_end(void *arg)
 {
-    struct milter *m = the_milter;
+    struct milter *m = arg;
 
-    (void)arg;
-    if (m == NULL || m->stopping)
+    if (m->fe == NULL)
         return;
-    log_error("milter: libmilter has ended by itself");
+    log_error("milter: libmilter has given up");
     m->on_end(m->end_arg);
 }
 
@@ -73,24 +62,23 @@ static void *serve(void *arg)
     struct milter *m = arg;
 
     (void)smfi_main();
-    atomic_store(&m->ended, true);
-    loop_post(m->fe->loop, on_server_end, NULL);
+    pthread_mutex_lock(&m->lock);
+    if (m->fe != NULL)
+        loop_post(m->fe->loop, on_server_end, m);
+    pthread_mutex_unlock(&m->lock);
     return NULL;
 }
 
 /*
  * libmilter writes an answer after the filter has given it, and tells nobody when it has: the end
- * is taken to be there when for a while nothing was decided about. Until its listener has ended, it
- * is knocked at: it looks around for connections only every five seconds.
+ * is taken to be there when for a while nothing was decided about.
  */
 static void on_tick(void *arg)
 {
     struct milter *m = arg;
 
-    if (!atomic_load(&m->ended))
-        milter_socket_knock(&m->spec);
     m->quiet = milter_filter_busy() == 0 ? m->quiet + 1 : 0;
-    if (m->quiet >= QUIET_TICKS && atomic_load(&m->ended))
+    if (m->quiet >= QUIET_TICKS)
         m->on_idle(m->idle_arg);
     else
         loop_timer_arm(m->tick, TICK_MS);
@@ -99,48 +87,32 @@ static void on_tick(void *arg)
 bool milter_start(struct milter *m, struct frontend *fe, loop_fn on_end, void *arg,
                   struct error *err)
 {
+    pthread_t thread;
     int rc;
 
-    m->on_end = on_end;
-    m->end_arg = arg;
     m->tick = loop_timer_new(fe->loop, on_tick, m);
     if (m->tick == NULL) {
         error_set(err, "milter: out of memory");
         return false;
     }
+    m->on_end = on_end;
+    m->end_arg = arg;
     m->fe = fe;
-    the_milter = m;
     milter_filter_begin(&fe->rcpt, &m->spec);
-    rc = thread_start(&m->server, serve, m);
-    m->serving = rc == 0;
-    if (rc != 0)
+    rc = thread_start(&thread, serve, m);
+    if (rc == 0)
+        (void)pthread_detach(thread);
+    else
         error_set(err, "milter: cannot start a thread: %s", strerror(rc));
     return rc == 0;
-}
-
-/* It takes a lock that the listener holds while it waits for connections. */
-static void *stop(void *arg)
-{
-    (void)arg;
-    (void)smfi_stop();
-    return NULL;
 }
 
 void milter_stop(struct milter *m, loop_fn on_idle, void *arg)
 {
     m->on_idle = on_idle;
     m->idle_arg = arg;
-    m->stopping = thread_start(&m->stopper, stop, NULL) == 0;
+    milter_filter_close();
     loop_timer_arm(m->tick, TICK_MS);
-}
-
-static void join(struct milter *m)
-{
-    if (!m->stopping)
-        (void)smfi_stop();
-    else
-        pthread_join(m->stopper, NULL);
-    pthread_join(m->server, NULL);
 }
 
 void milter_free(struct milter **mp)
@@ -150,13 +122,10 @@ void milter_free(struct milter **mp)
     if (m == NULL)
         return;
     milter_filter_end();
-    if (m->serving)
-        join(m);
-    else
-        (void)smfi_stop();                       /* closes the socket */
-    (void)listener_remove_stale(&m->spec, NULL); /* libmilter leaves root's where it is */
+    pthread_mutex_lock(&m->lock);
+    m->fe = NULL;
+    pthread_mutex_unlock(&m->lock);
     loop_timer_free(&m->tick);
-    the_milter = NULL;
-    free(m);
+    milter_socket_remove(&m->spec);
     *mp = NULL;
 }

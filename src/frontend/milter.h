@@ -1,13 +1,16 @@
 /*
  * The milter: libmilter in threads of its own, under the front loop's hand.
  *
- * libmilter has one listening socket, opens it itself, and once stopped cannot be started again in
- * the same process. A thread of it waits for HUP, TERM and INT in sigwait(), and stops the milter
- * when it gets one. Signals are the main thread's, but while that one runs a handler, or has
- * another signal to be delivered, the kernel gives them to whoever waits: so this program's
- * sigwait(), which is the one libmilter calls, never returns. Nothing else here may use it.
+ * libmilter has one listening socket, opens it itself, and is never stopped: at its end it destroys
+ * locks that its threads still hold or wait for, and hangs now and then. It lives as long as the
+ * process; what it hears after milter_stop() it lets pass.
  *
- * Threads: the front loop's.
+ * A thread of it waits for HUP, TERM and INT in sigwait(), and would stop it at one. Signals are
+ * the main thread's, but while that one runs a handler, or has another signal to be delivered, the
+ * kernel gives them to whoever waits: so this program's sigwait(), which is the one libmilter
+ * calls, never returns. Nothing else here may use it.
+ *
+ * Threads: the front loop's. One struct milter a process.
  */
 #ifndef FRONTEND_MILTER_H
 #define FRONTEND_MILTER_H
@@ -25,19 +28,19 @@ struct milter;
 bool milter_open(struct milter **m, const struct listen_spec *spec,
                  const struct listener_opts *opts, const char *user, struct error *err);
 
-/* Serves. on_end(arg) is called when libmilter ended without having been told to. `fe` is
-   borrowed. */
+/* Serves. on_end(arg) is called when libmilter has given up. `fe` is borrowed. */
 bool milter_start(struct milter *m, struct frontend *fe, loop_fn on_end, void *arg,
                   struct error *err);
 
 /*
- * No new connections; recipients that are being decided about get their answers, which must be on
- * their way. on_idle(arg) is called once when that is over, never before this returns.
+ * No recipient is decided about any more, and those that are being decided about get their answers,
+ * which must be on their way. on_idle(arg) is called once when that is over, never before this
+ * returns.
  */
 void milter_stop(struct milter *m, loop_fn on_idle, void *arg);
 
-/* Stops, if that was not done: no recipient is decided about any more. Every answer must be in.
-   Sets *m to NULL; NULL is allowed. */
+/* Stops, if that was not done, and removes a unix socket. Every answer must be in. Sets *m to NULL;
+   NULL is allowed. */
 void milter_free(struct milter **m);
 
 #endif

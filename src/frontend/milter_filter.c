@@ -70,14 +70,19 @@ void milter_filter_begin(const struct rcpt_env *env, const struct listen_spec *s
 {
     pthread_mutex_lock(&filter.lock);
     filter.env = env;
-    filter.spec = spec;
+    filter.spec = spec != NULL ? spec : filter.spec;
     pthread_mutex_unlock(&filter.lock);
+}
+
+void milter_filter_close(void)
+{
+    milter_filter_begin(NULL, NULL);
 }
 
 void milter_filter_end(void)
 {
+    milter_filter_close();
     pthread_mutex_lock(&filter.lock);
-    filter.env = NULL;
     while (filter.busy > 0)
         pthread_cond_wait(&filter.quiet, &filter.lock);
     pthread_mutex_unlock(&filter.lock);

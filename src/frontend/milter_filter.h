@@ -31,7 +31,11 @@ bool milter_filter_register(struct error *err);
  */
 void milter_filter_begin(const struct rcpt_env *env, const struct listen_spec *spec);
 
-/* Waits for those that are being decided about: they must be on their way to their answers. */
+/* From now on everything may pass; what is being decided about still is. */
+void milter_filter_close(void);
+
+/* Closes, and waits for those that are being decided about, which must be on their way to their
+   answers. */
 void milter_filter_end(void);
 
 /* Recipients that are being decided about now. */

@@ -125,6 +125,14 @@ static bool set_owner(const struct listen_spec *spec, const struct listener_opts
     return listener_set_group(spec, opts, err);
 }
 
+void milter_socket_remove(const struct listen_spec *spec)
+{
+    struct stat st;
+
+    if (spec->path[0] != '\0' && lstat(spec->path, &st) == 0 && S_ISSOCK(st.st_mode))
+        (void)unlink(spec->path);
+}
+
 bool milter_socket_open(const struct listen_spec *spec, const struct listener_opts *opts,
                         const char *user, struct error *err)
 {
@@ -142,7 +150,10 @@ bool milter_socket_open(const struct listen_spec *spec, const struct listener_op
         error_set(err, "listen %s: libmilter cannot; it has told syslog why", spec->text);
         return false;
     }
-    return spec->path[0] == '\0' || set_owner(spec, opts, user, err);
+    if (spec->path[0] == '\0' || set_owner(spec, opts, user, err))
+        return true;
+    milter_socket_remove(spec);
+    return false;
 }
 
 void milter_socket_knock(const struct listen_spec *spec)

@@ -23,6 +23,9 @@ bool milter_socket_parse(const char *text, struct listen_spec *out, struct error
 bool milter_socket_open(const struct listen_spec *spec, const struct listener_opts *opts,
                         const char *user, struct error *err);
 
+/* Removes the file of a unix socket, which may still be listened on. */
+void milter_socket_remove(const struct listen_spec *spec);
+
 /* Knocks at that socket: a connection that is closed at once. Any thread. */
 void milter_socket_knock(const struct listen_spec *spec);
 
