@@ -1,6 +1,7 @@
 #include "frontend/control.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
@@ -229,6 +230,17 @@ static void on_accept_error(struct evconnlistener *l, void *arg)
         (void)evconnlistener_disable(l);
 }
 
+/*
+ * One that closes its descriptor itself, after its events are gone. evhttp's own leaves that to
+ * evhttp, which does it before: then they are taken from the loop by a number that another thread's
+ * descriptor may have by now.
+ */
+static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
+{
+    (void)arg;
+    return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+}
+
 bool control_new(struct control **cp, struct frontend *fe, int fd, struct error *err)
 {
     struct control *c = calloc(1, sizeof(*c));
@@ -252,6 +264,7 @@ bool control_new(struct control **cp, struct frontend *fe, int fd, struct error 
     evhttp_set_max_headers_size(c->http, HEADERS_MAX);
     evhttp_set_max_body_size(c->http, BODY_MAX);
     evhttp_set_timeout(c->http, IDLE_S);
+    evhttp_set_bevcb(c->http, make_bufferevent, NULL);
     evhttp_set_gencb(c->http, on_request, c);
     return true;
 }
