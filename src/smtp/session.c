@@ -231,9 +231,17 @@ static void fall_back(struct session *s)
     begin(s);
 }
 
+/* An MX called by its address has no name to be asked for (RFC 6066 section 3). */
+static const char *tls_name(const struct session_target *t)
+{
+    struct netaddr ip;
+
+    return netaddr_parse(t->name, &ip) ? "" : t->name;
+}
+
 static void start_tls(struct session *s)
 {
-    const struct tls_peer peer = {s->target.name, &s->target.ip, s->opts.tls == TLS_VERIFY};
+    const struct tls_peer peer = {tls_name(&s->target), &s->target.ip, s->opts.tls == TLS_VERIFY};
     enum smtp_failure failure;
 
     s->tls_started = true;

@@ -41,7 +41,8 @@ struct session_target {
     struct netaddr ip;
     uint16_t port;
     char path[108]; /* of a unix socket, in place of ip and port; else "" */
-    char name[256]; /* MX host name: SNI, certificate check, logs; may be "" for a literal */
+    char name[256]; /* MX host name: SNI, certificate check, logs; may be "" for a literal. One that
+                       is an address is for logs alone */
     bool lmtp;      /* LHLO (RFC 2033) */
 };
 
