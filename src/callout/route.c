@@ -116,15 +116,17 @@ static bool parse_port(const char *text, uint16_t *port)
     return *end == '\0' && n >= 1 && n <= 65535;
 }
 
-/* As an address has it: lower case, A-labels. */
+/* As an address has it: lower case, A-labels. Digits of another script become an address here. */
 static bool parse_name(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1])
 {
     char mail[ADDRESS_TEXT_SIZE];
     struct address a;
+    struct netaddr ip;
     const char *why;
 
     if (!str_format(mail, sizeof(mail), "a@%.*s", (int)len, text) || memchr(text, '@', len) ||
-        !address_parse(mail, strlen(mail), &a, &why) || a.literal.family != AF_UNSPEC)
+        !address_parse(mail, strlen(mail), &a, &why) || a.literal.family != AF_UNSPEC ||
+        netaddr_parse(a.domain, &ip))
         return false;
     return str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
 }
@@ -148,12 +150,10 @@ static bool parse_bracketed(const char *text, struct route_target *out)
 
 static bool parse_plain(const char *text, struct route_target *out)
 {
-    struct netaddr ip;
     size_t len = strcspn(text, ":");
 
     out->kind = ROUTE_TARGET_MX;
-    return parse_name(text, len, out->name) && !netaddr_parse(out->name, &ip) &&
-           parse_port(text + len, &out->port);
+    return parse_name(text, len, out->name) && parse_port(text + len, &out->port);
 }
 
 bool route_target_parse(const char *text, struct route_target *out, struct error *err)

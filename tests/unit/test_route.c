@@ -131,6 +131,8 @@ static const char *const bads[] = {
     "unix:",
     "unix:run/lmtp",
     "[unix:/x]",
+    "[\xef\xbc\x91.2.3.4]", /* a digit from elsewhere */
+    "\xef\xbc\x91.2.3.4",
     "unix:/a/very/long/path/that/no/unix/socket/can/have/because/its/address/has/room/for/no/more/"
     "than/one/hundred/and/seven/octets",
 };
