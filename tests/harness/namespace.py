@@ -1,8 +1,8 @@
 """A private network, and for root also private mounts, to test in.
 
 Nothing outside of it is reachable, and nothing in it survives the process. The documentation
-networks are local without being configured on an interface ("AnyIP" routes): every address in
-them can be bound and connected to, while getifaddrs(3), and so calloutd, sees only 127.0.0.1,
+networks, and one of the private ones, are local without being configured on an interface ("AnyIP"
+routes): every address in them can be bound and connected to, while getifaddrs(3), and so calloutd, sees only 127.0.0.1,
 ::1 and the two addresses of THIS_HOST.
 """
 import ctypes
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "10.20.30.0/24")
 NETWORK6 = "2001:db8::/32"
 THIS_HOST = ("203.0.113.250", "2001:db8:ffff::250")
 INSIDE = "CALLOUTD_TEST_NAMESPACE"

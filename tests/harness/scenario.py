@@ -6,6 +6,7 @@ from . import client, daemon, dns, scripted
 
 DEFAULT_DNS = ("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1")
 STRANGER = {"client_address": "198.51.100.9"}
+WORKDIR = "{workdir}"
 REPLY_KEYS = ("stage", "code", "enhanced")
 
 
@@ -102,7 +103,9 @@ class Run:
 
     def __init__(self, scenario, build, workdir, certs):
         self.scenario, self.build, self.workdir = scenario, build, workdir
-        settings = dict(scenario.settings)
+        settings = {k: v.replace(WORKDIR, workdir) for k, v in scenario.settings.items()}
+        for script in scenario.scripts:
+            script.addresses = [a.replace(WORKDIR, workdir) for a in script.addresses]
         self.nsd = dns.Nsd(workdir, scenario.dns or DEFAULT_DNS)
         self.relay = None
         if scenario.fault:

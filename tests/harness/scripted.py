@@ -27,8 +27,8 @@ ANY = -1
 
 
 class Script:
-    """What happens on the connections made to any of `addresses`: one connection per script, or
-    `times` of them; 0: nobody may connect; ANY: it does not matter how many. `full`: the listen
+    """What happens on the connections made to any of `addresses` ("unix:/PATH" is a socket in the
+    file system): one connection per script, or `times` of them; 0: nobody may connect; ANY: it does not matter how many. `full`: the listen
     queue is full, SYNs are dropped. `cut`: the daemon is stopped in between, so that QUIT may come
     early ("quit"), or the connection may just end ("killed")."""
 
@@ -71,7 +71,7 @@ class Conversation:
 
     def __init__(self, sock, script, certs):
         self.sock, self.script, self.certs = sock, script, certs
-        self.address = sock.getsockname()[0]
+        self.address = address_of(sock)
         self.buf = b""
         self.transcript = []
         self.commands = []
@@ -298,7 +298,7 @@ ACTIONS = {"hold": act_hold, "close": act_close, "reset": act_reset, "raw": act_
 
 
 class Servers:
-    """All scripted hosts of a test, on port `port` of their addresses."""
+    """All scripted hosts of a test, on port `port` of their addresses, and on unix sockets."""
 
     def __init__(self, scripts, certs, port=25, ordered=True):
         self.scripts, self.certs, self.port, self.ordered = scripts, certs, port, ordered
@@ -316,10 +316,10 @@ class Servers:
         self._acceptor.start()
 
     def _listen(self, address, full):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family, where = place(address, self.port)
         s = socket.socket(family, socket.SOCK_STREAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((address, self.port))
+        s.bind(where)
         s.listen(0 if full else 1024)
         if not full:
             self._listeners.append(s)
@@ -328,7 +328,7 @@ class Servers:
         for _ in range(3):
             filler = socket.socket(family, socket.SOCK_STREAM)
             filler.setblocking(False)
-            filler.connect_ex((address, self.port))
+            filler.connect_ex(where)
             self._fillers.append(filler)
 
     def _accept_all(self):
@@ -338,7 +338,7 @@ class Servers:
                 return
             for listener in woken:
                 sock, _peer = listener.accept()
-                self._converse(sock, listener.getsockname()[0])
+                self._converse(sock, address_of(listener))
 
     def _converse(self, sock, address):
         with self._lock:
@@ -397,6 +397,19 @@ def ready(readers, writers=(), seconds=None):
     got = {fd for fd, mask in poll.poll(None if seconds is None else seconds * 1000)
            if mask & ~select.POLLOUT}
     return [s for s in readers if s.fileno() in got]
+
+
+def place(address, port):
+    """The family, and what bind(2) is given."""
+    if address.startswith("unix:"):
+        return socket.AF_UNIX, address[5:]
+    return socket.AF_INET6 if ":" in address else socket.AF_INET, (address, port)
+
+
+def address_of(sock):
+    """The other way round: as in Script.addresses."""
+    name = sock.getsockname()
+    return "unix:" + name if sock.family == socket.AF_UNIX else name[0]
 
 
 def unescape(text):
