@@ -32,6 +32,7 @@ void rig_init(struct rig *r, enum rig_tls tls)
         .recipient = &rig_mailbox,
         .starttls = tls != NONE,
         .tls_required = tls == ENCRYPT,
+        .lmtp = tls == LMTP,
         .on_state = on_state,
         .on_trace = on_trace,
         .arg = r,

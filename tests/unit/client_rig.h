@@ -20,10 +20,11 @@ struct rig {
     char traced[65536]; /* the dialogue */
 };
 
-/* How the recipient's host is to be spoken to: TLS never, where it can be had, always. */
-enum rig_tls { NONE, MAY, ENCRYPT };
+/* How the recipient's host is to be spoken to: TLS never, where it can be had, always; by LMTP. */
+enum rig_tls { NONE, MAY, ENCRYPT, LMTP };
 
 #define HELLO    "!connected", "<220 mx", ">EHLO me.example"
+#define HELLO_LM "!connected", "<220 mx", ">LHLO me.example"
 #define ENVELOPE ">MAIL FROM:<>", ">RCPT TO:<u@d.example>"
 #define BYE      ">QUIT", "<221 bye"
 #define TO_MAIL  HELLO, "<250 mx", ">MAIL FROM:<>"

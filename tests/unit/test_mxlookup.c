@@ -152,6 +152,38 @@ START_TEST(implicit)
 }
 END_TEST
 
+static struct asker host_looked_up(const char *host)
+{
+    struct asker a = {.calls = 0};
+
+    a.lookup = mx_lookup_start_host(resolver, &opts, host, on_plan, &a);
+    ck_assert_ptr_nonnull(a.lookup);
+    ck_assert_int_eq(a.calls, 0);
+    loop_run(loop);
+    ck_assert_int_eq(a.calls, 1);
+    return a;
+}
+
+/* Its MX are not asked for; what cannot be used is told as that of a domain. */
+START_TEST(host)
+{
+    struct asker a = host_looked_up("mx1.two.test");
+
+    ck_assert_int_eq(a.plan.result, MX_OK);
+    ck_assert_uint_eq(a.plan.count, 2);
+    ck_assert_uint_eq(a.plan.ttl, 100);
+    assert_candidate(&a, 0, "mx1.two.test", "2001:db8:77::1");
+    assert_candidate(&a, 1, "mx1.two.test", "198.51.100.201");
+    ck_assert_uint_eq(fixture_asked(server), 2);
+    ck_assert_uint_eq(host_looked_up("implicit.test").plan.count, 1);
+    ck_assert_int_eq(host_looked_up("nowhere.test").plan.result, MX_NO_DOMAIN);
+    ck_assert_int_eq(host_looked_up("fail.half.test").plan.result, MX_SERVFAIL);
+    ck_assert_int_eq(host_looked_up("localhost.home.test").plan.result, MX_NO_DOMAIN);
+    opts.allow_private = true;
+    ck_assert_int_eq(host_looked_up("localhost.home.test").plan.result, MX_OK);
+}
+END_TEST
+
 START_TEST(results_without_candidates)
 {
     struct asker a = looked_up("null.test");
@@ -234,6 +266,8 @@ START_TEST(cancelled)
     mx_lookup_cancel(&a.lookup);
     start(&b, "", "198.51.100.205");
     mx_lookup_cancel(&b.lookup);
+    b.lookup = mx_lookup_start_host(resolver, &opts, "mx1.two.test", on_plan, &b);
+    mx_lookup_cancel(&b.lookup);
     ck_assert_int_eq(looked_up("implicit.test").calls, 1);
     start(&a, "stuck.test", NULL);
     while (rule_asked("mx.stuck.test") == 0)
@@ -252,6 +286,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, two_exchangers);
     tcase_add_test(t, implicit);
+    tcase_add_test(t, host);
     tcase_add_test(t, results_without_candidates);
     tcase_add_test(t, aliases);
     tcase_add_test(t, own_address_by_option);
