@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/netaddr.h"
@@ -255,20 +256,33 @@ static void *serve(void *arg)
 
 /* In the test's thread */
 
-static bool bind_to(struct scripted_server *s, const char *ip)
+static socklen_t address_of(const char *where, struct sockaddr_storage *sa)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct netaddr ip;
+
+    if (where[0] != '/') {
+        ck_assert(netaddr_parse(where, &ip));
+        return netaddr_to_sockaddr(&ip, 0, sa);
+    }
+    ck_assert(str_copy(un.sun_path, sizeof(un.sun_path), where));
+    memcpy(sa, &un, sizeof(un));
+    return sizeof(un);
+}
+
+static bool bind_to(struct scripted_server *s, const char *where)
 {
     struct sockaddr_storage sa;
-    struct netaddr addr;
-    socklen_t len;
+    socklen_t len = address_of(where, &sa);
     const struct timeval patience = {.tv_sec = PATIENCE_S};
 
-    ck_assert(netaddr_parse(ip, &addr));
-    len = netaddr_to_sockaddr(&addr, 0, &sa);
     s->listener = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&sa, len) != 0)
         return false;
     ck_assert_int_eq(listen(s->listener, 16), 0);
     setsockopt(s->listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    if (sa.ss_family == AF_UNIX)
+        return true;
     len = sizeof(sa);
     ck_assert_int_eq(getsockname(s->listener, (struct sockaddr *)&sa, &len), 0);
     /* The port lies in the same place for both families. */
@@ -276,12 +290,12 @@ static bool bind_to(struct scripted_server *s, const char *ip)
     return true;
 }
 
-bool scripted_server_start(struct scripted_server *s, const char *ip,
+bool scripted_server_start(struct scripted_server *s, const char *where,
                            const char *const *const *scripts)
 {
     memset(s, 0, sizeof(*s));
     s->scripts = scripts;
-    if (!bind_to(s, ip))
+    if (!bind_to(s, where))
         return false;
     make_certificate();
     s->tls = SSL_CTX_new(TLS_server_method());

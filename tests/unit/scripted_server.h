@@ -1,6 +1,7 @@
 /*
- * An SMTP server for tests, in a thread of its own on a loopback port: one script a connection, in
- * the order the connections come. What goes wrong in it is noted and found by the joiner.
+ * An SMTP server for tests, in a thread of its own on a loopback port or a unix socket: one script
+ * a connection, in the order the connections come. What goes wrong in it is noted and found by the
+ * joiner.
  *
  * Steps: "<text" sends the text and CRLF, unless it ends in a backslash; ">text" expects that line.
  * "!tls" is the server's side of a handshake, "!tls refused" of one that the client ends, "!tls
@@ -31,8 +32,8 @@ struct scripted_server {
     SSL *ssl;
 };
 
-/* `ip` is "127.0.0.1" or "::1". False when there is no such address here. */
-bool scripted_server_start(struct scripted_server *s, const char *ip,
+/* `where` is "127.0.0.1", "::1" or a path, which stays. False when there is no such place here. */
+bool scripted_server_start(struct scripted_server *s, const char *where,
                            const char *const *const *scripts);
 
 /* Joins; closes everything. */
