@@ -153,7 +153,8 @@ static void on_milter_end(void *arg)
 {
     struct daemon *d = arg;
 
-    d->exit_code = EX_SOFTWARE;
+    if (!d->stopping)
+        d->exit_code = EX_SOFTWARE;
     daemon_stop(d);
 }
 

@@ -35,7 +35,7 @@ struct flight {
     /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
     uint8_t key[RECORD_KEY_SIZE + 1];
     size_t key_len;
-    bool no_probe, null_sender;
+    bool no_probe, null_sender, apart;
     int64_t started, deadline; /* clock_mono_ms */
     struct mx_lookup *lookup;
     struct route_lookup *route_lookup; /* in its place where there is a route */
@@ -164,12 +164,12 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     struct lifetime lifetimes[VERDICT_STATUS_COUNT];
     struct record old, new;
     int64_t now = clock_wall();
-    bool known = address_store_get(e->store, &f->address, f->null_sender, now, &old);
+    bool known = address_store_get(e->store, &f->address, f->apart, now, &old);
     f->replaces = known;
     flight_lifetimes(f, lifetimes);
     if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new))
         return false;
-    return address_store_put(e->store, &f->address, f->null_sender, &new, on_stored, f);
+    return address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
 }
 
 static void flight_remember_refusal(struct flight *f)
@@ -184,9 +184,9 @@ static void flight_remember_refusal(struct flight *f)
 
     /* At RCPT the refusal may yet be one recipient's own policy: not held against the rest long. */
     if (recall_about_us(v->reason))
-        facts_refused(f->engine->facts, f->address.domain, f->null_sender, v, clock_wall() + rest);
+        facts_refused(f->engine->facts, f->address.domain, f->apart, v, clock_wall() + rest);
     else if (!early && v->evidence.code != 0)
-        facts_answered(f->engine->facts, f->address.domain, f->null_sender);
+        facts_answered(f->engine->facts, f->address.domain, f->apart);
 }
 
 /*
@@ -350,7 +350,7 @@ static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
 
 static size_t flight_key(const struct flight_ask *ask, uint8_t *key)
 {
-    size_t len = record_key(&ask->address, ask->null_sender, key);
+    size_t len = record_key(&ask->address, ask->apart, key);
 
     key[len] = ask->no_probe;
     return len + 1;
@@ -384,6 +384,7 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->key_len = flight_key(ask, f->key);
     f->no_probe = ask->no_probe;
     f->null_sender = ask->null_sender;
+    f->apart = ask->apart;
     f->started = clock_mono_ms();
     f->deadline = f->started + e->opts.callout_ms;
     if (ask->trace)
@@ -410,13 +411,13 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
     }
     if (!ask->fresh) {
         enum recall known =
-            address_store_recall(e->store, &ask->address, ask->null_sender, ask->stale_ok, v);
+            address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok, v);
 
         if (known == RECALL_ANSWER || (known == RECALL_ANSWER_REFRESH && ask->cb != NULL))
             return true;
     }
     if (!ask->fresh && !ask->no_probe &&
-        facts_recall(e->facts, ask->address.domain, ask->null_sender, clock_wall(), v))
+        facts_recall(e->facts, ask->address.domain, ask->apart, clock_wall(), v))
         return true;
     if (e->flight_count < e->opts.total)
         return false;

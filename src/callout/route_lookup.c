@@ -35,11 +35,11 @@ static void lookup_free(struct route_lookup *l)
     free(l);
 }
 
-/* The candidates of a target, behind those of better ones. */
+/* The candidates of a target, behind those of better ones, up to `max` in all. */
 static void add_target(struct mx_plan *plan, const struct mx_plan *from, uint16_t preference,
-                       uint16_t port)
+                       uint16_t port, size_t max)
 {
-    for (size_t i = 0; i < from->count && plan->count < MX_CANDIDATES_MAX; i++) {
+    for (size_t i = 0; i < from->count && plan->count < max; i++) {
         struct mx_candidate *c = &plan->list[plan->count++];
 
         *c = from->list[i];
@@ -55,7 +55,8 @@ static void finish(void *arg)
     const struct mx_plan *first = &l->targets[0].plan;
 
     for (size_t i = 0; i < l->count; i++)
-        add_target(plan, &l->targets[i].plan, (uint16_t)i, l->asked[i].port);
+        add_target(plan, &l->targets[i].plan, (uint16_t)i, l->asked[i].port,
+                   MX_CANDIDATES_MAX - (l->count - i - 1)); /* a place for each of the others */
     if (plan->count == 0) {
         plan->result = first->result >= MX_SERVFAIL ? first->result : MX_SERVFAIL;
         (void)str_format(plan->detail, sizeof(plan->detail), "route to %.60s: %.80s",

@@ -16,7 +16,8 @@
 struct verifier {
     struct engine engine;
     atomic_bool stopping;
-    pthread_mutex_t door; /* no ask is posted behind the stop, where nobody would hear it */
+    atomic_bool has_sender; /* the usual sender is not the null sender */
+    pthread_mutex_t door;   /* no ask is posted behind the stop, where nobody would hear it */
     struct loop_timer *grace;
     int64_t grace_ms;
     bool running; /* the engine thread was started */
@@ -99,6 +100,7 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     e = &v->engine;
     e->opts = *opts;
     (void)route_table_ref(e->opts.routes);
+    atomic_store(&v->has_sender, opts->probe_sender[0] != '\0');
     e->store = store;
     e->on_idle = on_idle;
     e->idle_arg = v;
@@ -126,6 +128,7 @@ static void reconfigure(void *arg)
         (void)route_table_ref(c->opts->routes);
         route_table_unref(&e->opts.routes);
         e->opts = *c->opts;
+        atomic_store(&c->verifier->has_sender, e->opts.probe_sender[0] != '\0');
     }
     call_finish(c, ok);
 }
@@ -145,6 +148,12 @@ static void on_letter(void *arg)
     free(l);
 }
 
+/* Whether the answer may be another than that to the usual sender. */
+static bool is_apart(struct verifier *v, const struct verifier_request *rq)
+{
+    return rq->null_sender && atomic_load(&v->has_sender);
+}
+
 /* False when the end has begun. */
 static bool post_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                      verifier_cb cb, void *arg)
@@ -162,6 +171,7 @@ static bool post_ask(struct verifier *v, const struct verifier_request *rq, stru
         .fresh = rq->fresh,
         .no_probe = rq->no_probe,
         .null_sender = rq->null_sender,
+        .apart = is_apart(v, rq),
         .trace = rq->trace,
         .on = on,
         .cb = cb,
@@ -188,7 +198,7 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
     }
     if (!rq->fresh)
         known =
-            address_store_recall(v->engine.store, rq->address, rq->null_sender, rq->stale_ok, now);
+            address_store_recall(v->engine.store, rq->address, is_apart(v, rq), rq->stale_ok, now);
     if (known == RECALL_ANSWER_REFRESH && !rq->no_probe)
         (void)post_ask(v, rq, NULL, NULL, NULL);
     if (known != RECALL_ASK)

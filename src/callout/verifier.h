@@ -46,7 +46,8 @@ struct verifier_request {
     uint64_t stale_ok; /* set of reasons (1 << reason) that may be answered from a stale record */
     bool fresh;        /* do not answer from the store */
     bool no_probe;     /* store and DNS only: no SMTP connection is made */
-    bool null_sender;  /* MAIL FROM:<> in place of `probe_sender`: what comes of it is kept apart */
+    bool null_sender;  /* MAIL FROM:<> whatever `probe_sender` is. What comes of it is kept apart
+                          where  that is another one */
     bool trace;        /* collect the dialogue */
 };
 

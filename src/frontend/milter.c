@@ -30,7 +30,7 @@ struct milter {
     loop_fn on_end, on_idle;
     void *end_arg, *idle_arg;
     struct loop_timer *tick;
-    unsigned quiet; /* ticks since nothing was being decided about */
+    unsigned quiet; /* ticks since the last that was decided about before the stop */
 };
 
 /* libmilter's threads outlive the daemon. */
@@ -70,14 +70,14 @@ static void *serve(void *arg)
 }
 
 /*
- * libmilter writes an answer after the filter has given it, and tells nobody when it has: the end
- * is taken to be there when for a while nothing was decided about.
+ * libmilter writes an answer after the filter has given it, and tells nobody when it has: the last
+ * one that somebody waited for is taken to be written a while after it was given.
  */
 static void on_tick(void *arg)
 {
     struct milter *m = arg;
 
-    m->quiet = milter_filter_busy() == 0 ? m->quiet + 1 : 0;
+    m->quiet = milter_filter_early() == 0 ? m->quiet + 1 : 0;
     if (m->quiet >= QUIET_TICKS)
         m->on_idle(m->idle_arg);
     else
@@ -111,7 +111,7 @@ void milter_stop(struct milter *m, loop_fn on_idle, void *arg)
 {
     m->on_idle = on_idle;
     m->idle_arg = arg;
-    milter_filter_close();
+    milter_filter_stop();
     loop_timer_arm(m->tick, TICK_MS);
 }
 

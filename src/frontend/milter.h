@@ -3,7 +3,7 @@
  *
  * libmilter has one listening socket, opens it itself, and is never stopped: at its end it destroys
  * locks that its threads still hold or wait for, and hangs now and then. It lives as long as the
- * process; what it hears after milter_stop() it lets pass.
+ * process; what it hears after milter_free() it lets pass.
  *
  * A thread of it waits for HUP, TERM and INT in sigwait(), and would stop it at one. Signals are
  * the main thread's, but while that one runs a handler, or has another signal to be delivered, the
@@ -33,9 +33,9 @@ bool milter_start(struct milter *m, struct frontend *fe, loop_fn on_end, void *a
                   struct error *err);
 
 /*
- * No recipient is decided about any more, and those that are being decided about get their answers,
- * which must be on their way. on_idle(arg) is called once when that is over, never before this
- * returns.
+ * Those who wait get their answers, which must be on their way, and on_idle(arg) is called once
+ * when they have them, never before this returns. Until milter_free() there are answers, of a
+ * verifier that has been stopped.
  */
 void milter_stop(struct milter *m, loop_fn on_idle, void *arg);
 

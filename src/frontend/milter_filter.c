@@ -44,23 +44,28 @@ static struct {
     pthread_cond_t quiet;
     const struct rcpt_env *env; /* NULL: nothing is decided about */
     const struct listen_spec *spec;
-    unsigned busy;
-} filter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0};
+    unsigned busy;  /* recipients being decided about */
+    unsigned early; /* those of them that were before milter_filter_stop() */
+    bool stopping;
+} filter = {.lock = PTHREAD_MUTEX_INITIALIZER, .quiet = PTHREAD_COND_INITIALIZER};
 
-static const struct rcpt_env *enter(void)
+static const struct rcpt_env *enter(bool *early)
 {
     const struct rcpt_env *env;
 
     pthread_mutex_lock(&filter.lock);
     env = filter.env;
+    *early = !filter.stopping;
     filter.busy += env != NULL;
+    filter.early += env != NULL && *early;
     pthread_mutex_unlock(&filter.lock);
     return env;
 }
 
-static void leave(void)
+static void leave(bool early)
 {
     pthread_mutex_lock(&filter.lock);
+    filter.early -= early;
     if (--filter.busy == 0)
         pthread_cond_broadcast(&filter.quiet);
     pthread_mutex_unlock(&filter.lock);
@@ -70,32 +75,34 @@ void milter_filter_begin(const struct rcpt_env *env, const struct listen_spec *s
 {
     pthread_mutex_lock(&filter.lock);
     filter.env = env;
-    filter.spec = spec != NULL ? spec : filter.spec;
+    filter.spec = spec;
     pthread_mutex_unlock(&filter.lock);
 }
 
-void milter_filter_close(void)
+void milter_filter_stop(void)
 {
-    milter_filter_begin(NULL, NULL);
+    pthread_mutex_lock(&filter.lock);
+    filter.stopping = true;
+    pthread_mutex_unlock(&filter.lock);
 }
 
 void milter_filter_end(void)
 {
-    milter_filter_close();
     pthread_mutex_lock(&filter.lock);
+    filter.env = NULL;
     while (filter.busy > 0)
         pthread_cond_wait(&filter.quiet, &filter.lock);
     pthread_mutex_unlock(&filter.lock);
 }
 
-unsigned milter_filter_busy(void)
+unsigned milter_filter_early(void)
 {
-    unsigned busy;
+    unsigned early;
 
     pthread_mutex_lock(&filter.lock);
-    busy = filter.busy;
+    early = filter.early;
     pthread_mutex_unlock(&filter.lock);
-    return busy;
+    return early;
 }
 
 /* The value of a macro; "" where the MTA has not sent it. libmilter's prototype lacks a const. */
@@ -219,7 +226,8 @@ static sfsistat on_mail(SMFICTX *ctx, char **argv)
     return SMFIS_NOREPLY;
 }
 
-/* Recipients that the MTA takes, refuses or drops by itself, as it calls that. */
+/* Recipients that the MTA takes, refuses or drops by itself, as it calls that. A route counts more:
+   whoever made one wants its recipients asked about. */
 static bool is_of_the_mta(const char *mailer)
 {
     static const char *const mailers[] = {"local", "virtual", "error", "discard", "prog", "*file*"};
@@ -297,8 +305,8 @@ static enum path_kind read_recipient(SMFICTX *ctx, const char *text, struct addr
     enum path_kind kind = path_parse(text, strlen(text), out, &why);
     struct address other;
 
-    if ((kind == PATH_BAD || kind == PATH_LOCAL) && strchr(made, '@') != NULL &&
-        address_from_internal(made, strlen(made), &other, &why)) {
+    if ((kind == PATH_BAD || kind == PATH_LOCAL) && strchr(text, '@') != NULL &&
+        strchr(made, '@') != NULL && address_from_internal(made, strlen(made), &other, &why)) {
         *out = other;
         return PATH_ADDRESS;
     }
@@ -316,14 +324,14 @@ static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *tex
     size_t len;
     enum path_kind kind = read_recipient(ctx, text, &address);
 
-    if (c == NULL || kind == PATH_LOCAL || kind == PATH_NULL ||
-        is_of_the_mta(macro(ctx, "{rcpt_mailer}")))
+    if (c == NULL || kind == PATH_LOCAL || kind == PATH_NULL)
         return SMFIS_CONTINUE;
     len = path_inside(&from, strlen(from));
     (void)str_copyn(inside, sizeof(inside), from, len);
     r.text = inside;
     r.client = (struct mail_client){c->sasl, c->certificate, c->client};
     r.unrefusable = !c->by_smtp;
+    r.own = is_of_the_mta(macro(ctx, "{rcpt_mailer}"));
     r.sender = c->sender_kind == PATH_ADDRESS ? &c->sender : NULL;
     r.null_sender = c->sender_kind == PATH_NULL;
     r.address = kind == PATH_ADDRESS ? &address : NULL;
@@ -334,13 +342,14 @@ static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *tex
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **argv)
 {
-    const struct rcpt_env *env = enter();
+    bool early;
+    const struct rcpt_env *env = enter(&early);
     sfsistat status;
 
     if (env == NULL)
         return SMFIS_CONTINUE;
     status = answer(ctx, env, argv[0]);
-    leave();
+    leave(early);
     return status;
 }
 

@@ -3,8 +3,8 @@
  * answers each RCPT with continue, or a 4yz or 5yz reply; every other step it asks the MTA not to
  * send, or not to wait for.
  *
- * Threads: begin, end and busy are the main thread's. libmilter's callbacks run in threads of its
- * own, those of one connection in different ones, and wait there for the decision.
+ * Threads: begin, stop, early and end are the main thread's. libmilter's callbacks run in threads
+ * of its own, those of one connection in different ones, and wait there for the decision.
  *
  * smfi_register(), xxfi_* of the libmilter API (/usr/share/doc/libmilter-dev).
  */
@@ -31,14 +31,14 @@ bool milter_filter_register(struct error *err);
  */
 void milter_filter_begin(const struct rcpt_env *env, const struct listen_spec *spec);
 
-/* From now on everything may pass; what is being decided about still is. */
-void milter_filter_close(void);
+/* The daemon stops. Recipients are decided about all the same, which now waits for nothing. */
+void milter_filter_stop(void);
 
-/* Closes, and waits for those that are being decided about, which must be on their way to their
-   answers. */
+/* Those from before milter_filter_stop() that are still being decided about. */
+unsigned milter_filter_early(void);
+
+/* From now on everything may pass. Waits for those that are being decided about, which must be on
+   their way to their answers. */
 void milter_filter_end(void);
-
-/* Recipients that are being decided about now. */
-unsigned milter_filter_busy(void);
 
 #endif

@@ -35,13 +35,6 @@ static bool parse_port(const char *text, size_t len, uint16_t *port)
     return len > 0 && n >= 1 && n <= 65535;
 }
 
-/* A name is libmilter's to look up: it only must look like one. */
-static bool is_host_name(const char *text)
-{
-    return text[0] != '\0' && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                           "0123456789.-") == strlen(text);
-}
-
 static bool parse_host(const char *text, int family, struct netaddr *out)
 {
     char ip[NETADDR_TEXT_MAX];
@@ -54,7 +47,8 @@ static bool parse_host(const char *text, int family, struct netaddr *out)
     }
     if (str_copyn(ip, sizeof(ip), text, len) && netaddr_parse(ip, out))
         return out->family == family;
-    return !bracketed && is_host_name(text);
+    return !bracketed && strcasecmp(text, "localhost") == 0 &&
+           netaddr_parse(family == AF_INET ? "127.0.0.1" : "::1", out);
 }
 
 static bool parse_inet(const char *text, int family, struct listen_spec *out)
@@ -103,8 +97,6 @@ static bool try_socket(const struct listen_spec *spec, const struct listener_opt
 {
     int fd;
 
-    if (spec->ip.family == AF_UNSPEC && spec->path[0] == '\0')
-        return true;
     fd = listener_open(spec, opts, err);
     if (fd < 0)
         return false;
@@ -163,8 +155,6 @@ void milter_socket_knock(const struct listen_spec *spec)
     socklen_t len = sizeof(un);
     int fd;
 
-    if (spec->path[0] == '\0' && spec->ip.family == AF_UNSPEC)
-        return;
     if (spec->path[0] != '\0') {
         (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
         memcpy(&to, &un, sizeof(un));

@@ -1,7 +1,8 @@
 /*
  * Where the milter listens, in libmilter's own syntax (smfi_setconn): "inet:PORT@HOST", "inet:PORT"
  * (every address), "inet6:PORT@HOST", "inet6:PORT", "unix:/PATH", "local:/PATH". HOST is an IP
- * address, with or without brackets, or a name that libmilter looks up.
+ * address, with or without brackets, or "localhost"; libmilter would look up other names, too, but
+ * the milter has to know its own socket.
  *
  * Threads: any, but for the umask that milter_socket_open() changes for a moment.
  */
@@ -13,7 +14,7 @@
 #include "base/error.h"
 #include "frontend/listener.h"
 
-/* Of a host name *out has neither an address nor a path. On failure err is "is no ...". */
+/* On failure err is "is no ...". */
 bool milter_socket_parse(const char *text, struct listen_spec *out, struct error *err);
 
 /*

@@ -260,6 +260,8 @@ static void write_reply(const struct decision_opts *opts, const struct decision_
     out->code = answer->code;
     (void)str_copy(out->enhanced, sizeof(out->enhanced), answer->enhanced);
     expand(about, v, configured[0] != '\0' ? configured : rule->text, text, sizeof(text));
+    if (text[strspn(text, " ")] == '\0') /* of variables that are not known */
+        (void)str_copy(text, sizeof(text), rule->text);
     if (about->mail_class == CLASS_SENDER) {
         out->code = reject ? 550 : 450;
         (void)str_copy(out->enhanced, sizeof(out->enhanced), sender_enhanced(v->reason, reject));

@@ -32,6 +32,6 @@ bool inquiry_start(const struct policy_opts *o, enum mail_class c, struct verifi
     }
     asked.stale_ok =
         decision_accepting(&o->decision, c, route_find(o->routes, rq->address->domain));
-    asked.null_sender = c == CLASS_SENDER && o->own_senders[0][0] != '\0';
+    asked.null_sender = c == CLASS_SENDER;
     return verifier_ask(v, &asked, on, cb, arg, now);
 }

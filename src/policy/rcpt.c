@@ -84,12 +84,13 @@ static void on_recipient(void *arg, const struct verdict *v, const char *trace)
 /* True when the decision is there. */
 static bool ask_recipient(struct rcpt *r)
 {
+    bool wanted = (!r->own || r->route != NULL) && inquiry_wanted(r->opts, r->mail_class, r->key);
     struct verdict v;
 
-    if (r->address == NULL)
-        verdict_init(
-            &v, inquiry_wanted(r->opts, r->mail_class, r->key) ? REASON_BAD_SYNTAX : REASON_SKIPPED,
-            SOURCE_SYNTAX);
+    if (!wanted)
+        verdict_init(&v, REASON_SKIPPED, SOURCE_OVERLAY);
+    else if (r->address == NULL)
+        verdict_init(&v, REASON_BAD_SYNTAX, SOURCE_SYNTAX);
     else if (!ask(r, r->mail_class, r->address, on_recipient, &v))
         return false;
     count(r, r->mail_class, &v);

@@ -36,6 +36,7 @@ struct rcpt {
     struct mail_client client;
     const char *queue_id;
     bool unrefusable;             /* the mail did not come by SMTP: accept, and log */
+    bool own;                     /* the MTA's own recipient: not called out, but by a route */
     const struct address *sender; /* to be asked about, if anybody: NULL also for the null sender */
     bool null_sender;
     const char *text;              /* the recipient as it was handed over, for the log */

@@ -18,7 +18,8 @@ static const struct good goods[] = {
     {"inet6:8894@::1", "::1", "", 8894},
     {"inet6:8894@[2001:db8::1]", "2001:db8::1", "", 8894},
     {"inet6:8894", "::", "", 8894},
-    {"inet:8894@localhost", NULL, "", 8894},
+    {"inet:8894@localhost", "127.0.0.1", "", 8894},
+    {"inet6:8894@LocalHost", "::1", "", 8894},
     {"unix:/run/calloutd/milter", NULL, "/run/calloutd/milter", 0},
     {"local:/m", NULL, "/m", 0},
 };
@@ -54,6 +55,7 @@ static const char *const bads[] = {
     "inet:8894@[127.0.0.1",
     "inet:8894@[localhost]",
     "inet:8894@a b",
+    "inet:8894@mail.example.com",
     "inet:127.0.0.1:8894",
     "unix:",
     "unix:relative",
