@@ -279,7 +279,7 @@ def test_client_addresses(w):
 
 
 def test_unix_socket(w):
-    """A unix socket of the configured mode, in place of a stale one."""
+    """A unix socket of the configured mode, in place of a stale one; gone at the end."""
     path = os.path.join(w.workdir, "milter")
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(path)
@@ -291,6 +291,8 @@ def test_unix_socket(w):
     with milter.session(path) as c:
         w.matches("over unix", c.rcpt("<nobody@example.org>"), REFUSED)
     d.wait_idle()
+    w.problems += d.stop()
+    w.check(not os.path.exists(path), "the unix socket was left behind")
 
 
 def test_reload(w):
