@@ -245,6 +245,24 @@ def test_recipients(w):
     d.wait_idle()
 
 
+def test_what_the_mta_says(w):
+    """{rcpt_addr} for what is no address as it was written; {rcpt_mailer} for the MTA's own
+    recipients, but not against a route."""
+    w.dns()
+    w.servers(answering(UNKNOWN, times=2), answering(UNKNOWN, address="192.0.2.9"), ordered=False)
+    d = w.milter({'route "routed.example".to': '"[192.0.2.9]"'})
+    with milter.session() as c:
+        for text, made, mailer, expected in (
+                ("<bob (Bob)@example.org>", "bob@example.org", "smtp", REFUSED),
+                ('<"carl@example.org">', "carl@example.org", "smtp", REFUSED),
+                ("<postmaster>", "postmaster@example.org", "smtp", "^continue$"),
+                ("<dan@example.org>", "dan@example.org", "virtual", "^continue$"),
+                ("<eve@routed.example>", "eve@routed.example", "virtual", REFUSED)):
+            c.macros("R", rcpt_addr=made, rcpt_mailer=mailer)
+            w.matches(f"{text} {mailer}", c.rcpt(text), expected)
+    d.wait_idle()
+
+
 def test_percent_in_reply(w):
     """Sendmail and Postfix take a reply for a format: percent signs in it are doubled."""
     w.dns()
