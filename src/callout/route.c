@@ -116,17 +116,25 @@ static bool parse_port(const char *text, uint16_t *port)
     return *end == '\0' && n >= 1 && n <= 65535;
 }
 
+/* Like 10.0.0.500: an address, or meant for one. */
+static bool ends_in_number(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    const char *last = dot != NULL ? dot + 1 : name;
+
+    return last[strspn(last, "0123456789")] == '\0';
+}
+
 /* As an address has it: lower case, A-labels. Digits of another script become an address here. */
 static bool parse_name(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1])
 {
     char mail[ADDRESS_TEXT_SIZE];
     struct address a;
-    struct netaddr ip;
     const char *why;
 
     if (!str_format(mail, sizeof(mail), "a@%.*s", (int)len, text) || memchr(text, '@', len) ||
         !address_parse(mail, strlen(mail), &a, &why) || a.literal.family != AF_UNSPEC ||
-        netaddr_parse(a.domain, &ip))
+        ends_in_number(a.domain))
         return false;
     return str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
 }

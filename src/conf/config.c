@@ -57,6 +57,14 @@ void load_option(struct load *l, const struct option *o, const struct load_secti
         set_value(l, o, s, language_value(s->values, o->name, i), i);
 }
 
+/* For a section that there is only with a title. */
+static const char *title_hint(const char *name)
+{
+    if (strcmp(name, "route") == 0)
+        return " (route \"example.com\" { ... })";
+    return strcmp(name, "action") == 0 ? " (action \"outbound\" { ... })" : "";
+}
+
 /* Keys and sections that the table does not have, and lists where none belong. */
 static void check_key(void *arg, const struct source_key *k)
 {
@@ -65,7 +73,8 @@ static void check_key(void *arg, const struct source_key *k)
 
     if (k->is_section) {
         if (!option_section_known(k->name))
-            problems_add(l->problems, k->at.file, k->at.line, "unknown section: %s", k->name);
+            problems_add(l->problems, k->at.file, k->at.line, "unknown section: %s%s", k->name,
+                         title_hint(k->name));
     } else if (o == NULL) {
         if (k->section[0] == '\0' || option_section_known(k->section))
             problems_add(l->problems, k->at.file, k->at.line, "unknown key: %s%s%s", k->section,

@@ -146,13 +146,14 @@ bool value_domain(const char *text, char *out, size_t size, struct error *err)
     char text_address[ADDRESS_TEXT_SIZE];
     struct address a;
     const char *why = "longer than 255 octets";
+    bool parsed;
 
     /* The address parser knows what a domain is, and turns U-labels into A-labels. */
-    if (str_format(text_address, sizeof(text_address), "a@%s", text) &&
-        address_parse(text_address, strlen(text_address), &a, &why) &&
-        a.literal.family == AF_UNSPEC)
+    parsed = str_format(text_address, sizeof(text_address), "a@%s", text) &&
+             address_parse(text_address, strlen(text_address), &a, &why);
+    if (parsed && a.literal.family == AF_UNSPEC)
         return str_copy(out, size, a.domain);
-    error_set(err, "is no domain: %s", why != NULL ? why : "an address literal");
+    error_set(err, "is no domain: %s", parsed ? "an address literal" : why);
     return false;
 }
 

@@ -233,6 +233,7 @@ static void expand(const struct decision_about *about, const struct verdict *v, 
     const char *values[TEMPLATE_VARIABLE_COUNT] = {
         [TEMPLATE_STATUS] = verdict_status_name(v->status),
         [TEMPLATE_REASON] = verdict_reason_name(v->reason),
+        [TEMPLATE_RECIPIENT] = about->text,
     };
     char recipient[ADDRESS_TEXT_SIZE];
 
@@ -242,7 +243,7 @@ static void expand(const struct decision_about *about, const struct verdict *v, 
         values[TEMPLATE_DOMAIN] = a->domain;
     }
     if (v->has_evidence && about->route == NULL) {
-        values[TEMPLATE_REMOTE_REPLY] = v->evidence.text;
+        values[TEMPLATE_REMOTE_REPLY] = v->evidence.code != 0 ? v->evidence.text : NULL;
         values[TEMPLATE_MX] = v->evidence.mx;
     }
     template_expand(text, values, out, size);

@@ -50,7 +50,8 @@ struct decision_opts {
 /* Whom a verdict is about, besides what it says. */
 struct decision_about {
     enum mail_class mail_class;
-    const struct address *address; /* NULL where it has no syntax */
+    const struct address *address; /* NULL where it has no valid syntax */
+    const char *text;              /* what was handed over for one; NULL: nothing */
     const struct route *route;     /* NULL: not routed */
     bool unrefusable;              /* no SMTP client is there to hear of it: accept, and log */
 };

@@ -30,6 +30,7 @@ static bool decided(struct rcpt *r, enum mail_class c, const struct verdict *v)
     struct decision_about about = {
         .mail_class = c,
         .address = c == CLASS_SENDER ? r->sender : r->address,
+        .text = r->text,
         .unrefusable = r->unrefusable,
     };
 

@@ -42,7 +42,7 @@ bool template_check(const char *text, struct error *err)
     size_t len;
     int variable;
 
-    if (text[0] == '\0') {
+    if (text[strspn(text, " ")] == '\0') {
         error_set(err, "is empty");
         return false;
     }

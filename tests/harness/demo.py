@@ -112,7 +112,8 @@ def table(answers, why):
 
 
 def show(demo):
-    print("\nOne SMTP session with a Postfix that asks calloutd at RCPT TO:\n", flush=True)
+    print('\nOne SMTP session with a Postfix that asks calloutd at RCPT TO; "deferred = tempfail" is set'
+          " to show it:\n", flush=True)
     answers = mailworld.ask(RECIPIENTS)
     for recipient in RECIPIENTS:
         demo.daemon.wait_log(re.escape(f"rcpt=<{recipient}>"))

@@ -33,6 +33,7 @@ static void decide_at(enum verdict_reason reason, enum smtp_stage stage)
     verdict.has_evidence = true;
     verdict.evidence.stage = stage;
     (void)memcpy(verdict.evidence.text, "gone away\r\nmx1", 15);
+    verdict.evidence.code = 550;
     (void)memcpy(verdict.evidence.mx, "mx.example.net", 15);
     memset(&d, 0xa5, sizeof(d));
     decision_make(&opts, &about, &verdict, &d);

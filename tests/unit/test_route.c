@@ -109,6 +109,9 @@ START_TEST(good_targets)
 END_TEST
 
 static const char *const bads[] = {
+    "[10.0.0.500]:25",
+    "300.1.1.1",
+    "[10]",
     "",
     "[]",
     "[10.0.0.5",
