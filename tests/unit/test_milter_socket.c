@@ -61,8 +61,8 @@ static const char *const bads[] = {
     "unix:relative",
     "/run/milter",
     "tcp:1@::1",
-    "unix:/a/very/long/path/that/no/unix/socket/can/have/because/its/address/has/room/for/no/more/"
-    "than/one/hundred/and/seven/octets",
+    ("unix:/a/very/long/path/that/no/unix/socket/can/have/because/its/address/has/room/for/no/more/"
+     "than/one/hundred/and/seven/octets"),
 };
 
 START_TEST(bad)

@@ -136,8 +136,8 @@ static const char *const bads[] = {
     "[unix:/x]",
     "[\xef\xbc\x91.2.3.4]", /* a digit from elsewhere */
     "\xef\xbc\x91.2.3.4",
-    "unix:/a/very/long/path/that/no/unix/socket/can/have/because/its/address/has/room/for/no/more/"
-    "than/one/hundred/and/seven/octets",
+    ("unix:/a/very/long/path/that/no/unix/socket/can/have/because/its/address/has/room/for/no/more/"
+     "than/one/hundred/and/seven/octets"),
 };
 
 START_TEST(bad_targets)
