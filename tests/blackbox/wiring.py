@@ -12,8 +12,8 @@ SOCKETS = "/var/spool/postfix/calloutd"
 MAIN = """mydestination =
 local_recipient_maps =
 smtpd_error_sleep_time = 0
-smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination
 {wiring}"""
+OPEN = "smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination\n"
 
 
 def needs_root(function):
@@ -55,12 +55,12 @@ def wired_daemon(w):
     return w.run(made)
 
 
-def flows(w, wiring, log):
+def flows(w, wiring, log, settings=""):
     """Asked, and refused; without calloutd, taken."""
     peers.prepare(w.workdir)
     w.dns()
     w.servers(answering("550 5.1.1 User unknown", times=1))
-    front = postfix(w, read(wiring))
+    front = postfix(w, read(wiring) + settings)
     front.make_queue()
     make_socket_directory()
     d = wired_daemon(w)
@@ -70,7 +70,7 @@ def flows(w, wiring, log):
     d.wait_idle(clients=mailworld.KEPT)
     w.problems += d.stop()
     w.matches("without it", mailworld.ask(["bob@example.org"])["bob@example.org"], "^250 ")
-    w.matches("Postfix's log", front.log(), log)
+    front.wait_log(log)
 
 
 @needs_root
@@ -80,7 +80,8 @@ def test_policy(w):
 
 @needs_root
 def test_milter(w):
-    flows(w, "postfix-milter.cf", r"connect to Milter service unix:calloutd/milter")
+    flows(w, "postfix-milter.cf", r"connect to Milter service unix:calloutd/milter",
+          OPEN)
 
 
 @needs_root
