@@ -76,9 +76,9 @@ def test_mail_flows(w):
             s.end()
     m.postfix.wait_log("status=sent", 4)
     w.equal("queued by Sendmail", m.sendmail.queued(), 2)
+    m.daemon.wait_log("queue_id=")
     lines = [line for line in m.daemon.log().splitlines() if " callout class=" in line]
     w.check(lines and all(re.search(r" client=127\.0\.0\.1", line) for line in lines), str(lines))
-    w.check(any("queue_id=" in line for line in lines), f"no queue id: {lines}")
     m.daemon.wait_idle()
 
 
