@@ -100,3 +100,15 @@ void conf_bad(const char *text, size_t len, struct config_problems *p)
     ck_assert_uint_gt(p->errors, 0);
     ck_assert_uint_gt(p->count, 0);
 }
+
+void conf_bad_line(const char *lines, const char *says)
+{
+    struct config_problems p;
+    char text[1024];
+
+    (void)snprintf(text, sizeof(text), HELO_LINE "%s\n", lines);
+    conf_bad(text, strlen(text), &p);
+    ck_assert_msg(strstr(p.lines[0], says) != NULL, "%s: %s", lines, p.lines[0]);
+    ck_assert_msg(p.count == 1, "%s: and also: %s", lines, p.count > 1 ? p.lines[1] : "");
+    config_problems_free(&p);
+}

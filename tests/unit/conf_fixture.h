@@ -29,4 +29,7 @@ struct config *conf_good(const char *text);
 /* Writes CONF_NAME and loads it, which must fail. *p is to be freed. */
 void conf_bad(const char *text, size_t len, struct config_problems *p);
 
+/* The same for HELO_LINE and these lines, with one problem, in which `says` is. */
+void conf_bad_line(const char *lines, const char *says);
+
 #endif
