@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-#define SOFT_HOSTS_MAX 2 /* hosts asked when they answer 4yz before RCPT */
+#define SOFT_HOSTS_MAX 2 /* hosts of others asked when they answer 4yz before RCPT */
 
 struct probe_run {
     struct engine *engine;
@@ -25,8 +25,8 @@ struct probe_run {
     bool have_best;
     struct outcome best;
     unsigned soft_hosts;
-    size_t soft_at[SOFT_HOSTS_MAX]; /* candidates */
-    struct loop_timer *retry;       /* a session that could not be made reports from the loop */
+    size_t soft_at[MX_CANDIDATES_MAX]; /* those hosts, as candidates */
+    struct loop_timer *retry;          /* a session that could not be made reports from the loop */
 };
 
 /* A session and the run it works for; the run is NULL once it has its outcome or was cancelled. */
@@ -92,13 +92,19 @@ static bool outcome_settles(const struct outcome *o)
 
 static void probe_note(struct probe_run *p, const struct outcome *o)
 {
-    if (soft_reply(o) && p->soft_hosts < SOFT_HOSTS_MAX)
+    if (soft_reply(o))
         p->soft_at[p->soft_hosts++] = p->next - 1;
     if (!p->have_best || outcome_settles(o) || outcome_weight(o) > outcome_weight(&p->best)) {
         p->best = *o;
         p->best_at = p->next - 1;
         p->have_best = true;
     }
+}
+
+/* Politeness towards others; our own servers are asked one and all. */
+static bool enough_soft_hosts(const struct probe_run *p)
+{
+    return !p->opts.routed && p->soft_hosts >= SOFT_HOSTS_MAX;
 }
 
 static void on_outcome(void *arg, const struct outcome *o)
@@ -111,7 +117,7 @@ static void on_outcome(void *arg, const struct outcome *o)
     ps->run = NULL;
     p->session = NULL;
     probe_note(p, o);
-    if (outcome_settles(o) || p->soft_hosts == SOFT_HOSTS_MAX)
+    if (outcome_settles(o) || enough_soft_hosts(p))
         probe_finish(p);
     else
         probe_next(p);
