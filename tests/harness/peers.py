@@ -4,6 +4,7 @@ They run inside namespace.private_mounts(): /var/spool, /var/lib and /run are em
 the accounts below exist only there.
 """
 import glob
+import gzip
 import os
 import re
 import shutil
@@ -336,21 +337,10 @@ hostname = {hostname}
 default_internal_user = dovecot
 default_internal_group = dovecot
 default_login_user = dovenull
-mail_location = maildir:/var/spool/{name}/%n
 mail_uid = vmail
 mail_gid = vmail
-auth_username_format = %Ln
-userdb {{
-  driver = passwd-file
-  args = {dir}/users
-}}
-passdb {{
-  driver = passwd-file
-  args = {dir}/users
-}}
 service lmtp {{
   inet_listener lmtp {{
-    address = 127.0.0.1
     port = {port}
   }}
   unix_listener lmtp {{
@@ -360,6 +350,39 @@ service lmtp {{
 {extra}"""
 
 
+# What the two generations of it call differently.
+DOVECOT_23 = """mail_location = maildir:/var/spool/{name}/%n
+auth_username_format = %Ln
+userdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+passdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+"""
+DOVECOT_24 = """dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+mail_driver = maildir
+mail_path = /var/spool/{name}/%{{user|username}}
+auth_username_format = %{{user|username|lower}}
+userdb passwd-file {{
+  passwd_file_path = {dir}/users
+}}
+passdb passwd-file {{
+  passwd_file_path = {dir}/users
+}}
+"""
+
+
+def dovecot_version():
+    """As in its package's changelog: dovecot (1:2.4.1+dfsg1-6) ..."""
+    with gzip.open(peer("dovecot-lmtpd", "usr/share/doc/dovecot-core/changelog.Debian.gz")) as f:
+        major, minor = re.match(rb"dovecot \(\d+:(\d+)\.(\d+)", f.readline()).groups()
+    return int(major), int(minor)
+
+
 class DovecotLmtp(Mta):
     """LMTP on 127.0.0.1:port, and on the unix socket `socket`."""
 
@@ -367,7 +390,8 @@ class DovecotLmtp(Mta):
         super().__init__(workdir, name, port)
         self.socket = f"/run/{name}/lmtp"
         self.write("users", "".join(f"{u}::7111:7111::/var/spool/{name}/{u}::\n" for u in users))
-        self.conf = self.write("dovecot.conf", DOVECOT.format(
+        form = DOVECOT_24 + DOVECOT if dovecot_version() >= (2, 4) else DOVECOT + DOVECOT_23
+        self.conf = self.write("dovecot.conf", form.format(
             name=name, dir=self.dir, port=port, hostname=hostname, extra=settings))
 
     def start(self):
