@@ -192,10 +192,6 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
 {
     enum recall known = RECALL_ASK;
 
-    if (atomic_load(&v->stopping)) {
-        verdict_init(now, REASON_PENDING, SOURCE_PROBE);
-        return true;
-    }
     if (!rq->fresh)
         known =
             address_store_recall(v->engine.store, rq->address, is_apart(v, rq), rq->stale_ok, now);

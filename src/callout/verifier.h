@@ -81,8 +81,8 @@ struct verifier_counts verifier_count(struct verifier *v);
 
 /*
  * Begins the end and returns: every waiter is answered deferred/pending at once, sessions get their
- * QUIT, for at most `grace_ms`. Later asks are answered deferred/pending. Answers on their way to
- * other loops still have to be run by those.
+ * QUIT, for at most `grace_ms`. Later asks are answered from the store, or deferred/pending.
+ * Answers on their way to other loops still have to be run by those.
  */
 void verifier_stop(struct verifier *v, int64_t grace_ms);
 
