@@ -295,9 +295,9 @@ static sfsistat reply(SMFICTX *ctx, const struct decision *d)
 }
 
 /*
- * What the client has written, or where that is no address, what the MTA makes of it: MTAs take
- * more than the grammar has ("bob (Bob)@example.org"), and route by what is in quotes
- * ("bob@example.org"@).
+ * What the client has written, or where that is no address, what the MTA makes of it. MTAs take
+ * more than the grammar has, as in <bob (Bob)@example.org>, and some go by a domain inside of
+ * quotes, as in <"bob@example.org">.
  */
 static enum path_kind read_recipient(SMFICTX *ctx, const char *text, struct address *out)
 {

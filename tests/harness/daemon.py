@@ -17,10 +17,9 @@ BASE = {
     "timeout.connect": "8s", "timeout.greeting": "8s", "timeout.command": "8s",
     "timeout.tls": "8s", "timeout.callout": "30s",
 }
-SUPPRESSIONS = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "tsan.supp"))
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99", "LSAN_OPTIONS": "exitcode=99",
-    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", "TSAN_OPTIONS": f"exitcode=99:suppressions={SUPPRESSIONS}",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", "TSAN_OPTIONS": "exitcode=99",
 }
 
 
