@@ -90,11 +90,19 @@ static bool outcome_settles(const struct outcome *o)
     return false;
 }
 
+/* Of our own servers the next is asked as long as none has said something about the recipient. */
+static bool settles(const struct probe_run *p, const struct outcome *o)
+{
+    bool before_rcpt = o->failure == SMTP_FAILURE_NONE && o->stage < SMTP_STAGE_RCPT;
+
+    return outcome_settles(o) && !(p->opts.routed && before_rcpt);
+}
+
 static void probe_note(struct probe_run *p, const struct outcome *o)
 {
     if (soft_reply(o))
         p->soft_at[p->soft_hosts++] = p->next - 1;
-    if (!p->have_best || outcome_settles(o) || outcome_weight(o) > outcome_weight(&p->best)) {
+    if (!p->have_best || settles(p, o) || outcome_weight(o) > outcome_weight(&p->best)) {
         p->best = *o;
         p->best_at = p->next - 1;
         p->have_best = true;
@@ -117,7 +125,7 @@ static void on_outcome(void *arg, const struct outcome *o)
     ps->run = NULL;
     p->session = NULL;
     probe_note(p, o);
-    if (outcome_settles(o) || enough_soft_hosts(p))
+    if (settles(p, o) || enough_soft_hosts(p))
         probe_finish(p);
     else
         probe_next(p);

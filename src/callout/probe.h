@@ -3,8 +3,8 @@
  *
  *  - a transport failure (refused, silent, closed, not SMTP, TLS) leads to the next candidate;
  *  - so does a 521 greeting: that host takes no mail at all (RFC 7504);
- *  - after a 4yz before RCPT one more host is asked, at most (never another address of the same),
- *    but of a route's servers all;
+ *  - after a 4yz before RCPT one more host is asked, at most (never another address of the same);
+ *  - of a route's servers the next is asked after any reply before RCPT;
  *  - every other reply, and any at RCPT, is the destination's answer.
  *
  * Threads: the engine loop's only. Sessions outlive the run for their QUIT; the engine lists them.

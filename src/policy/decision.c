@@ -146,8 +146,12 @@ static enum action reason_action(const struct decision_opts *opts, enum mail_cla
     return r == REASON_SKIPPED ? ACTION_ACCEPT : opts->actions[c][r];
 }
 
-/* The servers may not have come to an answer about the recipient: away, or in trouble. */
-static bool may_be_outage(enum verdict_reason reason)
+/*
+ * Whether a route's servers did not come to an answer about the recipient: away, in trouble, or not
+ * willing to be asked by us. A 4yz at RCPT is an answer. (Where only the store remembers an
+ * attempt, there is no evidence: SMTP_STAGE_CONNECT.)
+ */
+static bool is_outage(enum verdict_reason reason, enum smtp_stage stage)
 {
     switch (reason) {
     case REASON_PENDING:
@@ -156,21 +160,16 @@ static bool may_be_outage(enum verdict_reason reason)
     case REASON_DNS_ERROR:
     case REASON_TLS_FAILED:
     case REASON_LOCAL_FAULT:
+    case REASON_PROTOCOL_ERROR:
+        return true;
     case REASON_SERVER_ERROR:
     case REASON_RATE_LIMITED:
-        return true;
+    case REASON_BLOCKED:
+    case REASON_SENDER_REFUSED:
+        return stage < SMTP_STAGE_RCPT;
     default:
         return false;
     }
-}
-
-/* A 4yz at RCPT is an answer. (Where only the store remembers the attempt, it has no stage.) */
-static bool is_outage(const struct verdict *v)
-{
-    bool by_reply = v->reason == REASON_SERVER_ERROR || v->reason == REASON_RATE_LIMITED;
-    bool at_rcpt = v->has_evidence && v->evidence.stage == SMTP_STAGE_RCPT;
-
-    return may_be_outage(v->reason) && !(by_reply && at_rcpt);
 }
 
 uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c,
@@ -182,7 +181,8 @@ uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c,
         enum verdict_reason r = (enum verdict_reason)i;
         enum action a = reason_action(opts, c, r);
 
-        if (route != NULL && route->outage == ROUTE_OUTAGE_TEMPFAIL && may_be_outage(r))
+        if (route != NULL && route->outage == ROUTE_OUTAGE_TEMPFAIL &&
+            is_outage(r, SMTP_STAGE_CONNECT))
             a = ACTION_TEMPFAIL;
         if (a == ACTION_ACCEPT)
             set |= UINT64_C(1) << r;
@@ -203,7 +203,7 @@ static enum action choose(const struct decision_opts *opts, const struct decisio
 
     if (v->reason == REASON_SKIPPED)
         return a;
-    if (about->route != NULL && is_outage(v)) {
+    if (about->route != NULL && is_outage(v->reason, v->evidence.stage)) {
         if (about->route->outage == ROUTE_OUTAGE_ACCEPT)
             a = ACTION_ACCEPT;
         else if (about->route->outage == ROUTE_OUTAGE_TEMPFAIL)
