@@ -203,7 +203,7 @@ bool listener_set_group(const struct listen_spec *spec, const struct listener_op
     /* The directory may be the daemon's user's, who could put a link here: root follows none. */
     if (gr == NULL || lchown(spec->path, (uid_t)-1, gr->gr_gid) == 0)
         return true;
-    error_set(err, "listen %s: %s", spec->text, strerror(errno));
+    error_set(err, "listen %s: socket_group: %s", spec->text, strerror(errno));
     return false;
 }
 

@@ -305,12 +305,14 @@ static enum path_kind read_recipient(SMFICTX *ctx, const char *text, struct addr
     enum path_kind kind = path_parse(text, strlen(text), out, &why);
     struct address other;
 
-    if ((kind == PATH_BAD || kind == PATH_LOCAL) && strchr(text, '@') != NULL &&
-        strchr(made, '@') != NULL && address_from_internal(made, strlen(made), &other, &why)) {
-        *out = other;
-        return PATH_ADDRESS;
-    }
-    return kind;
+    if ((kind != PATH_BAD && kind != PATH_LOCAL) || strchr(text, '@') == NULL)
+        return kind;
+    /* Postfix quotes it as on the wire, Sendmail does not. */
+    if (path_parse(made, strlen(made), &other, &why) != PATH_ADDRESS &&
+        (strchr(made, '@') == NULL || !address_from_internal(made, strlen(made), &other, &why)))
+        return kind;
+    *out = other;
+    return PATH_ADDRESS;
 }
 
 static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *text)

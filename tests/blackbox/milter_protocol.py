@@ -249,17 +249,21 @@ def test_what_the_mta_says(w):
     """{rcpt_addr} for what is no address as it was written; {rcpt_mailer} for the MTA's own
     recipients, but not against a route."""
     w.dns()
-    w.servers(answering(UNKNOWN, times=2), answering(UNKNOWN, address="192.0.2.9"), ordered=False)
+    servers = w.servers(answering(UNKNOWN, times=4), answering(UNKNOWN, address="192.0.2.9"), ordered=False)
     d = w.milter({'route "routed.example".to': '"[192.0.2.9]"'})
     with milter.session() as c:
         for text, made, mailer, expected in (
                 ("<bob (Bob)@example.org>", "bob@example.org", "smtp", REFUSED),
                 ('<"carl@example.org">', "carl@example.org", "smtp", REFUSED),
+                ("<dot.@example.org>", '"dot."@example.org', "smtp", REFUSED),
+                ("<.dot@example.org>", ".dot@example.org", "smtp", REFUSED),
                 ("<postmaster>", "postmaster@example.org", "smtp", "^continue$"),
                 ("<dan@example.org>", "dan@example.org", "virtual", "^continue$"),
                 ("<eve@routed.example>", "eve@routed.example", "virtual", REFUSED)):
             c.macros("R", rcpt_addr=made, rcpt_mailer=mailer)
             w.matches(f"{text} {mailer}", c.rcpt(text), expected)
+    for said in ('"dot."@example.org', '".dot"@example.org'):
+        w.check(any(f"RCPT TO:<{said}>" in talk.commands for talk in servers.conversations), said)
     d.wait_idle()
 
 

@@ -45,13 +45,14 @@ def make_socket_directory():
     os.chmod(path, int(mode, 8))
 
 
-def wired_daemon(w):
+def wired_daemon(w, part="calloutd-postfix.conf", settings=None):
     made = daemon.Daemon(w.build, w.workdir, {"user": '"calloutd"', "policy.listen": None,
-                                              "milter.listen": None, "wait": "6s"})
+                                              "milter.listen": None, "wait": "6s",
+                                              **(settings or {})})
     shutil.chown(os.path.join(w.workdir, "state"), "calloutd")
     os.chmod(w.workdir, 0o755)
     with open(made.conf, "a", encoding="utf-8") as f:
-        f.write(f'include("{os.path.join(WIRING, "calloutd-postfix.conf")}")\n')
+        f.write(f'include("{os.path.join(WIRING, part)}")\n')
     return w.run(made)
 
 
@@ -82,6 +83,26 @@ def test_policy(w):
 def test_milter(w):
     flows(w, "postfix-milter.cf", r"connect to Milter service unix:calloutd/milter",
           OPEN)
+
+
+@needs_root
+def test_sendmail(w):
+    """Sendmail by its line and by calloutd's part, over the unix socket."""
+    peers.prepare(w.workdir)
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown", times=1))
+    os.makedirs("/run/calloutd")
+    shutil.chown("/run/calloutd", "calloutd", "calloutd")
+    d = wired_daemon(w, "calloutd-sendmail.conf",
+                     {"socket_group": '"smmta"', "policy.listen": "{}"})
+    front = w.start(peers.Sendmail(w.workdir, "sendmail", mailworld.FRONT_PORT,
+                                   "front.example.net", read("sendmail.mc")))
+    w.matches("with calloutd", mailworld.ask(["bob@example.org"])["bob@example.org"],
+              r"^550 5\.1\.1 .*mailbox does not exist")
+    d.wait_idle()
+    w.problems += d.stop()
+    w.matches("without it", mailworld.ask(["bob@example.org"])["bob@example.org"], "^250 ")
+    front.wait_log("connect to filter|Milter.*calloutd")
 
 
 @needs_root
