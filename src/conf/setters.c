@@ -23,7 +23,7 @@ bool set_probe_sender(struct config *cfg, const struct option *o, const char *va
 
     (void)o;
     cfg->verifier.probe_sender[0] = '\0';
-    cfg->policy->own_senders[0][0] = '\0';
+    cfg->policy->own_sender[0] = '\0';
     if (value[0] == '\0')
         return true;
     if (!address_parse(value, strlen(value), &a, &why)) {
@@ -35,7 +35,7 @@ bool set_probe_sender(struct config *cfg, const struct option *o, const char *va
         return false;
     }
     address_format(&a, cfg->verifier.probe_sender);
-    (void)str_copy(cfg->policy->own_senders[0], ADDRESS_TEXT_SIZE, a.canonical);
+    (void)str_copy(cfg->policy->own_sender, ADDRESS_TEXT_SIZE, a.canonical);
     return true;
 }
 

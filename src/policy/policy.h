@@ -18,8 +18,6 @@
 #include "policy/decision.h"
 #include "policy/exempt.h"
 
-#define OWN_SENDERS_MAX 2
-
 struct policy_opts {
     atomic_uint references;
     struct decision_opts decision;
@@ -31,8 +29,8 @@ struct policy_opts {
     struct route_table *routes; /* one reference; NULL: none */
     struct exempt *exempt_recipients, *exempt_senders, *exempt_clients; /* NULL: none */
     struct brake_opts brake;
-    bool sender_callout;                                  /* inbound MAIL FROM is called out, too */
-    char own_senders[OWN_SENDERS_MAX][ADDRESS_TEXT_SIZE]; /* of our callouts, canonical; "": none */
+    bool sender_callout;                /* inbound MAIL FROM is called out, too */
+    char own_sender[ADDRESS_TEXT_SIZE]; /* of our callouts, canonical; "": the null sender */
 };
 
 /* With the default actions, and nothing else; one reference. NULL when out of memory. */

@@ -120,19 +120,11 @@ static void on_sender(void *arg, const struct verdict *v, const char *trace)
         r->cb(r->arg, &r->decision);
 }
 
-static bool is_own_sender(const struct policy_opts *o, const struct address *a)
-{
-    for (size_t i = 0; i < OWN_SENDERS_MAX; i++)
-        if (strcmp(o->own_senders[i], a->canonical) == 0)
-            return true;
-    return false;
-}
-
 /* Mail for postmaster and abuse comes in whoever sends it: they are told of mistakes there. */
 static bool sender_wanted(const struct rcpt *r)
 {
     return r->opts->sender_callout && r->mail_class == CLASS_INBOUND && r->sender != NULL &&
-           !is_own_sender(r->opts, r->sender) &&
+           strcmp(r->opts->own_sender, r->sender->canonical) != 0 &&
            (r->address == NULL || !address_is_contact(r->address));
 }
 

@@ -97,15 +97,14 @@ START_TEST(test_sender_callout)
 }
 END_TEST
 
-START_TEST(test_own_senders)
+START_TEST(test_own_sender)
 {
     struct config *c = conf_good(HELO_LINE "probe_sender = '\"Probe\"@Example.NET'\n");
 
-    ck_assert_str_eq(c->policy->own_senders[0], "probe@example.net");
-    ck_assert_str_eq(c->policy->own_senders[1], "");
+    ck_assert_str_eq(c->policy->own_sender, "probe@example.net");
     config_free(&c);
     c = conf_good(HELO_LINE);
-    ck_assert_str_eq(c->policy->own_senders[0], "");
+    ck_assert_str_eq(c->policy->own_sender, "");
     config_free(&c);
 }
 END_TEST
@@ -319,7 +318,7 @@ int main(void)
     tcase_add_test(t, test_replies);
     tcase_add_test(t, test_brake);
     tcase_add_test(t, test_sender_callout);
-    tcase_add_test(t, test_own_senders);
+    tcase_add_test(t, test_own_sender);
     tcase_add_test(t, test_exempt);
     tcase_add_test(t, test_exempt_beside_the_configuration);
     tcase_add_test(t, test_bad_exempt);
