@@ -45,6 +45,19 @@ static bool host_bits_clear(const struct cidr *net)
     return true;
 }
 
+bool netaddr_parse_port(const char *text, size_t len, uint16_t *port)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < len && n <= 65535; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        n = n * 10 + (unsigned)(text[i] - '0');
+    }
+    *port = (uint16_t)n;
+    return n >= 1 && n <= 65535;
+}
+
 bool cidr_parse(const char *text, struct cidr *out)
 {
     char addr[NETADDR_TEXT_MAX];

@@ -41,6 +41,9 @@ enum netaddr_scope {
 /* Strict textual forms (inet_pton); no scope ids, no surrounding space. */
 bool netaddr_parse(const char *text, struct netaddr *out);
 
+/* A port of TCP in decimal digits, 1 to 65535, in `len` octets. */
+bool netaddr_parse_port(const char *text, size_t len, uint16_t *port);
+
 /* "192.0.2.0/24", "2001:db8::/32", or a bare address (all bits). Host bits set are an error. */
 bool cidr_parse(const char *text, struct cidr *out);
 

@@ -103,17 +103,8 @@ const struct route *route_find(const struct route_table *t, const char *domain)
 /* ":PORT", or nothing. */
 static bool parse_port(const char *text, uint16_t *port)
 {
-    char *end;
-    unsigned long n;
-
     *port = 0;
-    if (*text == '\0')
-        return true;
-    if (text[0] != ':' || text[1] < '0' || text[1] > '9')
-        return false;
-    n = strtoul(text + 1, &end, 10);
-    *port = (uint16_t)n;
-    return *end == '\0' && n >= 1 && n <= 65535;
+    return *text == '\0' || (*text == ':' && netaddr_parse_port(text + 1, strlen(text + 1), port));
 }
 
 /* Like 10.0.0.500: an address, or meant for one. */

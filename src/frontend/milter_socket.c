@@ -22,19 +22,6 @@ static const char *behind(const char *text, const char *prefix)
     return strncasecmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
-static bool parse_port(const char *text, size_t len, uint16_t *port)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < len && n <= 65535; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        n = n * 10 + (unsigned)(text[i] - '0');
-    }
-    *port = (uint16_t)n;
-    return len > 0 && n >= 1 && n <= 65535;
-}
-
 static bool parse_host(const char *text, int family, struct netaddr *out)
 {
     char ip[NETADDR_TEXT_MAX];
@@ -56,7 +43,7 @@ static bool parse_inet(const char *text, int family, struct listen_spec *out)
     const char *at = strchr(text, '@');
     size_t len = at != NULL ? (size_t)(at - text) : strlen(text);
 
-    if (!parse_port(text, len, &out->port))
+    if (!netaddr_parse_port(text, len, &out->port))
         return false;
     if (at != NULL)
         return parse_host(at + 1, family, &out->ip);
@@ -95,9 +82,8 @@ bool milter_socket_parse(const char *text, struct listen_spec *out, struct error
 static bool try_socket(const struct listen_spec *spec, const struct listener_opts *opts,
                        struct error *err)
 {
-    int fd;
+    int fd = listener_open(spec, opts, err);
 
-    fd = listener_open(spec, opts, err);
     if (fd < 0)
         return false;
     listener_close(&fd, spec);

@@ -24,7 +24,7 @@ static void log_decision(const struct rcpt *r, enum mail_class c, const struct v
     decision_log(&who, c, v, d);
 }
 
-/* What was found out leads to; true when it is the end: the recipient's, or a sender's refusal. */
+/* Decides by what was found out. True when that is the end: a recipient, or a sender's refusal. */
 static bool decided(struct rcpt *r, enum mail_class c, const struct verdict *v)
 {
     struct decision_about about = {
