@@ -53,6 +53,7 @@ def wired_daemon(w, part="calloutd-postfix.conf", settings=None):
     os.chmod(w.workdir, 0o755)
     with open(made.conf, "a", encoding="utf-8") as f:
         f.write(f'include("{os.path.join(WIRING, part)}")\n')
+    made.milter = re.search(r'milter \{\s*listen = "(.*)"', read(part)).group(1)
     return w.run(made)
 
 

@@ -47,6 +47,7 @@ class Daemon:
         self.env = {**os.environ, **SANITIZERS, **(env or {})}
         self.settings = {**BASE, "state_dir": f'"{workdir}/state"',
                          "control.listen": f'"unix:{self.control}"', **(settings or {})}
+        self.milter = (self.settings["milter.listen"] or "").strip('"')
         self.proc = None
         self.baseline = None
         self.program = os.path.join(build, "calloutd")
@@ -78,7 +79,7 @@ class Daemon:
 
     def _wait_milter(self):
         """libmilter opens descriptors of its own in a thread; they are there when it answers."""
-        family, _, path = (self.settings["milter.listen"] or "").strip('"').partition(":")
+        family, _, path = self.milter.partition(":")
         if family:
             with milter.Connection(path if family == "unix" else ("127.0.0.1", milter.PORT)) as c:
                 c.negotiate()
