@@ -10,7 +10,7 @@
  *   and where evidence is 1:
  *   u8 stage, u8 failure, u16 code, u8 class, u16 subject, u16 detail,
  *   u8 family (0, 4 or 6), that many octets of address (0, 4 or 16),
- *   text, mx and tls, each u16 length and octets without NUL.
+ *   u8 catch_all, and text, mx, tls, provider and rule, each u16 length and octets without NUL.
  *
  * The status is not stored: it is the reason's. Every record has one encoding only.
  */
@@ -22,6 +22,7 @@ enum {
     STAGE_COUNT = 0 SMTP_STAGES(X),
     FAILURE_COUNT = 0 SMTP_FAILURES(X),
     SOURCE_COUNT = 0 VERDICT_SOURCES(X),
+    CATCH_ALL_COUNT = 0 CATCH_ALL_FACTS(X),
 };
 #undef X
 
@@ -142,9 +143,12 @@ static void put_evidence(struct writer *w, const struct evidence *e)
     put_uint(w, e->enhanced.subject, 2);
     put_uint(w, e->enhanced.detail, 2);
     put_address(w, &e->ip);
+    put_uint(w, e->catch_all, 1);
     put_string(w, e->text, sizeof(e->text));
     put_string(w, e->mx, sizeof(e->mx));
     put_string(w, e->tls, sizeof(e->tls));
+    put_string(w, e->provider, sizeof(e->provider));
+    put_string(w, e->rule, sizeof(e->rule));
 }
 
 static void get_evidence(struct reader *r, struct evidence *e)
@@ -156,9 +160,12 @@ static void get_evidence(struct reader *r, struct evidence *e)
     e->enhanced.subject = (uint16_t)get_uint(r, 2, ENHANCED_PART_MAX);
     e->enhanced.detail = (uint16_t)get_uint(r, 2, ENHANCED_PART_MAX);
     get_address(r, &e->ip);
+    e->catch_all = (enum catch_all_fact)get_uint(r, 1, CATCH_ALL_COUNT - 1);
     get_string(r, e->text, sizeof(e->text));
     get_string(r, e->mx, sizeof(e->mx));
     get_string(r, e->tls, sizeof(e->tls));
+    get_string(r, e->provider, sizeof(e->provider));
+    get_string(r, e->rule, sizeof(e->rule));
     if ((e->code != 0 && e->code < 200) || e->enhanced.cls == 1 || e->enhanced.cls == 3)
         r->ok = false;
 }

@@ -19,6 +19,12 @@ static const char *const source_names[] = {
 #undef X
 };
 
+static const char *const catch_all_names[] = {
+#define X(id, name) [CATCH_ALL_##id] = name,
+    CATCH_ALL_FACTS(X)
+#undef X
+};
+
 static const struct {
     const char *name;
     enum verdict_status status;
@@ -77,4 +83,9 @@ void verdict_init(struct verdict *v, enum verdict_reason reason, enum verdict_so
     v->status = verdict_reason_status(reason);
     v->source = source;
     v->evidence.ip.family = AF_UNSPEC;
+}
+
+const char *catch_all_fact_name(enum catch_all_fact fact)
+{
+    return (size_t)fact < COUNT_OF(catch_all_names) ? catch_all_names[fact] : "?";
 }

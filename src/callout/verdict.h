@@ -84,6 +84,22 @@ enum verdict_source {
 #undef X
 };
 
+#define VERDICT_PROVIDER_SIZE 32
+#define VERDICT_RULE_SIZE     48
+
+/* What the domain was found to do with recipients that do not exist. */
+#define CATCH_ALL_FACTS(X) \
+    X(UNTESTED, "untested")   /* nobody asked */ \
+    X(SELECTIVE, "selective") /* it refuses them: a 2yz means something */ \
+    X(EVERYTHING, "accepts_everything") \
+    X(NOT_KNOWN, "not_known") /* asked, and not answered: 4yz, a drop, about us */
+
+enum catch_all_fact {
+#define X(id, name) CATCH_ALL_##id,
+    CATCH_ALL_FACTS(X)
+#undef X
+};
+
 /* How it is known. Absent facts: code 0, empty strings, AF_UNSPEC. */
 struct evidence {
     enum smtp_stage stage; /* of the reply or failure; CONNECT when there was no SMTP at all */
@@ -94,6 +110,9 @@ struct evidence {
     char mx[256];
     struct netaddr ip;
     char tls[16];
+    char provider[VERDICT_PROVIDER_SIZE]; /* of providers.conf */
+    char rule[VERDICT_RULE_SIZE];         /* of replies.conf, by which the reply was read */
+    enum catch_all_fact catch_all;        /* what was known of the domain when this was learned */
 };
 
 struct verdict {
@@ -111,6 +130,7 @@ struct verdict {
 const char *verdict_status_name(enum verdict_status status);
 const char *verdict_reason_name(enum verdict_reason reason);
 const char *verdict_source_name(enum verdict_source source);
+const char *catch_all_fact_name(enum catch_all_fact fact);
 enum verdict_status verdict_reason_status(enum verdict_reason reason);
 
 /* False for an unknown name. */

@@ -14,7 +14,9 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "callout/providers.h"
 #include "callout/recall.h"
+#include "callout/reply_rules.h"
 #include "callout/route.h"
 #include "callout/verdict.h"
 #include "dns/mxlookup.h"
@@ -33,9 +35,11 @@ struct verifier_opts {
     int64_t callout_ms;                              /* a whole callout, all candidates */
     struct lifetime lifetimes[VERDICT_STATUS_COUNT]; /* by enum verdict_status */
     struct lifetime routed_invalid;                  /* instead, of recipients with a route */
-    struct route_table *routes; /* borrowed by the call it is given to; NULL: none */
-    unsigned total;             /* flights under way at most */
-    unsigned max_waiting;       /* waiters at most, all flights together */
+    struct route_table *routes; /* these three borrowed by the call they are given to; NULL: none */
+    struct reply_rules *replies;
+    struct providers *providers;
+    unsigned total;       /* flights under way at most */
+    unsigned max_waiting; /* waiters at most, all flights together */
 };
 
 struct verifier;
