@@ -86,6 +86,16 @@ static void conclude(struct client *c, const struct smtp_reply *r)
     enter(c, CLIENT_QUIT);
 }
 
+/*
+ * One reply more than there were commands: which of them was for RCPT is anyone's guess.
+ */
+static void doubt(struct client *c)
+{
+    c->has_outcome = false;
+    fail(c, SMTP_FAILURE_PROTOCOL, "more replies than commands");
+    c->outcome.stage = SMTP_STAGE_RCPT;
+}
+
 /* Speaking */
 
 /*
@@ -162,6 +172,12 @@ static void enter_rcpt(struct client *c)
 {
     if (!c->rcpt_said)
         say_rcpt(c);
+    c->rcpt_said = false;
+}
+
+static void enter_rset(struct client *c)
+{
+    say(c, "RSET");
 }
 
 /* What was not taken by now is not sent, and what was half heard is not waited for. */
@@ -218,6 +234,7 @@ static void greeted(struct client *c)
 /* RFC 5321 section 4.3.2: 220 and nothing else welcomes. */
 static void greeting_reply(struct client *c, const struct smtp_reply *r)
 {
+    str_printable(c->outcome.greeting, sizeof(c->outcome.greeting), r->text, strlen(r->text));
     if (r->code == 220)
         enter(c, CLIENT_EHLO);
     else
@@ -288,18 +305,30 @@ static void mail_reply(struct client *c, const struct smtp_reply *r)
 
 static void rcpt_reply(struct client *c, const struct smtp_reply *r)
 {
-    if (c->has_outcome)
+    if (c->has_outcome) {
         enter(c, CLIENT_QUIT);
-    else if (c->tls_due || wants_tls(c, r))
+    } else if (c->tls_due || wants_tls(c, r)) {
         enter(c, CLIENT_STARTTLS);
+    } else if (c->opts.more && r->code / 100 != 3) {
+        new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
+        enter(c, CLIENT_READY);
+    } else {
+        conclude(c, r);
+    }
+}
+
+/* RFC 5321 section 4.1.1.5: nothing but 250 is to be expected. */
+static void rset_reply(struct client *c, const struct smtp_reply *r)
+{
+    if (r->code == 250)
+        enter(c, CLIENT_MAIL);
     else
         conclude(c, r);
 }
 
 /*
- * A reply that was there before QUIT was taken is one more than there were commands. Then which of
- * them was for RCPT is anyone's guess, unless this one says that the server is leaving. The outcome
- * is not out yet: that happens once QUIT was taken.
+ * A reply that was there before QUIT was taken is one more than there were commands, unless it says
+ * that the server is leaving. The outcome is not out yet: that happens once QUIT was taken.
  */
 static void quit_reply(struct client *c, const struct smtp_reply *r)
 {
@@ -309,9 +338,7 @@ static void quit_reply(struct client *c, const struct smtp_reply *r)
         enter(c, CLIENT_CLOSED);
     if (bye || c->out_len == 0 || c->outcome.stage != SMTP_STAGE_RCPT || c->outcome.reply.code == 0)
         return;
-    c->has_outcome = false;
-    fail(c, SMTP_FAILURE_PROTOCOL, "more replies than commands");
-    c->outcome.stage = SMTP_STAGE_RCPT;
+    doubt(c);
 }
 
 static const struct behaviour behaviours[CLIENT_STATE_COUNT] = {
@@ -321,6 +348,7 @@ static const struct behaviour behaviours[CLIENT_STATE_COUNT] = {
     [CLIENT_STARTTLS] = {enter_starttls, starttls_reply},
     [CLIENT_MAIL] = {enter_mail, mail_reply},
     [CLIENT_RCPT] = {enter_rcpt, rcpt_reply},
+    [CLIENT_RSET] = {enter_rset, rset_reply},
     [CLIENT_QUIT] = {enter_quit, quit_reply},
 };
 
@@ -348,12 +376,28 @@ static void hear_reply(struct client *c, const struct smtp_reply *r)
         behaviours[c->state].reply(c, r);
 }
 
+/* Nothing was asked: the server takes its leave, or the outcome is in doubt. */
+static void hear_unasked(struct client *c, enum reply_event event)
+{
+    bool leaving = event != REPLY_BAD && c->parser.reply.code == 421;
+
+    if (leaving && event != REPLY_END)
+        return;
+    if (!leaving)
+        doubt(c);
+    enter(c, CLIENT_QUIT);
+}
+
 static void hear_line(struct client *c, enum reply_event event)
 {
     const struct smtp_reply *r = &c->parser.reply;
 
     if (c->opts.on_trace != NULL)
         c->opts.on_trace(c->opts.arg, '<', c->parser.line);
+    if (c->state == CLIENT_READY) {
+        hear_unasked(c, event);
+        return;
+    }
     if (event == REPLY_BAD) {
         if (c->state != CLIENT_QUIT)
             broken(c, c->parser.error);
@@ -378,7 +422,7 @@ static bool may_hear(struct client *c)
         client_injected(c);
         return false;
     }
-    c->early = c->early || c->out_len > 0;
+    c->early = c->early || c->out_len > 0 || c->state == CLIENT_READY;
     return true;
 }
 
@@ -419,6 +463,20 @@ void client_secured(struct client *c, const char *version)
     c->secured = true;
     str_copy(c->outcome.tls, sizeof(c->outcome.tls), version);
     enter(c, CLIENT_EHLO);
+}
+
+void client_ask(struct client *c, const struct address *recipient, bool new_transaction)
+{
+    assert(c->state == CLIENT_READY);
+    c->opts.recipient = recipient;
+    c->has_outcome = false;
+    enter(c, new_transaction ? CLIENT_RSET : CLIENT_RCPT);
+}
+
+void client_quit(struct client *c)
+{
+    assert(c->state == CLIENT_READY);
+    enter(c, CLIENT_QUIT);
 }
 
 void client_injected(struct client *c)

@@ -5,8 +5,9 @@
  * Per state two questions: what is said on entry, and what a reply means. Never DATA. Guarantee:
  * after every call below the state is CLIENT_CLOSED, or the machine waits for one thing and the
  * user puts a deadline on it: a reply, in CLIENT_CONNECT the connection, in CLIENT_TLS the
- * handshake. There is exactly one outcome, and in CLIENT_CLOSED there is always one. It is final
- * once what was said by then has been taken.
+ * handshake, in CLIENT_READY the user's client_ask() or client_quit(). There is exactly one outcome
+ * for each recipient, and in CLIENT_CLOSED there is always one. It is final once what was said by
+ * then has been taken.
  *
  * Threads: a plain value owned by its user; what the options point to is borrowed.
  * RFC 5321, 2920 (PIPELINING), 3207 (STARTTLS), 6531 (SMTPUTF8).
@@ -34,6 +35,8 @@
     X(TLS, "tls", TLS)        /* the user shakes hands, then client_secured() */ \
     X(MAIL, "mail", MAIL)     /* RCPT goes along where PIPELINING is offered */ \
     X(RCPT, "rcpt", RCPT)     /* also where the reply is only awaited, MAIL being refused */ \
+    X(READY, "ready", RCPT)   /* the outcome is out; another recipient may be asked about */ \
+    X(RSET, "rset", MAIL)     /* for another transaction */ \
     X(QUIT, "quit", QUIT)     /* the outcome is out; waits for 221 */ \
     X(CLOSED, "closed", QUIT) /* the user closes the connection */
 
@@ -57,6 +60,7 @@ struct client_opts {
     bool starttls;                   /* where offered, and where a 530 asks for it */
     bool tls_required;               /* no MAIL without it */
     bool lmtp;                       /* LHLO in place of EHLO, and no HELO (RFC 2033) */
+    bool more; /* after a reply to RCPT: CLIENT_READY, for other recipients, instead of QUIT */
     /* Every change of state, before what its entry says; may be NULL. */
     void (*on_state)(void *arg, enum client_state from, enum client_state to);
     /* One line, printable, without its end; dir '>' taken to be sent, '<' heard; may be NULL. */
@@ -86,6 +90,14 @@ void client_init(struct client *c, const struct client_opts *opts);
 /* What the user reports. Each may change the state and leave something to be taken. */
 void client_connected(struct client *c);
 void client_secured(struct client *c, const char *version);
+
+/*
+ * In CLIENT_READY: asks about another recipient, in the transaction under way or, after RSET, in
+ * one of its own; or ends the session. A reply that nobody asked for, heard in CLIENT_READY, has
+ * changed the outcome to a failure and ended the session already.
+ */
+void client_ask(struct client *c, const struct address *recipient, bool new_transaction);
+void client_quit(struct client *c);
 
 /*
  * Bytes from the server: all that had arrived by now, in one call, because whatever comes on top of

@@ -55,6 +55,7 @@ struct outcome {
     bool tls_failed;         /* an earlier STARTTLS on this host failed and plaintext was used */
     char tls[16];            /* protocol version in use at the end, "TLSv1.3"; "" for none */
     char detail[128];        /* printable: errno text, TLS error; "" for none */
+    char greeting[128];      /* how the server greeted, printable, perhaps cut; "" for not at all */
 };
 
 /* "rcpt", "timeout"; never NULL. */

@@ -27,6 +27,9 @@ struct session {
     bool tls_started;         /* on the present connection */
     bool unwanted;            /* session_quit() */
     bool reported;            /* on_outcome was called */
+    bool answered;            /* not for the first time */
+    bool next_wanted;         /* session_ask() was called, for `recipient` ... */
+    bool next_transaction;    /* ... in a transaction of its own */
     struct client client;
 };
 
@@ -189,6 +192,7 @@ static void begin(struct session *s)
         .starttls = s->opts.tls != TLS_NONE && !s->tls_given_up,
         .tls_required = s->opts.tls >= TLS_ENCRYPT,
         .lmtp = s->target.lmtp,
+        .more = true,
         .on_state = on_state,
         .on_trace = s->handler.on_trace != NULL ? on_trace : NULL,
         .arg = s,
@@ -212,7 +216,8 @@ static bool falls_back(const struct session *s)
 
     if (s->opts.tls != TLS_MAY || !s->tls_started || s->tls_given_up || s->unwanted)
         return false;
-    if (s->client.state != CLIENT_CLOSED || s->reported || clock_mono_ms() >= s->deadline)
+    if (s->client.state != CLIENT_CLOSED || s->reported || s->answered ||
+        clock_mono_ms() >= s->deadline)
         return false;
     return o->failure == SMTP_FAILURE_TLS ||
            (o->stage == SMTP_STAGE_TLS && o->failure == SMTP_FAILURE_TIMEOUT);
@@ -271,6 +276,18 @@ static void report(struct session *s)
     s->handler.on_outcome(s->handler.arg, o);
 }
 
+/* What the owner wants after an answer: another recipient, or no more. */
+static void go_on(struct session *s)
+{
+    if (s->next_wanted) {
+        s->next_wanted = s->reported = false;
+        s->answered = true;
+        client_ask(&s->client, &s->recipient, s->next_transaction);
+    } else {
+        client_quit(&s->client);
+    }
+}
+
 static void end(struct session *s)
 {
     connection_close(&s->conn);
@@ -286,9 +303,14 @@ static void step(struct session *s)
         start_tls(s);
     if (falls_back(s))
         fall_back(s);
-    send_out(s);
-    if (s->client.has_outcome && !s->reported)
-        report(s);
+    for (;;) {
+        send_out(s);
+        if (s->client.has_outcome && !s->reported)
+            report(s);
+        if (s->client.state != CLIENT_READY)
+            break;
+        go_on(s);
+    }
     assert(loop_timer_armed(s->timer) || s->client.state == CLIENT_CLOSED);
     if (s->client.state == CLIENT_CLOSED)
         end(s);
@@ -323,8 +345,19 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     return s;
 }
 
+bool session_ask(struct session *s, const struct address *recipient, bool new_transaction)
+{
+    if (s->client.state != CLIENT_READY || s->unwanted)
+        return false;
+    s->recipient = *recipient;
+    s->next_wanted = true;
+    s->next_transaction = new_transaction;
+    return true;
+}
+
 void session_quit(struct session *s)
 {
+    s->next_wanted = false;
     if (s->client.has_outcome)
         return; /* QUIT was said, or is once RCPT is answered; nothing is waited for any longer */
     s->unwanted = true;

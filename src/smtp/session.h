@@ -1,12 +1,12 @@
 /*
  * One SMTP or LMTP session with one host: the client FSM (smtp/client) over a socket and TLS. It
- * greets, asks about one recipient, reports the outcome, and then ends the session with QUIT by
- * itself.
+ * greets, asks about one recipient, reports the outcome, asks about another one if it is told to,
+ * and then ends the session with QUIT by itself.
  *
  * Threads: the loop's only. Ownership: the session frees itself right after on_closed; until then
- * the owner holds a borrowed pointer. Guarantees: on_outcome fires exactly once, on_closed exactly
- * once and after it, neither inside session_start(). After every step the session is finished or
- * has an armed event with a deadline.
+ * the owner holds a borrowed pointer. Guarantees: on_outcome fires exactly once for each recipient,
+ * on_closed exactly once and after it, neither inside session_start() nor session_ask(). After
+ * every step the session is finished or has an armed event with a deadline.
  *
  * SIGPIPE is to be blocked in the loop's thread or ignored: see smtp/tls.h.
  *
@@ -67,6 +67,13 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
                               struct tls_context *tls, const struct session_target *target,
                               const char *sender, const struct address *recipient, int64_t deadline,
                               const struct session_handler *handler);
+
+/*
+ * Only in on_outcome: another recipient on this session, in the transaction of the one before or in
+ * one of its own. False when the session cannot be used any more: there was no reply to RCPT, or
+ * the server leaves.
+ */
+bool session_ask(struct session *s, const struct address *recipient, bool new_transaction);
 
 /*
  * Wants no more of it: if the outcome is not out yet it is reported as a TIMEOUT at the present

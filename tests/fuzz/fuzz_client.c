@@ -1,7 +1,8 @@
 /*
  * smtp/client: any server, any order of events. The input's first byte chooses the options; the
  * rest is cut at '|' into what arrives at once. "!c", "!s", "!e", "!d" alone are the events
- * connected, secured, end of the connection, deadline.
+ * connected, secured, end of the connection, deadline; "!a", "!n", "!q" what is wanted after an
+ * answer: another recipient, one in a new transaction, no more.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ struct watch {
     struct outcome first; /* the outcome once it was out */
     bool out;
     bool quit_said;
-    unsigned mails, rcpts, starttls;
+    unsigned mails, rcpts, starttls, asked, rsets;
 };
 
 static void on_state(void *arg, enum client_state from, enum client_state to)
@@ -50,6 +51,10 @@ static void check_command(struct watch *w, const char *s)
     else if (starts(s, "RCPT TO:<u@d.example>\r\n") ||
              starts(s, "RCPT TO:<\xc3\xbc@d.example>\r\n"))
         REQUIRE(++w->rcpts <= w->mails);
+    else if (starts(s, "RCPT TO:<v@d.example>\r\n"))
+        REQUIRE(w->asked > 0 && w->rcpts > 0);
+    else if (starts(s, "RSET\r\n"))
+        REQUIRE(++w->rsets <= w->asked);
     else if (starts(s, "STARTTLS\r\n"))
         REQUIRE(++w->starttls == 1);
     else
@@ -70,7 +75,7 @@ static void take(struct watch *w)
         check_command(w, s);
         s = end + 2;
     }
-    REQUIRE(w->mails <= 2);
+    REQUIRE(w->mails <= 2 + w->rsets);
 }
 
 /* Once it is out, the outcome stays. */
@@ -79,6 +84,7 @@ static void check_outcome(struct watch *w)
     const struct outcome *o = &w->c.outcome;
 
     REQUIRE(w->c.has_outcome == (w->c.state == CLIENT_QUIT || w->c.state == CLIENT_CLOSED ||
+                                 w->c.state == CLIENT_READY ||
                                  (w->c.state == CLIENT_RCPT && w->c.has_outcome)));
     if (!w->c.has_outcome)
         return;
@@ -87,7 +93,7 @@ static void check_outcome(struct watch *w)
     if (w->out)
         REQUIRE(memcmp(o, &w->first, sizeof(*o)) == 0);
     w->first = *o;
-    w->out = true;
+    w->out = w->c.state != CLIENT_READY; /* there it may yet turn out to be doubtful */
     /* A verdict about the recipient takes an answer to RCPT; only a 421 may come before it. */
     REQUIRE(o->stage != SMTP_STAGE_RCPT || o->failure != SMTP_FAILURE_NONE || w->rcpts > 0 ||
             o->reply.code == 421);
@@ -109,6 +115,20 @@ static void receive(struct watch *w, const char *data, size_t len)
     free(own);
 }
 
+static void want(struct watch *w, char event)
+{
+    static const struct address other = {.local = "v", .domain = "d.example"};
+
+    if (w->c.state != CLIENT_READY)
+        return;
+    if (event == 'q') {
+        client_quit(&w->c);
+        return;
+    }
+    w->asked++;
+    client_ask(&w->c, &other, event == 'n');
+}
+
 static void happen(struct watch *w, const char *data, size_t len)
 {
     char event = len == 2 && data[0] == '!' ? data[1] : '\0';
@@ -121,6 +141,8 @@ static void happen(struct watch *w, const char *data, size_t len)
         client_lost(&w->c, SMTP_FAILURE_CLOSED, "");
     else if (event == 'd')
         client_timeout(&w->c, "");
+    else if (event == 'a' || event == 'n' || event == 'q')
+        want(w, event);
     else
         receive(w, data, len);
     take(w);
@@ -138,6 +160,7 @@ static void init(struct watch *w, uint8_t choice)
         .recipient = (choice & 4) != 0 ? &utf8 : &plain,
         .starttls = (choice & 3) != 0,
         .tls_required = (choice & 2) != 0,
+        .more = (choice & 16) != 0,
         .on_state = on_state,
         .on_trace = on_trace,
         .arg = w,

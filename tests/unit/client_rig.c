@@ -5,6 +5,7 @@
 #include <string.h>
 
 const struct address rig_mailbox = {.local = "u", .domain = "d.example"};
+const struct address rig_other = {.local = "v", .domain = "d.example"};
 
 static void on_state(void *arg, enum client_state from, enum client_state to)
 {
@@ -96,6 +97,12 @@ void rig_event(struct rig *r, const char *event)
         client_lost(&r->c, SMTP_FAILURE_CLOSED, "");
     else if (strcmp(event, "deadline") == 0)
         client_timeout(&r->c, "");
+    else if (strcmp(event, "more") == 0)
+        r->c.opts.more = true;
+    else if (strcmp(event, "ask") == 0 || strcmp(event, "ask anew") == 0)
+        client_ask(&r->c, &rig_other, strcmp(event, "ask") != 0);
+    else if (strcmp(event, "enough") == 0)
+        client_quit(&r->c);
     else
         ck_abort_msg("no such event: %s", event);
     rig_step(r);

@@ -3,8 +3,9 @@
  *
  * A script is a list of steps ended by NULL: "<" what the server says (neighbours arrive at once;
  * CRLF is added, unless it ends in a backslash), ">" the line that is said next, "!" an event
- * (connected, secured, tls failed, eof, deadline), "=" the outcome by now ("none", "rcpt 550",
- * "greeting timeout"). Everything said has to be expected.
+ * (connected, secured, tls failed, eof, deadline; more, which is for before all others, then ask, ask
+ * anew, enough), "=" the outcome by now ("none", "rcpt 550", "greeting timeout"). Everything said
+ * has to be expected.
  */
 #ifndef TESTS_CLIENT_RIG_H
 #define TESTS_CLIENT_RIG_H
@@ -32,6 +33,7 @@ enum rig_tls { NONE, MAY, ENCRYPT, LMTP };
 #define TO_TLS   HELLO, "<250-mx", "<250 STARTTLS", ">STARTTLS", "<220 go"
 
 extern const struct address rig_mailbox; /* u@d.example */
+extern const struct address rig_other;   /* v@d.example, by "ask" */
 
 void rig_init(struct rig *r, enum rig_tls tls);
 void rig_run(struct rig *r, const char *const *script);

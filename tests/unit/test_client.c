@@ -7,6 +7,8 @@
 #include "client_rig.h"
 #include "suite.h"
 
+#define OTHER ">RCPT TO:<v@d.example>"
+
 static const struct address mailbox_utf8 = {
     .local = "\xc3\xbc", .domain = "d.example", .smtputf8 = true};
 
@@ -256,6 +258,25 @@ START_TEST(test_smtputf8)
 END_TEST
 
 /* Nothing that could be taken for a second command leaves, whatever the caller let through. */
+START_TEST(test_more_recipients)
+{
+    static struct rig r;
+    static const char *const script[] = {
+        "!more",   TO_PIPE,        "<250 ok",   "<250 ok", "=rcpt 250", "!ask",          OTHER,
+        "<550 no", "=rcpt 550",    "!ask anew", ">RSET",   "<250 ok",   ">MAIL FROM:<>", OTHER,
+        "<250 ok", "<452 4.5.3 x", "=rcpt 452", "!enough", BYE,         "=rcpt 452",     NULL};
+    static const char *const half[] = {
+        "!more", TO_PIPE, "<250 ok", "<250 ok", "<250 sur\\",     "!ask",
+        OTHER,   "<plus", "<550 no", ">QUIT",   "=rcpt protocol", NULL};
+
+    rig_init(&r, MAY);
+    rig_run(&r, script);
+    ck_assert_int_eq(r.c.state, CLIENT_CLOSED);
+    rig_init(&r, MAY);
+    rig_run(&r, half); /* the reply that began before RCPT is none to it */
+}
+END_TEST
+
 START_TEST(test_no_command_is_smuggled)
 {
     static const char *const script[] = {HELLO, "<250 mx", "=mail local", BYE, NULL};
@@ -339,6 +360,7 @@ int main(void)
 
     tcase_add_loop_test(tc, test_dialogue, 0, sizeof(dialogues) / sizeof(dialogues[0]));
     tcase_add_test(tc, test_smtputf8);
+    tcase_add_test(tc, test_more_recipients);
     tcase_add_test(tc, test_no_command_is_smuggled);
     tcase_add_test(tc, test_noise_after_quit_is_bounded);
     tcase_add_test(tc, test_tells_what_it_does);

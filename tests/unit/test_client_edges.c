@@ -7,6 +7,9 @@
 #include "client_rig.h"
 #include "suite.h"
 
+#define ANSWERED "!more", TO_PIPE, "<250 ok", "<250 ok"
+#define OTHER    ">RCPT TO:<v@d.example>"
+
 /* The ways into each state. */
 struct place {
     const char *name;
@@ -96,6 +99,22 @@ static const struct walk walks[] = {
      {"none -> starttls", "none -> starttls", "none -> starttls", "none -> starttls",
       "rcpt 421 -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit", "rcpt closed -> closed",
       "rcpt timeout -> quit"}},
+    {{"rcpt, more wanted", CLIENT_RCPT, MAY, {"!more", TO_PIPE, "<250 ok", "=none", NULL}},
+     {"rcpt 250 -> ready", "rcpt 354 -> quit", "rcpt 450 -> ready", "rcpt 550 -> ready",
+      "rcpt 421 -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit", "rcpt closed -> closed",
+      "rcpt timeout -> quit"}},
+    {{"ready", CLIENT_READY, MAY, {ANSWERED, NULL}},
+     {"rcpt protocol -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit",
+      "rcpt protocol -> quit", "rcpt 250 -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit",
+      "rcpt 250 -> closed", "rcpt 250 -> quit"}},
+    {{"rcpt of another", CLIENT_RCPT, MAY, {ANSWERED, "!ask", OTHER, "=none", NULL}},
+     {"rcpt 250 -> ready", "rcpt 354 -> quit", "rcpt 450 -> ready", "rcpt 550 -> ready",
+      "rcpt 421 -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit", "rcpt closed -> closed",
+      "rcpt timeout -> quit"}},
+    {{"rset", CLIENT_RSET, MAY, {ANSWERED, "!ask anew", ">RSET", "=none", NULL}},
+     {"none -> mail", "mail 354 -> quit", "mail 450 -> quit", "mail 550 -> quit",
+      "mail 421 -> quit", "mail protocol -> quit", "mail protocol -> quit", "mail closed -> closed",
+      "mail timeout -> quit"}},
     {{"quit", CLIENT_QUIT, MAY, {"!connected", "<554 no", ">QUIT", NULL}},
      {"greeting 554 -> quit", "greeting 554 -> quit", "greeting 554 -> quit",
       "greeting 554 -> quit", "greeting 554 -> closed", "greeting 554 -> quit",
