@@ -32,11 +32,12 @@ bool address_store_put(struct store *s, const struct address *a, bool null_sende
 }
 
 enum recall address_store_recall(struct store *s, const struct address *a, bool null_sender,
-                                 uint64_t stale_ok, struct verdict *out)
+                                 uint64_t stale_ok, bool want_catch_all, struct verdict *out)
 {
     int64_t now = clock_wall();
     struct record r;
 
-    return address_store_get(s, a, null_sender, now, &r) ? recall_judge(&r, now, stale_ok, out)
-                                                         : RECALL_ASK;
+    if (!address_store_get(s, a, null_sender, now, &r) || (want_catch_all && recall_untested(&r)))
+        return RECALL_ASK;
+    return recall_judge(&r, now, stale_ok, out);
 }

@@ -25,6 +25,6 @@ bool address_store_put(struct store *s, const struct address *a, bool null_sende
 
 /* Get and recall_judge() in one: what the store answers for an address now. */
 enum recall address_store_recall(struct store *s, const struct address *a, bool null_sender,
-                                 uint64_t stale_ok, struct verdict *out);
+                                 uint64_t stale_ok, bool want_catch_all, struct verdict *out);
 
 #endif

@@ -9,13 +9,11 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "callout/address_store.h"
-#include "callout/classify.h"
-#include "callout/probe.h"
+#include "callout/callout.h"
 #include "callout/route.h"
 #include "callout/route_lookup.h"
 #include "callout/trace.h"
 
-#define LMTP_PORT               24 /* IANA's "private mail system"; Postfix's default for LMTP */
 #define ROUTED_DEFERRED_REFRESH 10 /* seconds */
 #define ROUTED_DEFERRED_FORGET  60
 
@@ -35,13 +33,13 @@ struct flight {
     /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
     uint8_t key[RECORD_KEY_SIZE + 1];
     size_t key_len;
-    bool no_probe, null_sender, apart;
+    bool no_probe, null_sender, apart, want_catch_all;
     int64_t started, deadline; /* clock_mono_ms */
     struct mx_lookup *lookup;
     struct route_lookup *route_lookup; /* in its place where there is a route */
     bool routed, lmtp;
-    struct loop_timer *lookup_bound; /* the probe keeps to the deadline by itself */
-    struct probe_run *probe;
+    struct loop_timer *lookup_bound; /* the callout keeps to the deadline by itself */
+    struct callout *callout;
     struct trace *trace; /* NULL until somebody asks for it */
     struct waiter *waiters;
     bool landed;
@@ -119,7 +117,7 @@ static void flight_free(struct flight *f)
     mx_lookup_cancel(&f->lookup);
     route_lookup_cancel(&f->route_lookup);
     loop_timer_free(&f->lookup_bound);
-    probe_cancel(&f->probe);
+    callout_cancel(&f->callout);
     trace_free(&f->trace);
     free(f);
     engine_check_idle(e);
@@ -207,35 +205,12 @@ static void flight_land(struct flight *f, uint32_t ttl)
         flight_free(f);
 }
 
-static void fill_evidence(struct verdict *v, const struct outcome *o,
-                          const struct mx_candidate *host)
-{
-    struct evidence *ev = &v->evidence;
-
-    v->has_evidence = true;
-    ev->stage = o->stage;
-    ev->failure = o->failure;
-    ev->code = o->reply.code;
-    ev->enhanced = o->reply.enhanced;
-    (void)str_copy(ev->text, sizeof(ev->text), o->reply.code != 0 ? o->reply.text : o->detail);
-    (void)str_copy(ev->mx, sizeof(ev->mx), host->name);
-    ev->ip = host->ip;
-    (void)str_copy(ev->tls, sizeof(ev->tls), o->tls);
-}
-
-static void on_answer(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                      bool backup)
+static void on_verdict(void *arg, const struct verdict *v)
 {
     struct flight *f = arg;
-    enum verdict_reason reason = classify_outcome(o);
 
-    f->probe = NULL;
-    /* A backup that does not know the domain proves nothing while the better hosts are away; and a
-       server of our own that does not is not set up for what it was said to be. */
-    if ((backup || f->routed) && reason == REASON_NO_DOMAIN)
-        reason = REASON_CANNOT_VERIFY;
-    verdict_init(&f->verdict, reason, SOURCE_PROBE);
-    fill_evidence(&f->verdict, o, host);
+    f->callout = NULL;
+    f->verdict = *v;
     flight_land(f, 0);
 }
 
@@ -266,23 +241,22 @@ static enum verdict_reason plan_reason(enum mx_result result)
     return REASON_SKIPPED;
 }
 
-static void flight_probe(struct flight *f, const struct mx_plan *plan)
+static void flight_call_out(struct flight *f, const struct mx_plan *plan)
 {
-    const struct verifier_opts *o = &f->engine->opts;
-    struct probe_handler h = {.on_answer = on_answer, .arg = f};
-    struct probe_opts how = {
-        .session = o->session,
-        .port = f->lmtp ? LMTP_PORT : o->smtp_port,
-        .lmtp = f->lmtp,
+    struct callout_handler h = {.on_verdict = on_verdict, .arg = f};
+    struct callout_ask ask = {
+        .recipient = f->address,
         .routed = f->routed,
+        .lmtp = f->lmtp,
+        .null_sender = f->null_sender,
+        .want_catch_all = f->want_catch_all,
+        .deadline = f->deadline,
     };
 
-    if (!f->null_sender)
-        memcpy(how.sender, o->probe_sender, sizeof(how.sender));
     if (f->trace != NULL)
         h.on_trace = on_trace;
-    f->probe = probe_start(f->engine, &how, plan, &f->address, f->deadline, &h);
-    if (f->probe != NULL)
+    f->callout = callout_start(f->engine, &ask, plan, &h);
+    if (f->callout != NULL)
         return;
     verdict_init(&f->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
     flight_land(f, 0);
@@ -299,7 +273,7 @@ static void on_plan(void *arg, const struct mx_plan *plan)
     if (f->trace != NULL && plan->detail[0] != '\0')
         trace_add(f->trace, '*', plan->detail);
     if (plan->result == MX_OK && !f->no_probe) {
-        flight_probe(f, plan);
+        flight_call_out(f, plan);
         return;
     }
     verdict_init(&f->verdict, plan_reason(plan->result), SOURCE_DNS);
@@ -352,7 +326,7 @@ static size_t flight_key(const struct flight_ask *ask, uint8_t *key)
 {
     size_t len = record_key(&ask->address, ask->apart, key);
 
-    key[len] = ask->no_probe;
+    key[len] = (uint8_t)(ask->no_probe | ask->want_catch_all << 1);
     return len + 1;
 }
 
@@ -385,6 +359,7 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->no_probe = ask->no_probe;
     f->null_sender = ask->null_sender;
     f->apart = ask->apart;
+    f->want_catch_all = ask->want_catch_all;
     f->started = clock_mono_ms();
     f->deadline = f->started + e->opts.callout_ms;
     if (ask->trace)
@@ -410,8 +385,8 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
         return true;
     }
     if (!ask->fresh) {
-        enum recall known =
-            address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok, v);
+        enum recall known = address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok,
+                                                 ask->want_catch_all, v);
 
         if (known == RECALL_ANSWER || (known == RECALL_ANSWER_REFRESH && ask->cb != NULL))
             return true;

@@ -22,8 +22,8 @@
 struct flight_ask {
     struct address address;
     int64_t deadline;  /* clock_mono_ms of the waiter's answer; INT64_MAX: none of its own */
-    uint64_t stale_ok; /* as in struct verifier_request */
-    bool fresh, no_probe, trace;
+    uint64_t stale_ok; /* as in struct verifier_request, like all below */
+    bool fresh, no_probe, trace, want_catch_all;
     bool null_sender; /* MAIL FROM:<> whatever `probe_sender` is */
     bool apart;       /* and that is not the usual: its answer is no other's */
     struct loop *on;  /* where cb is to run */

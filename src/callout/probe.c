@@ -23,6 +23,7 @@ struct probe_run {
     size_t next;                   /* candidate to ask next */
     size_t best_at;                /* candidate of `best` */
     bool have_best;
+    bool settled; /* `best` is the answer; what is asked now is another recipient */
     struct outcome best;
     unsigned soft_hosts;
     size_t soft_at[MX_CANDIDATES_MAX]; /* those hosts, as candidates */
@@ -115,6 +116,16 @@ static bool enough_soft_hosts(const struct probe_run *p)
     return !p->opts.routed && p->soft_hosts >= SOFT_HOSTS_MAX;
 }
 
+/* Whether another recipient is asked about on the session. */
+static bool goes_on(struct probe_run *p, const struct outcome *o)
+{
+    struct probe_question next;
+
+    return p->handler.on_reply != NULL &&
+           p->handler.on_reply(p->handler.arg, o, &p->hosts[p->next - 1], &next) &&
+           session_ask(p->session->session, &next.recipient, next.new_transaction);
+}
+
 static void on_outcome(void *arg, const struct outcome *o)
 {
     struct probe_session *ps = arg;
@@ -122,10 +133,15 @@ static void on_outcome(void *arg, const struct outcome *o)
 
     if (p == NULL)
         return;
+    if (!p->settled) {
+        probe_note(p, o);
+        p->settled = settles(p, o) || enough_soft_hosts(p);
+    }
+    if (p->settled && goes_on(p, o))
+        return;
     ps->run = NULL;
     p->session = NULL;
-    probe_note(p, o);
-    if (settles(p, o) || enough_soft_hosts(p))
+    if (p->settled)
         probe_finish(p);
     else
         probe_next(p);

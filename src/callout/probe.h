@@ -30,9 +30,23 @@ struct probe_opts {
     bool routed; /* they are servers of our own: no TLS with those on this host */
 };
 
+/* Another recipient of the session that answered. */
+struct probe_question {
+    struct address recipient;
+    bool new_transaction;
+};
+
 struct probe_handler {
-    /* Exactly once, never inside probe_start(). `host`: whose outcome it is. `backup`: there is a
-       better host, which could not be asked or did not answer. */
+    /*
+     * After the destination's answer, before it is told: true, with *next filled, for asking about
+     * another recipient on the same session, and then again with what came of that, be it that the
+     * session broke; false for no more. Where the session cannot be used any more it is not asked,
+     * and nothing more is told here. NULL: there is no other.
+     */
+    bool (*on_reply)(void *arg, const struct outcome *o, const struct mx_candidate *host,
+                     struct probe_question *next);
+    /* Exactly once, never inside probe_start(): the outcome of the first recipient. `host`: whose
+       it is. `backup`: there is a better host, which could not be asked or did not answer. */
     void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host,
                       bool backup);
     void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */

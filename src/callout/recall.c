@@ -37,6 +37,12 @@ enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
     return RECALL_ANSWER;
 }
 
+bool recall_untested(const struct record *r)
+{
+    return r->verdict.reason == REASON_MAILBOX_EXISTS && r->verdict.has_evidence &&
+           r->verdict.evidence.catch_all == CATCH_ALL_UNTESTED;
+}
+
 static void set_times(struct verdict *v, int64_t now, uint32_t ttl, const struct lifetime *life)
 {
     v->refresh_at = now + life->refresh;

@@ -33,6 +33,10 @@ enum recall {
 enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
                          struct verdict *out);
 
+/* True for a mailbox whose server said that it exists, when nobody wanted to know yet what that is
+   worth there. */
+bool recall_untested(const struct record *r);
+
 /*
  * What to store after a callout came to `v` at `now`. `old` is what the store has, or NULL. `ttl`
  * bounds the life of an `invalid` that the DNS made. False: nothing; the verdict is not about the

@@ -86,6 +86,21 @@ static void on_grace_over(void *arg)
     loop_stop(v->engine.loop);
 }
 
+/* What the options have of counted things. */
+static void hold(const struct verifier_opts *o)
+{
+    (void)route_table_ref(o->routes);
+    (void)reply_rules_ref(o->replies);
+    (void)providers_ref(o->providers);
+}
+
+static void let_go(struct verifier_opts *o)
+{
+    route_table_unref(&o->routes);
+    reply_rules_unref(&o->replies);
+    providers_unref(&o->providers);
+}
+
 bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct store *store,
                   struct error *err)
 {
@@ -99,7 +114,7 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     pthread_mutex_init(&v->door, NULL);
     e = &v->engine;
     e->opts = *opts;
-    (void)route_table_ref(e->opts.routes);
+    hold(&e->opts);
     atomic_store(&v->has_sender, opts->probe_sender[0] != '\0');
     e->store = store;
     e->on_idle = on_idle;
@@ -125,8 +140,8 @@ static void reconfigure(void *arg)
     bool ok = resolver_reconfigure(e->resolver, &c->opts->resolver, c->err);
 
     if (ok) {
-        (void)route_table_ref(c->opts->routes);
-        route_table_unref(&e->opts.routes);
+        hold(c->opts);
+        let_go(&e->opts);
         e->opts = *c->opts;
         atomic_store(&c->verifier->has_sender, e->opts.probe_sender[0] != '\0');
     }
@@ -172,6 +187,7 @@ static bool post_ask(struct verifier *v, const struct verifier_request *rq, stru
         .no_probe = rq->no_probe,
         .null_sender = rq->null_sender,
         .apart = is_apart(v, rq),
+        .want_catch_all = rq->want_catch_all,
         .trace = rq->trace,
         .on = on,
         .cb = cb,
@@ -193,8 +209,8 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
     enum recall known = RECALL_ASK;
 
     if (!rq->fresh)
-        known =
-            address_store_recall(v->engine.store, rq->address, is_apart(v, rq), rq->stale_ok, now);
+        known = address_store_recall(v->engine.store, rq->address, is_apart(v, rq), rq->stale_ok,
+                                     rq->want_catch_all, now);
     if (known == RECALL_ANSWER_REFRESH && !rq->no_probe)
         (void)post_ask(v, rq, NULL, NULL, NULL);
     if (known != RECALL_ASK)
@@ -273,7 +289,7 @@ void verifier_free(struct verifier **vp)
     resolver_free(&v->engine.resolver);
     tls_context_free(&v->engine.tls);
     facts_free(&v->engine.facts);
-    route_table_unref(&v->engine.opts.routes);
+    let_go(&v->engine.opts);
     loop_timer_free(&v->grace);
     loop_free(&v->engine.loop);
     pthread_mutex_destroy(&v->door);

@@ -28,7 +28,9 @@
 /* A plain value; durations in milliseconds unless said otherwise. */
 struct verifier_opts {
     struct session_opts session;
-    char probe_sender[ADDRESS_TEXT_SIZE]; /* MAIL FROM; "" is the null sender */
+    char probe_sender[ADDRESS_TEXT_SIZE];          /* MAIL FROM; "" is the null sender */
+    char probe_sender_fallback[ADDRESS_TEXT_SIZE]; /* where that is refused; "": there is none */
+    unsigned catch_all_probes; /* made-up recipients asked about at a time, at most */
     struct mxlist_opts mx;
     struct resolver_opts resolver;
     uint16_t smtp_port;
@@ -47,12 +49,14 @@ struct verifier;
 struct verifier_request {
     const struct address *address; /* copied */
     int64_t wait_ms;               /* longest wait of this asker; <= 0: as long as the callout */
-    uint64_t stale_ok; /* set of reasons (1 << reason) that may be answered from a stale record */
-    bool fresh;        /* do not answer from the store */
-    bool no_probe;     /* store and DNS only: no SMTP connection is made */
-    bool null_sender;  /* MAIL FROM:<> whatever `probe_sender` is. What comes of it is kept apart
-                          where  that is another one */
-    bool trace;        /* collect the dialogue */
+    uint64_t stale_ok;   /* set of reasons (1 << reason) that may be answered from a stale record */
+    bool fresh;          /* do not answer from the store */
+    bool no_probe;       /* store and DNS only: no SMTP connection is made */
+    bool null_sender;    /* MAIL FROM:<> whatever `probe_sender` is. What comes of it is kept apart
+                            where  that is another one */
+    bool want_catch_all; /* find out, if it is not known, what the domain does with recipients that
+                            do not exist; not of routed ones */
+    bool trace;          /* collect the dialogue */
 };
 
 /* `trace`: the dialogue, lines ended by '\n', NULL unless asked for; valid during the call. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 
 /* One who judges addresses. */
@@ -336,6 +337,16 @@ static uint32_t plan_ttl(const struct mxlist *l, const struct mx_plan *plan)
     return ttl;
 }
 
+/* A sum, for hosts of equal preference come in any order. */
+static uint64_t host_set(const struct mxlist *l)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < l->count; i++)
+        sum += hash_bytes(l->hosts[i].name, strlen(l->hosts[i].name));
+    return sum;
+}
+
 void mxlist_plan(const struct mxlist *l, const struct mxlist_opts *opts, const struct netaddr *own,
                  size_t own_count, struct mx_plan *plan)
 {
@@ -344,6 +355,7 @@ void mxlist_plan(const struct mxlist *l, const struct mxlist_opts *opts, const s
 
     plan_clear(plan);
     plan->best = l->count > 0 ? l->hosts[0].preference : 0;
+    plan->host_set = host_set(l);
     cut = own_cut(l, &j, plan);
     while (i < cut) {
         struct group g = {.counts = {0}};

@@ -57,9 +57,11 @@ struct mx_candidate {
 
 struct mx_plan {
     enum mx_result result;
-    uint32_t ttl;  /* seconds this result may be kept by what the DNS said; 0 for failures */
-    uint16_t best; /* preference of the best host there is, usable or not */
-    size_t count;  /* candidates, in the order they are to be tried */
+    uint32_t ttl;      /* seconds this result may be kept by what the DNS said; 0 for failures */
+    uint16_t best;     /* preference of the best host there is, usable or not */
+    uint64_t host_set; /* tells sets of MX hosts apart, whatever of them resolves now; may be
+                          stored. 0 for an address literal */
+    size_t count;      /* candidates, in the order they are to be tried */
     struct mx_candidate list[MX_CANDIDATES_MAX];
     char detail[160]; /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */
 };

@@ -23,7 +23,10 @@
 #define STORE_FORMAT    1 /* of the environment, kept in table `meta` */
 
 /* Tables of the environment. Add here; `meta` is the store's own. */
-#define STORE_TABLES(X) X(ADDRESS, "address")
+#define STORE_TABLES(X) \
+    X(ADDRESS, "address") \
+    X(DOMAIN, "domain") \
+    X(DESTINATION, "destination")
 
 enum store_table {
 #define X(id, name) STORE_TABLE_##id,

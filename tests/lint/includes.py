@@ -18,10 +18,11 @@ FENCES = (
     (r'ares', ('src/dns/channel.c',)),
     (r'openssl/', ('src/smtp/tls.c',)),
     (r'confuse\.h$', ('src/conf/language.c',)),
+    (r'libpsl', ('src/dns/registrable.c',)),
     (r'idn2\.h$', ('src/smtp/address.c',)),
     (r'jansson', ('src/frontend/*', 'src/ctl/*', 'src/policy/verdict_json.[ch]')),
     (r'curl/', ('src/ctl/*',)),
-    (r'xxh', ('src/store/*',)),
+    (r'xxh', ('src/base/hash.c', 'src/store/*')),
     (r'systemd/', ('src/base/*', 'src/frontend/listener.c')),
 )
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)

@@ -1,0 +1,51 @@
+/*
+ * A callout: a destination is asked about one recipient, and its answer read.
+ *
+ *  - the sender is the configured one; where that is the null sender and it is refused, once more
+ *    with the fallback, which is remembered for the destination (RFC 5321 section 4.5.5 has null
+ *    senders accepted, but not all do);
+ *  - a 2yz is worth what is known of the provider and of the domain; where somebody wants to know,
+ *    and nothing is known, made-up recipients are asked about after it on the same session, as many
+ *    as configured and until one is refused. A 4yz or a broken session then is "not known";
+ *  - a refusal of a recipient that does not exist, by a domain held to accept everything, puts that
+ *    right.
+ *
+ * Threads: the engine loop's only.
+ */
+#ifndef CALLOUT_CALLOUT_H
+#define CALLOUT_CALLOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callout/engine.h"
+#include "callout/verdict.h"
+#include "dns/mxlookup.h"
+#include "smtp/address.h"
+
+struct callout;
+
+/* A plain value. */
+struct callout_ask {
+    struct address recipient;
+    bool routed, lmtp;
+    bool null_sender;    /* MAIL FROM:<>, and nothing else in its place */
+    bool want_catch_all; /* find out what the domain does with unknown recipients */
+    int64_t deadline;    /* clock_mono_ms, of all of it */
+};
+
+struct callout_handler {
+    /* Exactly once, never inside callout_start(). Its times are not set. The callout is gone. */
+    void (*on_verdict)(void *arg, const struct verdict *v);
+    void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
+    void *arg;
+};
+
+/* Copies ask and plan, which has a candidate. NULL only when out of memory. */
+struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
+                              const struct mx_plan *plan, const struct callout_handler *handler);
+
+/* No callback any more; the session under way gets its QUIT. Sets *c to NULL; NULL is allowed. */
+void callout_cancel(struct callout **c);
+
+#endif

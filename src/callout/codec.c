@@ -1,0 +1,71 @@
+#include "callout/codec.h"
+
+#include <string.h>
+
+void codec_put_bytes(struct codec_writer *w, const void *src, size_t n)
+{
+    if (!w->ok || n > w->left) {
+        w->ok = false;
+        return;
+    }
+    memcpy(w->at, src, n);
+    w->at += n;
+    w->left -= n;
+}
+
+void codec_put_uint(struct codec_writer *w, uint64_t value, size_t octets)
+{
+    uint8_t le[8];
+
+    for (size_t i = 0; i < octets; i++)
+        le[i] = (uint8_t)(value >> (8 * i));
+    codec_put_bytes(w, le, octets);
+}
+
+void codec_put_string(struct codec_writer *w, const char *s, size_t size)
+{
+    size_t n = strnlen(s, size - 1);
+
+    codec_put_uint(w, n, 2);
+    codec_put_bytes(w, s, n);
+}
+
+void codec_get_bytes(struct codec_reader *r, void *dst, size_t n)
+{
+    if (!r->ok || n > r->left) {
+        r->ok = false;
+        return;
+    }
+    memcpy(dst, r->at, n);
+    r->at += n;
+    r->left -= n;
+}
+
+uint64_t codec_get_uint(struct codec_reader *r, size_t octets, uint64_t max)
+{
+    uint8_t le[8] = {0};
+    uint64_t value = 0;
+
+    codec_get_bytes(r, le, octets);
+    for (size_t i = 0; i < octets; i++)
+        value |= (uint64_t)le[i] << (8 * i);
+    if (value > max)
+        r->ok = false;
+    return r->ok ? value : 0;
+}
+
+int64_t codec_get_time(struct codec_reader *r)
+{
+    return (int64_t)codec_get_uint(r, 8, INT64_MAX);
+}
+
+void codec_get_string(struct codec_reader *r, char *dst, size_t size)
+{
+    size_t n = (size_t)codec_get_uint(r, 2, size - 1);
+
+    codec_get_bytes(r, dst, n);
+    if (r->ok && memchr(dst, '\0', n) != NULL)
+        r->ok = false;
+    if (r->ok)
+        dst[n] = '\0';
+}
