@@ -20,6 +20,7 @@ FENCES = (
     (r'confuse\.h$', ('src/conf/language.c',)),
     (r'libpsl', ('src/dns/registrable.c',)),
     (r'idn2\.h$', ('src/smtp/address.c',)),
+    (r'pcre2', ('src/callout/pattern.c',)),
     (r'jansson', ('src/frontend/*', 'src/ctl/*', 'src/policy/verdict_json.[ch]')),
     (r'curl/', ('src/ctl/*',)),
     (r'xxh', ('src/base/hash.c', 'src/store/*')),
