@@ -227,7 +227,7 @@ static void on_answer(void *arg, const struct outcome *o, const struct mx_candid
                       bool backup)
 {
     struct flight *f = arg;
-    enum verdict_reason reason = classify_outcome(o);
+    enum verdict_reason reason = classify_outcome(f->engine->opts.replies, o, "").reason;
 
     f->probe = NULL;
     /* A backup that does not know the domain proves nothing while the better hosts are away; and a

@@ -66,6 +66,9 @@ void reply_rules_unref(struct reply_rules **r); /* sets *r to NULL; NULL is allo
  */
 bool reply_rules_add(struct reply_rules *r, const struct reply_rule *rule, struct error *err);
 
+/* The bounds above, of one reply: may one of this code at this stage tell that? */
+bool reply_may_tell(enum smtp_stage stage, uint16_t code, enum verdict_reason reason);
+
 /*
  * The first rule that fits; NULL where none does. `provider` may be "". Of the text the rules see
  * every word that holds an @ (an address may be named anything) as "@".

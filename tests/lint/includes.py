@@ -19,6 +19,7 @@ FENCES = (
     (r'openssl/', ('src/smtp/tls.c',)),
     (r'confuse\.h$', ('src/conf/language.c',)),
     (r'idn2\.h$', ('src/smtp/address.c',)),
+    (r'pcre2', ('src/callout/pattern.c',)),
     (r'jansson', ('src/frontend/*', 'src/ctl/*', 'src/policy/verdict_json.[ch]')),
     (r'curl/', ('src/ctl/*',)),
     (r'xxh', ('src/store/*',)),
