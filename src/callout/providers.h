@@ -71,7 +71,7 @@ void providers_unref(struct providers **p); /* sets *p to NULL; NULL is allowed 
 struct provider *providers_add(struct providers *p, const struct provider *one, struct error *err);
 
 /* "mx.example.com" is that host, "*.example.com" everything below. False with err when it is no
-   host name, or another provider has it. */
+   host name, or was given before. */
 bool providers_add_host(struct providers *p, struct provider *one, const char *host,
                         struct error *err);
 
@@ -79,8 +79,11 @@ bool providers_add_host(struct providers *p, struct provider *one, const char *h
 bool providers_add_greeting(struct providers *p, struct provider *one, struct pattern *pattern,
                             struct error *err);
 
+/* By its name; NULL where there is none of it. A NULL set is empty, here and below. */
+const struct provider *providers_find(const struct providers *p, const char *name);
+
 /* Whose MX host this is: the name itself, else the longest "*.parent"; NULL where nobody's is
-   known. `host` in any case, without a final dot. A NULL set is empty. */
+   known. `host` in any case, without a final dot. */
 const struct provider *providers_of_host(const struct providers *p, const char *host);
 
 /* Who greets like that, where the host's name does not tell; the first given. */

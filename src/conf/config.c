@@ -57,39 +57,6 @@ void load_option(struct load *l, const struct option *o, const struct load_secti
         set_value(l, o, s, language_value(s->values, o->name, i), i);
 }
 
-/* For a section that there is only with a title. */
-static const char *title_hint(const char *name)
-{
-    if (strcmp(name, "route") == 0)
-        return " (route \"example.com\" { ... })";
-    return strcmp(name, "action") == 0 ? " (action \"outbound\" { ... })" : "";
-}
-
-/* Keys and sections that the table does not have, and lists where none belong. */
-static void check_key(void *arg, const struct source_key *k)
-{
-    struct load *l = arg;
-    const struct option *o = option_find(k->section, k->name);
-
-    if (k->is_section) {
-        if (!option_section_known(k->name))
-            problems_add(l->problems, k->at.file, k->at.line, "unknown section: %s%s", k->name,
-                         title_hint(k->name));
-    } else if (o == NULL) {
-        if (k->section[0] == '\0' || option_section_known(k->section))
-            problems_add(l->problems, k->at.file, k->at.line, "unknown key: %s%s%s", k->section,
-                         source_joint(k->section), k->name);
-    } else if (o->refusal != NULL) {
-        problems_add(l->problems, k->at.file, k->at.line, "%s%s%s: %s", k->section,
-                     source_joint(k->section), k->name, o->refusal);
-    } else if (k->is_append && !o->list) {
-        problems_add(l->problems, k->at.file, k->at.line, "%s: takes one value: \"=\"", k->name);
-    } else if (o->list != k->is_list && !o->one_or_list) {
-        problems_add(l->problems, k->at.file, k->at.line, "%s: %s", k->name,
-                     o->list ? "takes a list: { ... }" : "takes one value, and no list");
-    }
-}
-
 /* What no value alone can be blamed for. */
 static void check_lifetime(struct load *l, const struct option *o)
 {
@@ -170,12 +137,12 @@ static void load_options(struct load *l)
 
 static bool load_source(struct load *l)
 {
-    l->language = language_new();
+    l->language = language_new(&option_grammar);
     if (l->language == NULL) {
         problems_add(l->problems, NULL, 0, "out of memory");
         return false;
     }
-    source_each_key(l->source, check_key, l);
+    grammar_check(&option_grammar, l->source, l->problems);
     language_parse(l->language, l->source, l->problems);
     set_fixed(l->cfg);
     load_options(l);
@@ -195,7 +162,7 @@ struct config *config_load(const char *path, struct config_problems *problems)
     bool ok = false;
 
     memset(problems, 0, sizeof(*problems));
-    l.source = source_read(path, option_section_known, problems);
+    l.source = source_read(path, &option_grammar, problems);
     if (l.source != NULL) {
         l.cfg = calloc(1, sizeof(*l.cfg));
         if (l.cfg != NULL)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "conf/options.h"
 
 #define SECTIONS_MAX 24
 
@@ -18,6 +17,7 @@ struct section {
 };
 
 struct language {
+    const struct grammar *grammar;
     struct section sections[SECTIONS_MAX];
     size_t count;
     cfg_opt_t *opts; /* top-level options, then the sections */
@@ -47,7 +47,7 @@ static void on_confuse_error(cfg_t *c, const char *fmt, va_list ap)
 static void find_section(struct language *l, const char *name)
 {
     char head[32];
-    const char *sep = strchr(name, OPTION_TITLE_SEP);
+    const char *sep = strchr(name, GRAMMAR_TITLE_SEP);
     struct section *s;
 
     (void)str_copyn(head, sizeof(head), name, sep != NULL ? (size_t)(sep - name) : strlen(name));
@@ -68,43 +68,51 @@ static bool opts_have(const cfg_opt_t *opts, size_t count, const char *name)
 }
 
 /* The options of a section as libConfuse wants them; titles share them. */
-static size_t fill_opts(cfg_opt_t *opts, const char *section)
+static size_t fill_opts(const struct grammar *g, cfg_opt_t *opts, const char *section)
 {
     size_t count = 0, len = strlen(section);
+    struct grammar_key key;
 
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *o = &option_table[i];
-        const char *rest = o->section + len;
+    for (size_t i = 0; g->key(i, &key); i++) {
+        const char *rest = key.section + len;
 
-        if (strncmp(o->section, section, len) != 0 ||
-            (*rest != '\0' && *rest != OPTION_TITLE_SEP) || (len == 0 && *rest != '\0') ||
-            opts_have(opts, count, o->name))
+        if (strncmp(key.section, section, len) != 0 ||
+            (*rest != '\0' && *rest != GRAMMAR_TITLE_SEP) || (len == 0 && *rest != '\0') ||
+            opts_have(opts, count, key.name))
             continue;
         /* A list where none belongs has been told; libConfuse would stop at it. */
-        opts[count++] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
+        opts[count++] = (cfg_opt_t)CFG_STR_LIST(key.name, NULL, CFGF_NODEFAULT);
     }
+    return count;
+}
+
+static size_t find_sections(struct language *l)
+{
+    struct grammar_key key;
+    size_t count = 0;
+
+    for (; l->grammar->key(count, &key); count++)
+        if (key.section[0] != '\0')
+            find_section(l, key.section);
     return count;
 }
 
 static bool make_opts(struct language *l)
 {
-    size_t count;
+    size_t key_count = find_sections(l), count;
     bool ok;
 
-    for (size_t i = 0; i < option_count; i++)
-        if (option_table[i].section[0] != '\0')
-            find_section(l, option_table[i].section);
-    l->opts = calloc(option_count + l->count + 1, sizeof(cfg_opt_t));
+    l->opts = calloc(key_count + l->count + 1, sizeof(cfg_opt_t));
     ok = l->opts != NULL;
-    count = ok ? fill_opts(l->opts, "") : 0;
+    count = ok ? fill_opts(l->grammar, l->opts, "") : 0;
     for (size_t i = 0; ok && i < l->count; i++) {
         struct section *s = &l->sections[i];
         cfg_flag_t flags = s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE;
 
-        s->opts = calloc(option_count + 1, sizeof(cfg_opt_t));
+        s->opts = calloc(key_count + 1, sizeof(cfg_opt_t));
         ok = s->opts != NULL;
         if (ok) {
-            s->opts[fill_opts(s->opts, s->name)] = (cfg_opt_t)CFG_END();
+            s->opts[fill_opts(l->grammar, s->opts, s->name)] = (cfg_opt_t)CFG_END();
             l->opts[count++] = (cfg_opt_t)CFG_SEC(s->name, s->opts, flags);
         }
     }
@@ -113,13 +121,16 @@ static bool make_opts(struct language *l)
     return ok;
 }
 
-struct language *language_new(void)
+struct language *language_new(const struct grammar *g)
 {
     struct language *l = calloc(1, sizeof(*l));
 
-    if (l != NULL && make_opts(l))
+    if (l == NULL)
+        return NULL;
+    l->grammar = g;
+    if (make_opts(l))
         l->top = cfg_init(l->opts, CFGF_IGNORE_UNKNOWN); /* those have been told */
-    if (l != NULL && l->top == NULL)
+    if (l->top == NULL)
         language_free(&l);
     return l;
 }
@@ -152,7 +163,7 @@ void language_parse(struct language *l, const struct source *s, struct config_pr
 struct cfg_t *language_section(const struct language *l, const char *name)
 {
     char head[32];
-    const char *sep = strchr(name, OPTION_TITLE_SEP);
+    const char *sep = strchr(name, GRAMMAR_TITLE_SEP);
 
     if (name[0] == '\0')
         return l->top;

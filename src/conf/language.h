@@ -1,5 +1,5 @@
 /*
- * libConfuse, in its fence: the option table as a language, a text parsed by it, and what the keys
+ * libConfuse, in its fence: a grammar as a language of its, a text parsed by it, and what the keys
  * in it are given. What is wrong with the text has been told by conf/source before.
  *
  * Threads: one, for as long as a struct language is there. What is handed out is owned by it.
@@ -7,6 +7,7 @@
 #ifndef CONF_LANGUAGE_H
 #define CONF_LANGUAGE_H
 
+#include "conf/grammar.h"
 #include "conf/problems.h"
 #include "conf/source.h"
 
@@ -16,13 +17,13 @@ struct language;
 struct cfg_t;
 
 /* NULL when out of memory. */
-struct language *language_new(void);
+struct language *language_new(const struct grammar *g);
 void language_free(struct language **l); /* sets *l to NULL; NULL is allowed */
 
 /* Once. Should libConfuse find anything wrong that was not told, that is a problem. */
 void language_parse(struct language *l, const struct source *s, struct config_problems *problems);
 
-/* By its name as in the option table: "", "cache", "action outbound"; not one with any title. */
+/* By its name as in the grammar: "", "cache", "action outbound"; not one with any title. */
 struct cfg_t *language_section(const struct language *l, const char *name);
 
 /* The sections "name TITLE", in the order given. */

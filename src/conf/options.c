@@ -1,7 +1,5 @@
 #include "conf/options.h"
 
-#include <string.h>
-
 #include "conf/restart.h"
 #include "conf/setters.h"
 
@@ -257,31 +255,29 @@ const struct option option_table[] = {
 
 const size_t option_count = sizeof(option_table) / sizeof(option_table[0]);
 
-/* "route *" is "route " and any title. */
-static bool is_section(const char *pattern, const char *section)
+static bool option_key(size_t index, struct grammar_key *out)
 {
-    size_t len = strlen(pattern);
+    const struct option *o = &option_table[index];
 
-    if (len < 2 || strcmp(pattern + len - 2, " *") != 0)
-        return strcmp(pattern, section) == 0;
-    return strncmp(pattern, section, len - 1) == 0 && section[len - 1] != '\0';
+    if (index >= option_count)
+        return false;
+    *out = (struct grammar_key){
+        .section = o->section,
+        .name = o->name,
+        .list = o->list,
+        .one_or_list = o->one_or_list,
+        .refusal = o->refusal,
+    };
+    return true;
 }
 
-const struct option *option_find(const char *section, const char *name)
-{
-    for (size_t i = 0; i < option_count; i++)
-        if (strcmp(option_table[i].name, name) == 0 && is_section(option_table[i].section, section))
-            return &option_table[i];
-    return NULL;
-}
+static const char *const option_titles[] = {"route \"example.com\"", "action \"outbound\"", NULL};
 
-bool option_section_known(const char *section)
-{
-    for (size_t i = 0; i < option_count; i++)
-        if (section[0] != '\0' && is_section(option_table[i].section, section))
-            return true;
-    return false;
-}
+const struct grammar option_grammar = {
+    .key = option_key,
+    .titles = option_titles,
+    .includes = true,
+};
 
 void *option_member(struct config *cfg, const struct option *o)
 {

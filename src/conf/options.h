@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "conf/config.h"
+#include "conf/grammar.h"
 
 struct option;
 
@@ -44,14 +45,12 @@ struct option {
 extern const struct option option_table[];
 extern const size_t option_count;
 
-#define OPTION_TITLE_SEP ' ' /* "action outbound" is section "action", title "outbound" */
-#define OPTION_ROUTES    "route *"
+/* The table as a language. */
+extern const struct grammar option_grammar;
+
+#define OPTION_ROUTES "route *"
 
 /* Where a plain value goes. */
 void *option_member(struct config *cfg, const struct option *o);
-
-/* NULL: the table has no such. `section` as the configuration has it. */
-const struct option *option_find(const char *section, const char *name);
-bool option_section_known(const char *section);
 
 #endif

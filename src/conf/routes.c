@@ -104,7 +104,7 @@ static void read_route(const struct reading *r, const char *title, struct cfg_t 
     struct error err = {""};
     struct source_key to;
 
-    (void)str_format(name, sizeof(name), "%s%c%s", SECTION, OPTION_TITLE_SEP, title);
+    (void)str_format(name, sizeof(name), "%s%c%s", SECTION, GRAMMAR_TITLE_SEP, title);
     at = place_of(r->load, name);
     s.route = add_route(r, title, &err);
     if (s.route == NULL) {

@@ -36,7 +36,7 @@ struct source {
     char *files[FILES_MAX];        /* the names */
     size_t file_count;
     size_t input; /* octets read */
-    source_section_known known;
+    const struct grammar *grammar;
     struct config_problems *problems;
     bool out_of_memory;
 };
@@ -46,7 +46,10 @@ struct reading {
     const struct reading *parent;
     const char *file;
     unsigned depth;
-    struct file_text content;
+    const char *text;
+    size_t len;
+    dev_t dev; /* these two: which file it is */
+    ino_t ino;
 };
 
 static void read_file(struct source *s, const char *path, const struct reading *parent,
@@ -271,10 +274,8 @@ static size_t mark_length(const char *text, size_t len)
 /* Goes through one file, token by token, up to its end or the first syntax error. */
 static void scan_text(struct source *s, const struct reading *r)
 {
-    const char *text = r->content.text;
-    size_t len = r->content.len;
-    size_t skipped = mark_length(text, len);
-    struct tokens in = {.text = text + skipped, .len = len - skipped, .line = 1};
+    size_t skipped = mark_length(r->text, r->len);
+    struct tokens in = {.text = r->text + skipped, .len = r->len - skipped, .line = 1};
     struct scan c = {.expect = EXPECT_STATEMENT};
     enum scan_event event;
     bool unknown = false; /* the section that is being read */
@@ -293,10 +294,14 @@ static void scan_text(struct source *s, const struct reading *r)
             put_token(s, r->file, &t);
         if (event == SCAN_INCLUDE) {
             drop_half(s);
-            include_file(s, r, &c.file);
+            if (s->grammar->includes)
+                include_file(s, r, &c.file);
+            else
+                problems_add(s->problems, r->file, c.name_line,
+                             "include: files of this kind include none");
         }
         if (event == SCAN_SECTION)
-            unknown = !s->known(c.section);
+            unknown = !grammar_has_section(s->grammar, c.section);
         if (scan_at_top(&c) && unknown)
             drop_half(s);
         if (scan_at_top(&c)) {
@@ -311,56 +316,105 @@ static void scan_text(struct source *s, const struct reading *r)
 static const char *refusal(const struct source *s, const struct reading *r)
 {
     for (const struct reading *p = r->parent; p != NULL; p = p->parent)
-        if (p->content.dev == r->content.dev && p->content.ino == r->content.ino)
+        if (p->dev == r->dev && p->ino == r->ino)
             return "includes itself";
     if (r->depth > DEPTH_MAX)
         return "is included too deep";
     if (s->file_count == FILES_MAX)
         return "is one file too many";
-    return s->input + r->content.len > INPUT_MAX ? "makes it longer than 4 MiB" : NULL;
+    return s->input + r->len > INPUT_MAX ? "makes it longer than 4 MiB" : NULL;
+}
+
+/* NULL, or why not. */
+static const char *take_text(struct source *s, struct reading *r)
+{
+    char *name = strdup(r->file);
+
+    if (name == NULL)
+        return "out of memory";
+    r->file = s->files[s->file_count++] = name;
+    s->input += r->len;
+    scan_text(s, r);
+    return NULL;
 }
 
 /* `line` is that of the include() in the parent. */
 static void read_file(struct source *s, const char *path, const struct reading *parent,
                       unsigned line)
 {
-    struct reading r = {.parent = parent, .depth = parent != NULL ? parent->depth + 1 : 0};
+    struct reading r = {
+        .parent = parent,
+        .file = path,
+        .depth = parent != NULL ? parent->depth + 1 : 0,
+    };
+    struct file_text content;
     struct error err;
-    const char *why;
+    const char *why = err.text;
 
-    r.file = path;
-    why = file_read(path, FILE_MAX, &r.content, &err) ? refusal(s, &r) : err.text;
-    if (why == NULL && (r.file = s->files[s->file_count] = strdup(path)) == NULL)
-        why = "out of memory";
+    if (file_read(path, FILE_MAX, &content, &err)) {
+        r.text = content.text;
+        r.len = content.len;
+        r.dev = content.dev;
+        r.ino = content.ino;
+        why = refusal(s, &r);
+        if (why == NULL)
+            why = take_text(s, &r);
+    }
     if (why != NULL && parent != NULL)
         problems_add(s->problems, parent->file, line, "include: %s: %s", path, why);
     else if (why != NULL)
         problems_add(s->problems, path, 0, "%s", why);
-    if (why == NULL) {
-        s->file_count++;
-        s->input += r.content.len;
-        scan_text(s, &r);
-    }
-    free(r.content.text);
+    free(content.text);
 }
 
-struct source *source_read(const char *path, source_section_known known,
-                           struct config_problems *problems)
+static struct source *source_new(const char *name, const struct grammar *g,
+                                 struct config_problems *problems)
 {
     struct source *s = calloc(1, sizeof(*s));
-    bool ok = s != NULL;
 
-    if (ok) {
-        s->known = known;
-        s->problems = problems;
-        read_file(s, path, NULL, 0);
-        ok = !s->out_of_memory && s->file_count > 0;
+    if (s == NULL) {
+        problems_add(problems, name, 0, "out of memory");
+        return NULL;
     }
-    if (!ok && (s == NULL || s->out_of_memory))
-        problems_add(problems, path, 0, "out of memory");
-    if (!ok)
+    s->grammar = g;
+    s->problems = problems;
+    return s;
+}
+
+/* NULL where nothing of it can be used. */
+static struct source *finished(struct source *s, const char *name)
+{
+    if (s->out_of_memory)
+        problems_add(s->problems, name, 0, "out of memory");
+    if (s->out_of_memory || s->file_count == 0)
         source_free(&s);
     return s;
+}
+
+struct source *source_read(const char *path, const struct grammar *g,
+                           struct config_problems *problems)
+{
+    struct source *s = source_new(path, g, problems);
+
+    if (s == NULL)
+        return NULL;
+    read_file(s, path, NULL, 0);
+    return finished(s, path);
+}
+
+struct source *source_read_text(const char *name, const char *text, size_t len,
+                                const struct grammar *g, struct config_problems *problems)
+{
+    struct source *s = source_new(name, g, problems);
+    struct reading r = {.file = name, .text = text, .len = len};
+    const char *why;
+
+    if (s == NULL)
+        return NULL;
+    why = take_text(s, &r);
+    if (why != NULL)
+        problems_add(problems, name, 0, "%s", why);
+    return finished(s, name);
 }
 
 void source_free(struct source **sp)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conf/grammar.h"
 #include "conf/problems.h"
 
 struct source_place {
@@ -34,9 +35,6 @@ struct source_key {
 
 struct source;
 
-/* Whether there is such a section; `name` with its title: "action outbound". */
-typedef bool (*source_section_known)(const char *name);
-
 /* What stands between section and key where both are told: "", ".", or ": " behind a title. */
 const char *source_joint(const char *section);
 
@@ -46,8 +44,12 @@ const char *source_joint(const char *section);
  * NULL when nothing can be read. Sections that are not known are keys like others, but no part of
  * the text: libConfuse would stop at them.
  */
-struct source *source_read(const char *path, source_section_known known,
+struct source *source_read(const char *path, const struct grammar *g,
                            struct config_problems *problems);
+
+/* The same of a text that is there already; `name` is what its places are told by. */
+struct source *source_read_text(const char *name, const char *text, size_t len,
+                                const struct grammar *g, struct config_problems *problems);
 void source_free(struct source **s);
 
 /* The text for libConfuse: whole statements, without include(). NUL-terminated. */
