@@ -129,7 +129,7 @@ static bool next_made_up(struct callout *c, const struct provider *p, struct pro
     made_up_local(c->fact.asked, rng_below, local);
     next->new_transaction = c->anew || provider_has(p, PROVIDER_QUIRK_ONE_RECIPIENT) ||
                             (p != NULL && p->limits.per_transaction != 0 &&
-                             c->fact.asked + 1 >= p->limits.per_transaction);
+                             c->fact.asked + 1U >= p->limits.per_transaction);
     return str_format(text, sizeof(text), "%s@%s", local, c->ask.recipient.domain) &&
            address_parse(text, strlen(text), &next->recipient, &why);
 }

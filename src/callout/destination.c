@@ -8,8 +8,8 @@
 #include "dns/registrable.h"
 
 /* u8 version, i64 null_sender_refused_at, i64 expires_at. */
-#define VERSION    1
-#define VALUE_SIZE 17
+#define FACT_VERSION 1
+#define VALUE_SIZE   17
 
 void destination_name(const struct mx_plan *plan, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE])
@@ -36,7 +36,7 @@ bool destination_get(struct store *s, const char *name, int64_t now, struct dest
     if (s == NULL || store_get(s, STORE_TABLE_DESTINATION, name, strlen(name), now, value,
                                sizeof(value), &r.left) != STORE_OK)
         return false;
-    if (codec_get_uint(&r, 1, UINT8_MAX) == VERSION) {
+    if (codec_get_uint(&r, 1, UINT8_MAX) == FACT_VERSION) {
         out->null_sender_refused_at = codec_get_time(&r);
         out->expires_at = codec_get_time(&r);
         if (r.ok && r.left == 0)
@@ -51,7 +51,7 @@ void destination_put(struct store *s, const char *name, const struct destination
     uint8_t value[VALUE_SIZE];
     struct codec_writer w = {.at = value, .left = sizeof(value), .ok = true};
 
-    codec_put_uint(&w, VERSION, 1);
+    codec_put_uint(&w, FACT_VERSION, 1);
     codec_put_uint(&w, (uint64_t)f->null_sender_refused_at, 8);
     codec_put_uint(&w, (uint64_t)f->expires_at, 8);
     if (s != NULL)

@@ -11,7 +11,7 @@
  * u8 version, u8 catch_all, i64 learned_at, i64 refresh_at, i64 expires_at, u8 asked, u8 accepted,
  * u16 code, u8 class, u16 subject, u16 detail, text, mx.
  */
-#define VERSION           1
+#define FACT_VERSION      1
 #define ENHANCED_PART_MAX 999 /* RFC 3463 section 2 */
 
 /* Domain, NUL, the host set in eight octets, the least first: one domain is one range. */
@@ -34,7 +34,7 @@ size_t domain_fact_encode(const struct domain_fact *f, uint8_t *buf, size_t size
 {
     struct codec_writer w = {.at = buf, .left = size, .ok = true};
 
-    codec_put_uint(&w, VERSION, 1);
+    codec_put_uint(&w, FACT_VERSION, 1);
     codec_put_uint(&w, f->catch_all, 1);
     codec_put_uint(&w, (uint64_t)f->learned_at, 8);
     codec_put_uint(&w, (uint64_t)f->refresh_at, 8);
@@ -55,7 +55,7 @@ bool domain_fact_decode(const uint8_t *buf, size_t len, struct domain_fact *out)
     struct codec_reader r = {.at = buf, .left = len, .ok = true};
 
     memset(out, 0, sizeof(*out));
-    if (codec_get_uint(&r, 1, UINT8_MAX) != VERSION)
+    if (codec_get_uint(&r, 1, UINT8_MAX) != FACT_VERSION)
         return false;
     out->catch_all = (enum catch_all_fact)codec_get_uint(&r, 1, CATCH_ALL_NOT_KNOWN);
     out->learned_at = codec_get_time(&r);

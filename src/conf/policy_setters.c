@@ -149,3 +149,20 @@ bool set_reason_reply(struct config *cfg, const struct option *o, const char *va
     put_reply(cfg, o->index, value);
     return true;
 }
+
+bool set_catch_all_test(struct config *cfg, const struct option *o, const char *value,
+                        struct error *err)
+{
+    static const struct value_word words[] = {
+#define X(id, name) {name, CATCH_ALL_TEST_##id},
+        CATCH_ALL_TESTS(X)
+#undef X
+            {NULL, 0}};
+    int n;
+
+    (void)o;
+    if (!value_word(value, words, &n, err))
+        return false;
+    cfg->policy->catch_all_test = (enum catch_all_test)n;
+    return true;
+}

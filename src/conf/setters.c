@@ -15,15 +15,16 @@ bool set_helo_name(struct config *cfg, const struct option *o, const char *value
                       sizeof(cfg->verifier.session.helo_name), err);
 }
 
+/* Index 0: the usual one. 1: the one in place of a null sender that is refused. */
 bool set_probe_sender(struct config *cfg, const struct option *o, const char *value,
                       struct error *err)
 {
+    char *sender = o->index == 0 ? cfg->verifier.probe_sender : cfg->verifier.probe_sender_fallback;
+    char *own = cfg->policy->own_senders[o->index];
     struct address a;
     const char *why;
 
-    (void)o;
-    cfg->verifier.probe_sender[0] = '\0';
-    cfg->policy->own_sender[0] = '\0';
+    sender[0] = own[0] = '\0';
     if (value[0] == '\0')
         return true;
     if (!address_parse(value, strlen(value), &a, &why)) {
@@ -34,8 +35,8 @@ bool set_probe_sender(struct config *cfg, const struct option *o, const char *va
         error_set(err, "must be ASCII: not every server takes another sender");
         return false;
     }
-    address_format(&a, cfg->verifier.probe_sender);
-    (void)str_copy(cfg->policy->own_sender, ADDRESS_TEXT_SIZE, a.canonical);
+    address_format(&a, sender);
+    (void)str_copy(own, ADDRESS_TEXT_SIZE, a.canonical);
     return true;
 }
 

@@ -32,6 +32,7 @@
     X(set_cache_size) \
     X(set_unsigned) \
     X(set_bool) \
+    X(set_catch_all_test) \
     X(set_path) \
     X(set_class_mode) \
     X(set_status_action) \

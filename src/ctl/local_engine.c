@@ -52,7 +52,12 @@ static void ask_one(struct local_ask *a, const struct ctl_question *q)
 {
     struct local_run *run = a->run;
     struct verifier_request rq = {
-        .address = &a->address, .fresh = q->fresh, .no_probe = q->no_probe, .trace = q->trace};
+        .address = &a->address,
+        .fresh = q->fresh,
+        .no_probe = q->no_probe,
+        .want_catch_all = true,
+        .trace = q->trace,
+    };
     struct verdict v;
     const char *why;
 

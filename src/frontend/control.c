@@ -138,6 +138,7 @@ static void inquiry_run(struct inquiry *q, struct evkeyvalq *params)
     struct verifier_request ask = {.address = &q->address,
                                    .fresh = flag(params, "fresh", false),
                                    .no_probe = !flag(params, "probe", true),
+                                   .want_catch_all = true,
                                    .trace = flag(params, "trace", false)};
     struct verdict v;
     const char *why;

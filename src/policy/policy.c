@@ -17,6 +17,7 @@ struct policy_opts *policy_opts_new(void)
         return NULL;
     atomic_init(&o->references, 1);
     decision_defaults(&o->decision);
+    o->fold_local_part = true;
     return o;
 }
 

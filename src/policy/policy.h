@@ -18,6 +18,18 @@
 #include "policy/decision.h"
 #include "policy/exempt.h"
 
+/* When made-up recipients are asked about, to learn whether a domain accepts everything. */
+#define CATCH_ALL_TESTS(X) \
+    X(AUTO, "auto") /* where the answer could change the action, or is asked for */ \
+    X(ALWAYS, "always") \
+    X(NEVER, "never")
+
+enum catch_all_test {
+#define X(id, name) CATCH_ALL_TEST_##id,
+    CATCH_ALL_TESTS(X)
+#undef X
+};
+
 struct policy_opts {
     atomic_uint references;
     struct decision_opts decision;
@@ -29,8 +41,11 @@ struct policy_opts {
     struct route_table *routes; /* one reference; NULL: none */
     struct exempt *exempt_recipients, *exempt_senders, *exempt_clients; /* NULL: none */
     struct brake_opts brake;
-    bool sender_callout;                /* inbound MAIL FROM is called out, too */
-    char own_sender[ADDRESS_TEXT_SIZE]; /* of our callouts, canonical; "": the null sender */
+    bool sender_callout;                    /* inbound MAIL FROM is called out, too */
+    char own_senders[2][ADDRESS_TEXT_SIZE]; /* of our callouts: the usual one and the fallback,
+                                               canonical; "": the null sender, or none */
+    enum catch_all_test catch_all_test;
+    bool fold_local_part; /* Bob@example.com and bob@example.com are one */
 };
 
 /* With the default actions, and nothing else; one reference. NULL when out of memory. */

@@ -120,11 +120,17 @@ static void on_sender(void *arg, const struct verdict *v, const char *trace)
         r->cb(r->arg, &r->decision);
 }
 
+static bool is_own_sender(const struct policy_opts *o, const struct address *sender)
+{
+    return strcmp(o->own_senders[0], sender->canonical) == 0 ||
+           strcmp(o->own_senders[1], sender->canonical) == 0;
+}
+
 /* Mail for postmaster and abuse comes in whoever sends it: they are told of mistakes there. */
 static bool sender_wanted(const struct rcpt *r)
 {
     return r->opts->sender_callout && r->mail_class == CLASS_INBOUND && r->sender != NULL &&
-           strcmp(r->opts->own_sender, r->sender->canonical) != 0 &&
+           !is_own_sender(r->opts, r->sender) &&
            (r->address == NULL || !address_is_contact(r->address));
 }
 

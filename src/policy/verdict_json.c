@@ -26,6 +26,18 @@ static void set_address(json_t *o, const char *key, const char *text)
     (void)json_object_set_new(o, key, json_string(safe));
 }
 
+static void set_canonical(json_t *o, const struct policy_opts *opts, const struct address *a)
+{
+    struct address key;
+
+    if (a == NULL)
+        return;
+    key = *a;
+    if (!opts->fold_local_part)
+        address_keep_case(&key);
+    set_address(o, "canonical", key.canonical);
+}
+
 static void set_time(json_t *o, const char *key, int64_t at)
 {
     char text[32];
@@ -85,6 +97,7 @@ static void set_reply(json_t *o, const struct evidence *ev)
         set_text(reply, "enhanced", enhanced);
     }
     set_text(reply, "text", ev->text);
+    set_text(reply, "rule", ev->rule);
     (void)json_object_set_new(o, "reply", reply);
 }
 
@@ -101,6 +114,9 @@ static void set_evidence(json_t *o, const struct verdict *v)
     set_text(o, "mx", ev->mx);
     set_text(o, "ip", netaddr_format(&ev->ip, ip));
     set_text(o, "tls", ev->tls);
+    set_text(o, "provider", ev->provider);
+    if (ev->catch_all != CATCH_ALL_UNTESTED)
+        set_text(o, "catch_all", catch_all_fact_name(ev->catch_all));
 }
 
 json_t *verdict_json(const struct policy_opts *opts, const char *asked,
@@ -109,7 +125,7 @@ json_t *verdict_json(const struct policy_opts *opts, const char *asked,
     json_t *o = json_object();
 
     set_address(o, "address", asked);
-    set_address(o, "canonical", address != NULL ? address->canonical : NULL);
+    set_canonical(o, opts, address);
     set_text(o, "status", verdict_status_name(v->status));
     set_text(o, "reason", verdict_reason_name(v->reason));
     set_flags(o, address);

@@ -262,22 +262,26 @@ static bool domain_set(const char *text, size_t len, struct address *out, const 
     return true;
 }
 
+static bool canonical_set(struct address *out, bool fold, const char **why)
+{
+    char raw[ADDRESS_LOCAL_MAX + 1], local[ADDRESS_LOCAL_MAX + 1];
+    size_t len = local_unquote(out->local, raw);
+
+    if (fold)
+        str_lower(raw);
+    return local_quote(raw, len, local, why) &&
+           str_format(out->canonical, sizeof(out->canonical), "%s@%s", local, out->domain);
+}
+
 /* With local and domain set: the total length, the canonical form, whether SMTPUTF8 is needed. */
 static bool address_finish(struct address *out, const char **why)
 {
-    char raw[ADDRESS_LOCAL_MAX + 1], local[ADDRESS_LOCAL_MAX + 1];
-    size_t len;
-
     if (strlen(out->local) + 1 + strlen(out->domain) > ADDRESS_MAX)
         return fail(why, "address longer than 254 octets");
     out->smtputf8 = false;
     for (const char *p = out->local; *p != '\0'; p++)
         out->smtputf8 |= (unsigned char)*p >= 0x80;
-    len = local_unquote(out->local, raw);
-    str_lower(raw);
-    if (!local_quote(raw, len, local, why))
-        return false;
-    return str_format(out->canonical, sizeof(out->canonical), "%s@%s", local, out->domain);
+    return canonical_set(out, true, why);
 }
 
 bool address_parse(const char *text, size_t len, struct address *out, const char **why)
@@ -323,6 +327,13 @@ bool address_from_internal(const char *text, size_t len, struct address *out, co
     if (strlen(out->local) + 1 + domain_len > ADDRESS_MAX)
         return fail(why, "address longer than 254 octets");
     return address_finish(out, why);
+}
+
+void address_keep_case(struct address *a)
+{
+    const char *why;
+
+    (void)canonical_set(a, false, &why); /* what could be folded can be kept */
 }
 
 void address_format(const struct address *a, char buf[ADDRESS_TEXT_SIZE])

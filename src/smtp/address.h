@@ -48,6 +48,10 @@ bool address_parse(const char *text, size_t len, struct address *out, const char
  */
 bool address_from_internal(const char *text, size_t len, struct address *out, const char **why);
 
+/* Makes the canonical form tell capitals from small letters in the local part: A@example.com and
+   a@example.com are two. */
+void address_keep_case(struct address *a);
+
 /* Writes local@domain in wire form. */
 #define ADDRESS_TEXT_SIZE (ADDRESS_MAX + 1)
 void address_format(const struct address *a, char buf[ADDRESS_TEXT_SIZE]);

@@ -101,10 +101,10 @@ START_TEST(test_own_sender)
 {
     struct config *c = conf_good(HELO_LINE "probe_sender = '\"Probe\"@Example.NET'\n");
 
-    ck_assert_str_eq(c->policy->own_sender, "probe@example.net");
+    ck_assert_str_eq(c->policy->own_senders[0], "probe@example.net");
     config_free(&c);
     c = conf_good(HELO_LINE);
-    ck_assert_str_eq(c->policy->own_sender, "");
+    ck_assert_str_eq(c->policy->own_senders[0], "");
     config_free(&c);
 }
 END_TEST
