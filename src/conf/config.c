@@ -135,6 +135,19 @@ static void load_options(struct load *l)
     load_exempt_files(l);
 }
 
+/* As a part of the whole: a bad one leaves all as it was. */
+static void load_data_files(struct load *l)
+{
+    struct data_files files;
+
+    if (data_files_load(l->path, &files, l->problems)) {
+        l->cfg->verifier.replies = files.replies;
+        l->cfg->verifier.providers = files.providers;
+    }
+    (void)str_copy(l->cfg->replies_from, sizeof(l->cfg->replies_from), files.replies_from);
+    (void)str_copy(l->cfg->providers_from, sizeof(l->cfg->providers_from), files.providers_from);
+}
+
 static bool load_source(struct load *l)
 {
     l->language = language_new(&option_grammar);
@@ -152,6 +165,7 @@ static bool load_source(struct load *l)
     check_listen(l);
     check_wait(l);
     check_helo(l);
+    load_data_files(l);
     language_free(&l->language);
     return l->problems->errors == 0;
 }
@@ -186,6 +200,8 @@ void config_free(struct config **cp)
         return;
     policy_opts_unref(c->policy);
     route_table_unref(&c->verifier.routes);
+    reply_rules_unref(&c->verifier.replies);
+    providers_unref(&c->verifier.providers);
     free(c);
     *cp = NULL;
 }

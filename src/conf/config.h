@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "callout/verifier.h"
+#include "conf/data_files.h"
 #include "conf/problems.h"
 #include "frontend/listener.h"
 #include "policy/policy.h"
@@ -32,10 +33,12 @@ struct config {
     struct log_opts log;
     char state_dir[1024];
     char user[64];
-    struct verifier_opts verifier;
-    struct store_opts store;     /* in state_dir */
-    struct policy_opts *policy;  /* one reference */
-    struct config_exempt exempt; /* read into *policy */
+    struct verifier_opts verifier;          /* one reference to its routes, replies and providers */
+    struct store_opts store;                /* in state_dir */
+    struct policy_opts *policy;             /* one reference */
+    struct config_exempt exempt;            /* read into *policy */
+    char replies_from[DATA_FILES_PATH_MAX]; /* which replies.conf was taken: conf/data_files */
+    char providers_from[DATA_FILES_PATH_MAX];
     struct listener_opts listener;
     struct listen_spec policy_listen[CONFIG_LISTEN_MAX];
     size_t policy_listen_count;
@@ -44,8 +47,9 @@ struct config {
 };
 
 /*
- * Reads `path`. NULL when anything is wrong: every bad value and the first syntax error or unknown
- * key is in *problems, which the caller frees either way (warnings may be there on success, too).
+ * Reads `path`, and the data files that go with it. NULL when anything is wrong: every bad value
+ * and the first syntax error or unknown key is in *problems, which the caller frees either way
+ * (warnings may be there on success, too).
  */
 struct config *config_load(const char *path, struct config_problems *problems);
 

@@ -1,19 +1,8 @@
 #include "conf/exempt_files.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/str.h"
 #include "conf/file.h"
-
-/* As it is configured, or relative to the configuration file's directory. */
-static bool find_path(const struct load *l, const char *name, char *out, size_t size)
-{
-    const char *slash = strrchr(l->path, '/');
-    size_t len = name[0] != '/' && slash != NULL ? (size_t)(slash + 1 - l->path) : 0;
-
-    return str_format(out, size, "%.*s%s", (int)len, l->path, name);
-}
 
 static void load_file(struct load *l, enum exempt_kind kind, const char *key, const char *name,
                       struct exempt **out)
@@ -26,7 +15,8 @@ static void load_file(struct load *l, enum exempt_kind kind, const char *key, co
 
     if (name[0] == '\0')
         return;
-    if (!find_path(l, name, path, sizeof(path)) || !file_read(path, EXEMPT_FILE_MAX, &file, &err)) {
+    if (!file_beside(l->path, name, path, sizeof(path)) ||
+        !file_read(path, EXEMPT_FILE_MAX, &file, &err)) {
         problems_add(l->problems, at.file, at.line, "exempt.%s: %s: %s", key, path, err.text);
         return;
     }

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 #define MIB_SHIFT 20
 
 /* Up to max + 1 octets, which are one too many. */
@@ -51,4 +53,12 @@ bool file_read(const char *path, size_t max, struct file_text *out, struct error
     free(out->text);
     out->text = NULL;
     return false;
+}
+
+bool file_beside(const char *path, const char *name, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = name[0] != '/' && slash != NULL ? (size_t)(slash + 1 - path) : 0;
+
+    return str_format(out, size, "%.*s%s", (int)len, path, name);
 }

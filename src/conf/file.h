@@ -23,4 +23,8 @@ struct file_text {
 /* At most `max` octets, a number of MiB. False with what the matter is, for "PATH: message". */
 bool file_read(const char *path, size_t max, struct file_text *out, struct error *err);
 
+/* Where a file is that `name` says: as it stands, or from the directory that the file `path` is in.
+   False when that is too long. */
+bool file_beside(const char *path, const char *name, char *out, size_t size);
+
 #endif

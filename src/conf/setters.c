@@ -185,14 +185,7 @@ bool set_unsigned(struct config *cfg, const struct option *o, const char *value,
 
 bool set_bool(struct config *cfg, const struct option *o, const char *value, struct error *err)
 {
-    static const struct value_word words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0},
-                                              {"on", 1},   {"off", 0},   {NULL, 0}};
-    int n;
-
-    if (!value_word(value, words, &n, err))
-        return false;
-    *(bool *)option_member(cfg, o) = n == 1;
-    return true;
+    return value_bool(value, option_member(cfg, o), err);
 }
 
 bool set_path(struct config *cfg, const struct option *o, const char *value, struct error *err)

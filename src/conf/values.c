@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "smtp/address.h"
 
+#define RATE_MILLI_MAX 1000000
+
 struct unit {
     const char *name;
     uint64_t factor;
@@ -91,6 +93,45 @@ bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *n, str
         return within(*n, min, max, plain, err);
     error_set(err, "is no number");
     return false;
+}
+
+bool value_bool(const char *text, bool *out, struct error *err)
+{
+    static const struct value_word words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0},
+                                              {"on", 1},   {"off", 0},   {NULL, 0}};
+    int n;
+
+    if (!value_word(text, words, &n, err))
+        return false;
+    *out = n == 1;
+    return true;
+}
+
+bool value_rate(const char *text, unsigned *milli, struct error *err)
+{
+    static const struct {
+        const char *unit;
+        uint64_t seconds;
+    } units[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}};
+    const char *unit = text + strspn(text, "0123456789");
+    char digits[16];
+    uint64_t n = 0, seconds = 0;
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(unit, units[i].unit) == 0)
+            seconds = units[i].seconds;
+    if (seconds == 0 || !str_copyn(digits, sizeof(digits), text, (size_t)(unit - text)) ||
+        !with_unit(digits, plain, &n)) {
+        error_set(err, "is no rate (a number and /s, /m or /h, as in 2/s)");
+        return false;
+    }
+    n = n * 1000 / seconds;
+    if (n < 1 || n > RATE_MILLI_MAX) {
+        error_set(err, "is not from 4/h to %d/s", RATE_MILLI_MAX / 1000);
+        return false;
+    }
+    *milli = (unsigned)n;
+    return true;
 }
 
 bool value_mode(const char *text, unsigned *mode, struct error *err)

@@ -37,6 +37,12 @@ bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *n, str
 /* "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"; port 53 by default. */
 bool value_server(const char *text, struct resolver_server *out, struct error *err);
 
+/* true / yes / on / false / no / off. */
+bool value_bool(const char *text, bool *out, struct error *err);
+
+/* number "/" unit; unit = s / m / h. In thousandths of one a second, from 1 to 1000000. */
+bool value_rate(const char *text, unsigned *milli, struct error *err);
+
 /* A file mode in octal, 0 to 0777. */
 bool value_mode(const char *text, unsigned *mode, struct error *err);
 
