@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "conf/config.h"
+#include "conf/data_files.h"
 #include "ctl/classify.h"
 #include "ctl/ctl.h"
 #include "ctl/parse.h"
@@ -27,14 +28,19 @@ static void print_problem(void *arg, const char *text, bool is_warning)
     fprintf(stderr, "%s\n", text);
 }
 
+static void tell(struct config_problems *problems)
+{
+    config_problems_each(problems, print_problem, NULL);
+    config_problems_free(problems);
+}
+
 /* NULL when anything is wrong, which is told. */
 static struct config *load(const char *path)
 {
     struct config_problems problems;
     struct config *cfg = config_load(path, &problems);
 
-    config_problems_each(&problems, print_problem, NULL);
-    config_problems_free(&problems);
+    tell(&problems);
     return cfg;
 }
 
@@ -67,21 +73,26 @@ static int run_parse(int argc, char **argv)
     return ctl_parse(stdin, stdout);
 }
 
+/* By the rules alone: what else is configured, or not yet, does not matter. */
 static int run_classify(const char *path, int argc, char **argv)
 {
+    struct config_problems problems = {.count = 0};
     struct ctl_classify_how how;
-    struct config *cfg;
-    int code;
+    struct data_files files;
+    int code = EX_CONFIG;
+    bool ok;
 
     if (!ctl_classify_options(argc, argv, &how)) {
         usage();
         return EX_USAGE;
     }
-    cfg = load(path);
-    if (cfg == NULL)
-        return EX_CONFIG;
-    code = ctl_classify(cfg->verifier.replies, &how, stdin, stdout);
-    config_free(&cfg);
+    ok = data_files_load(path, &files, &problems);
+    tell(&problems);
+    if (ok) {
+        code = ctl_classify(files.replies, &how, stdin, stdout);
+        reply_rules_unref(&files.replies);
+        providers_unref(&files.providers);
+    }
     return code;
 }
 
