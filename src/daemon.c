@@ -198,8 +198,10 @@ bool daemon_start(struct daemon **dp, const struct daemon_opts *opts, struct con
     for (size_t i = 0; i < CONFIG_LISTEN_MAX; i++)
         d->policy_fds[i] = -1;
     d->control_fd = -1;
-    if (start_all(d, err, code))
+    if (start_all(d, err, code)) {
+        verifier_check_self(d->front.rcpt.verifier);
         return true;
+    }
     daemon_free(dp);
     return false;
 }
@@ -232,6 +234,7 @@ static void daemon_reload(struct daemon *d)
         config_restart_keys(d->first, cfg, on_restart_key, NULL);
         d->cfg = cfg;
         policy_set(d->front.rcpt.policy, cfg->policy);
+        verifier_check_self(d->front.rcpt.verifier);
         log_reconfigure(&cfg->log);
         if (old != d->first)
             config_free(&old);

@@ -17,6 +17,7 @@
 #include "store/store.h"
 
 struct flight;
+struct selfcheck;
 struct probe_session;
 
 struct engine {
@@ -26,6 +27,7 @@ struct engine {
     struct tls_context *tls;
     struct store *store; /* borrowed; NULL: cacheless */
     struct facts *facts;
+    struct selfcheck *selfcheck;    /* NULL: not wanted */
     struct flight *flights;         /* uthash, by key: under way or waiting for their commit */
     struct probe_session *sessions; /* utlist: every session not closed yet, QUITs included */
     unsigned flight_count;

@@ -10,6 +10,7 @@
 #include "callout/engine.h"
 #include "callout/flight.h"
 #include "callout/probe.h"
+#include "callout/selfcheck.h"
 
 #define REFUSALS_MAX 10000 /* domains remembered to refuse us */
 
@@ -29,6 +30,7 @@ struct call {
     const struct verifier_opts *opts;
     struct error *err;
     struct verifier_counts counts;
+    struct verifier_health *health;
     bool ok;
     pthread_mutex_t lock;
     pthread_cond_t done;
@@ -270,6 +272,36 @@ struct verifier_counts verifier_count(struct verifier *v)
     return c.counts;
 }
 
+static void check_self(void *arg)
+{
+    struct verifier *v = arg;
+
+    selfcheck_free(&v->engine.selfcheck);
+    v->engine.selfcheck = selfcheck_start(&v->engine); /* NULL: nothing is known, then */
+}
+
+void verifier_check_self(struct verifier *v)
+{
+    loop_post(v->engine.loop, check_self, v);
+}
+
+static void tell_health(void *arg)
+{
+    struct call *c = arg;
+
+    selfcheck_tell(c->verifier->engine.selfcheck, c->health);
+    call_finish(c, true);
+}
+
+void verifier_health(struct verifier *v, struct verifier_health *out)
+{
+    struct call c = {.health = out};
+
+    out->count = 0;
+    if (!atomic_load(&v->stopping))
+        (void)call_engine(v, &c, tell_health);
+}
+
 void verifier_join(struct verifier *v)
 {
     if (v == NULL || !v->running)
@@ -286,6 +318,7 @@ void verifier_free(struct verifier **vp)
     if (v == NULL)
         return;
     verifier_join(v);
+    selfcheck_free(&v->engine.selfcheck);
     resolver_free(&v->engine.resolver);
     tls_context_free(&v->engine.tls);
     facts_free(&v->engine.facts);

@@ -87,6 +87,22 @@ struct verifier_counts {
 /* What is under way now. Waits for the engine loop; from the thread that stops the verifier. */
 struct verifier_counts verifier_count(struct verifier *v);
 
+#define VERIFIER_PROBLEMS_MAX 3
+#define VERIFIER_PROBLEM_SIZE 512
+
+/* What is wrong with how we are set up, one line each. */
+struct verifier_health {
+    size_t count;
+    char problems[VERIFIER_PROBLEMS_MAX][VERIFIER_PROBLEM_SIZE];
+};
+
+/* From now on looks after that, with the options in force (see callout/selfcheck.h). For a daemon,
+   after verifier_new() and every verifier_reconfigure(). */
+void verifier_check_self(struct verifier *v);
+
+/* As known by now. Like verifier_count(). */
+void verifier_health(struct verifier *v, struct verifier_health *out);
+
 /*
  * Begins the end and returns: every waiter is answered deferred/pending at once, sessions get their
  * QUIT, for at most `grace_ms`. Later asks are answered from the store, or deferred/pending.

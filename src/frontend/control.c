@@ -182,13 +182,37 @@ static void handle_verify(struct control *c, struct evhttp_request *rq)
     evhttp_clear_headers(&params);
 }
 
+static const char *health_name(const struct verifier_health *h)
+{
+    return h->count == 0 ? "ok" : "degraded";
+}
+
+/* Also who is degraded lives. */
+static void handle_health(struct control *c, struct evhttp_request *rq)
+{
+    struct evbuffer *out = evhttp_request_get_output_buffer(rq);
+    struct verifier_health health;
+
+    verifier_health(c->fe->rcpt.verifier, &health);
+    (void)evbuffer_add_printf(out, "%s\n", health_name(&health));
+    for (size_t i = 0; i < health.count; i++)
+        (void)evbuffer_add_printf(out, "%s\n", health.problems[i]);
+    evhttp_send_reply(rq, HTTP_OK, "OK", NULL);
+}
+
 static void handle_status(struct control *c, struct evhttp_request *rq)
 {
     struct verifier_counts n = verifier_count(c->fe->rcpt.verifier);
+    struct verifier_health health;
+    json_t *problems = json_array();
 
+    verifier_health(c->fe->rcpt.verifier, &health);
+    for (size_t i = 0; i < health.count; i++)
+        (void)json_array_append_new(problems, json_string(health.problems[i]));
     send_json(rq, HTTP_OK, "OK",
-              json_pack("{s:s, s:i, s:i, s:i}", "version", PACKAGE_VERSION, "flights",
-                        (int)n.flights, "sessions", (int)n.sessions, "waiters", (int)n.waiters));
+              json_pack("{s:s, s:s, s:o, s:i, s:i, s:i}", "version", PACKAGE_VERSION, "health",
+                        health_name(&health), "problems", problems, "flights", (int)n.flights,
+                        "sessions", (int)n.sessions, "waiters", (int)n.waiters));
 }
 
 static void on_request(struct evhttp_request *rq, void *arg)
@@ -205,8 +229,7 @@ static void on_request(struct evhttp_request *rq, void *arg)
     } else if (strcmp(path, "/v1/status") == 0) {
         handle_status(c, rq);
     } else if (strcmp(path, "/healthz") == 0) {
-        (void)evbuffer_add_printf(evhttp_request_get_output_buffer(rq), "ok\n");
-        evhttp_send_reply(rq, HTTP_OK, "OK", NULL);
+        handle_health(c, rq);
     } else {
         send_problem(rq, HTTP_NOTFOUND, "Not Found", "no such resource");
     }

@@ -17,6 +17,7 @@ $TTL {ttl}
 @ 60 IN SOA a.root-servers.test. hostmaster.root-servers.test. 1 3600 600 86400 60
 @ IN NS a.root-servers.test.
 a.root-servers.test. IN A 203.0.113.53
+probe.example.net. IN A 203.0.113.250
 """
 NSD_CONF = """server:
     ip-address: 127.0.0.1@{port}
