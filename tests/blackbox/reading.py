@@ -105,6 +105,7 @@ def test_accepts_everything(w):
             [f"RCPT TO:<alice@{ACCEPTING}>"])
     a.check(f"bob@{ACCEPTING}", "catch_all/accepts_everything", r"250 2\.1\.5 ",
             catch_all="accepts_everything")
+    w.equal("asked about bob", len(a.said(ACCEPTING, "RCPT TO:<bob@")), 1)
     made_up = a.made_up(ACCEPTING, "alice", "bob")
     w.check(1 <= len(made_up) <= 2, f"made up: {made_up}")
     a.policy(f"carol@{ACCEPTING}", "DUNNO")
@@ -127,10 +128,8 @@ def test_refuses_unknown(w):
     for name in names:
         w.matches("made up", name, f"^{NAME}$")
     w.equal("different names", len(set(names)), len(names))
-    a.check(f"nobody@{OTHER}", "invalid/no_mailbox", r"550 5\.1\.1 .*User unknown in virtual mailbox",
-            catch_all="selective")
-    w.equal("made up for what is known", a.made_up(OTHER, "bob", "nobody"),
-            [n for n in names if n in a.made_up(OTHER, "bob", "nobody")])
+    a.check(f"nobody@{OTHER}", "invalid/no_mailbox", r"550 5\.1\.1 .*User unknown in virtual mailbox")
+    w.equal("made up where it is known", set(a.made_up(OTHER, "bob", "nobody")) - set(names), set())
     a.end()
 
 
@@ -162,8 +161,8 @@ def test_null_sender_refused(w):
     replies = {"rcpt.example": "550 Null sender is not accepted",
                "mail.example": "550 Administrative prohibition"}
     for domain, reply in replies.items():
-        for local in ("bob", "nobody"):
-            a.check(f"{local}@{domain}", "unknown/sender_refused", reply)
+        a.check(f"nobody@{domain}", "unknown/sender_refused", reply)
+        a.check(f"bob@{domain}", "unknown/sender_refused", "(550|$)")
         w.check(a.said(domain, NULL), f"{domain} never heard the null sender")
     a.again(probe_sender_fallback=f'"{PROBE}"')
     for domain in replies:
@@ -196,15 +195,13 @@ def test_sender_verified(w):
     a.check("bob@exim.example", "valid/mailbox_exists", "250 Accepted", catch_all="selective")
     a.check("nobody@exim.example", "invalid/no_mailbox", "550 Unrouteable address")
     w.equal("asked about our sender", a.said("sender.example", "RCPT"), [f"RCPT TO:<{PROBE}>"])
-    # The first time Exim quotes the other server, and then what it remembers.
-    quoted = ["550 Verification failed for <gone@sender.example> .* 550 5.1.1 .*User unknown",
-              "550 Verification failed for <gone@sender.example> Previous .cached. callout"]
-    for settings in ({"probe_sender": f'"{GONE}"'},
-                     {"probe_sender": '""', "probe_sender_fallback": f'"{GONE}"'}):
-        a.again(**settings)
-        a.check("alice@exim.example", "unknown/sender_refused", quoted[0])
-        a.check("nobody@exim.example", "unknown/sender_refused", quoted[1])
-        quoted[0] = quoted[1]
+    a.again(probe_sender=f'"{GONE}"')
+    a.check("nobody@exim.example", "unknown/sender_refused",
+            f"550 Verification failed for <{GONE}> .* 550 5.1.1 .*User unknown")
+    a.check("bob@exim.example", "unknown/sender_refused", "(550|$)")
+    a.again(probe_sender='""', probe_sender_fallback=f'"{GONE}"')
+    a.check("nobody@exim.example", "unknown/sender_refused",  # Exim quotes what it remembers
+            f"550 Verification failed for <{GONE}> Previous .cached. callout verification failure")
     a.end("exim.example")
 
 
@@ -217,8 +214,8 @@ match from any for domain "system.example" action system
 
 @needs_root
 def test_opensmtpd(w):
-    """Its three ways to say that there is no such user, and what it says of domains it has nothing to
-    do with."""
+    """No line of its configuration fits: what it says of unknown users, and as well of domains that it
+    has nothing to do with. Or one does, and leads to nobody."""
     def mtas(workdir):
         more = OPENSMTPD.format(dir=os.path.join(workdir, "mail"),
                                 virtual=", ".join(f"{u} = nobody" for u in USERS))
@@ -232,15 +229,16 @@ def test_opensmtpd(w):
         a.check(f"{local}@{domain}", "valid/mailbox_exists", r"250 2\.1\.5 ", catch_all="selective")
     a.check("nouser@table.example", "invalid/no_mailbox", "550 Invalid recipient: <nouser@table")
     a.check("nouser@virtual.example", "invalid/no_mailbox", r"524 5\.2\.4 Mailing list expansion")
-    a.check("nouser@system.example", "invalid/no_mailbox", "5")
-    a.check("bob@stranger.example", "invalid/no_(mailbox|domain)", "550 Invalid recipient: <bob@str")
+    a.check("nouser@system.example", "invalid/no_mailbox", "550 Invalid recipient: <nouser@system")
+    a.check("bob@stranger.example", "invalid/no_mailbox", "550 Invalid recipient: <bob@stranger")
     a.end()
 
 
 AHEAD = f"""mydestination =
 relay_domains = soft.example, hard.example, down.example
 transport_maps = inline:{{
-    {{ soft.example = ahead:[127.0.0.1]:{AHEAD_PORT} }}, {{ hard.example = ahead:[127.0.0.1]:{AHEAD_PORT} }},
+    {{ soft.example = ahead:[127.0.0.1]:{AHEAD_PORT} }},
+    {{ hard.example = ahead:[127.0.0.1]:{AHEAD_PORT} }},
     {{ down.example = ahead:[127.0.0.1]:{CLOSED_PORT} }} }}
 smtpd_recipient_restrictions = reject_unauth_destination, reject_unverified_recipient
 address_verify_map =
