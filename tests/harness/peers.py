@@ -141,24 +141,26 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 qmgr unix n - n 300 1 qmgr
 verify unix - - n - 1 verify
+ahead unix - - n - - smtp
 bounce unix - - n - 0 bounce
 error unix - - n - - error
 smtp unix - - n - - discard
 relay unix - - n - - discard
 pickup unix n - n 60 1 pickup
-"""
+{services}"""
 
 
 class Postfix(Mta):
-    """`settings`: lines of main.cf. Mail that it takes is discarded, as its log says."""
+    """`settings`: lines of main.cf; `services`: of master.cf. Mail that it takes is discarded, as its
+    log says, but for what goes by the transport `ahead`."""
 
-    def __init__(self, workdir, name, port, hostname, settings=""):
+    def __init__(self, workdir, name, port, hostname, settings="", services=""):
         super().__init__(workdir, name, port)
         self.queue, self.data = f"/var/spool/{name}", f"/var/lib/{name}"
         self.write("main.cf", POSTFIX_MAIN.format(
             lib=peer("postfix", "usr/lib/postfix"), sbin=peer("postfix", "usr/sbin"),
             dir=self.dir, queue=self.queue, data=self.data, hostname=hostname, extra=settings))
-        self.write("master.cf", POSTFIX_MASTER.format(port=port))
+        self.write("master.cf", POSTFIX_MASTER.format(port=port, services=services))
 
     def make_queue(self):
         for name in ("pid", "etc", "usr"):
@@ -205,10 +207,13 @@ rfc1413_hosts =
 rfc1413_query_timeout = 0s
 tls_advertise_hosts =
 keep_environment =
+acl_smtp_mail = acl_mail
 acl_smtp_rcpt = acl_rcpt
 begin acl
+acl_mail:
+{at_mail}  accept
 acl_rcpt:
-  require domains = +local_domains
+{at_rcpt}  require domains = +local_domains
   require verify = recipient
   accept
 begin routers
@@ -217,22 +222,31 @@ users:
   domains = +local_domains
   local_parts = {users}
   transport = nowhere
+others:
+  driver = dnslookup
+  domains = ! +local_domains
+  transport = remote
 begin transports
 nowhere:
   driver = appendfile
   file = /dev/null
+remote:
+  driver = smtp
 """
 
 
 class Exim(Mta):
-    def __init__(self, workdir, name, port, hostname, domain, users):
+    """`at_mail`, `at_rcpt`: lines of these commands' ACLs, before its own. Nobody may relay: it talks
+    to others only to verify senders."""
+
+    def __init__(self, workdir, name, port, hostname, domain, users, at_mail="", at_rcpt=""):
         super().__init__(workdir, name, port)
         self.exim = peer("exim4-daemon-light", "usr/sbin/exim4")
         self.spool = f"/var/spool/{name}"
         shutil.chown(self.dir, "Debian-exim", "Debian-exim")
         self.conf = self.write("exim.conf", EXIM.format(
             exim=self.exim, spool=self.spool, dir=self.dir, port=port, hostname=hostname,
-            domain=domain, users=" : ".join(users)))
+            domain=domain, users=" : ".join(users), at_mail=at_mail, at_rcpt=at_rcpt))
         self.logfile = os.path.join(self.dir, "mainlog")
 
     def start(self):
@@ -246,14 +260,16 @@ OPENSMTPD = """table users {{ {users} }}
 listen on 127.0.0.1 port {port} hostname {hostname}
 action nowhere maildir "{dir}/mail" virtual {{ {virtual} }}
 match from any for domain "{domain}" rcpt-to <users> action nowhere
-"""
+{extra}"""
 
 
 class OpenSmtpd(Mta):
-    def __init__(self, workdir, name, port, hostname, domain, users):
+    """`settings`: more lines of smtpd.conf."""
+
+    def __init__(self, workdir, name, port, hostname, domain, users, settings=""):
         super().__init__(workdir, name, port)
         self.conf = self.write("smtpd.conf", OPENSMTPD.format(
-            port=port, hostname=hostname, domain=domain, dir=self.dir,
+            port=port, hostname=hostname, domain=domain, dir=self.dir, extra=settings,
             users=", ".join(f"{u}@{domain}" for u in users), virtual=", ".join(f"{u} = nobody" for u in users)))
         os.chmod(self.conf, 0o600)
 
