@@ -174,6 +174,21 @@ START_TEST(facts_are_bounded_and_end)
 }
 END_TEST
 
+START_TEST(test_untested)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 1, NOW + 9);
+
+    ck_assert(!recall_untested(&r)); /* not by a reply */
+    r.verdict.has_evidence = true;
+    ck_assert(recall_untested(&r));
+    r.verdict.evidence.catch_all = CATCH_ALL_NOT_KNOWN;
+    ck_assert(!recall_untested(&r));
+    r = record_of(REASON_NO_MAILBOX, NOW + 1, NOW + 9);
+    r.verdict.has_evidence = true;
+    ck_assert(!recall_untested(&r));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("recall");
@@ -182,6 +197,7 @@ int main(void)
     tcase_add_loop_test(t, judge, 0, (int)(sizeof(judgements) / sizeof(judgements[0])));
     tcase_add_loop_test(t, store, 0, (int)(sizeof(storings) / sizeof(storings[0])));
     tcase_add_test(t, an_invalid_made_by_dns_lives_its_ttl);
+    tcase_add_test(tc, test_untested);
     tcase_add_test(t, facts_are_bounded_and_end);
     suite_add_tcase(s, t);
     return suite_run(s);

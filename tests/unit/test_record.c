@@ -29,6 +29,9 @@ static void sample(struct record *r)
     (void)str_copy(e->text, sizeof(e->text), "no such user h\xc3\xa8re");
     (void)str_copy(e->mx, sizeof(e->mx), "mx1.example.net");
     (void)str_copy(e->tls, sizeof(e->tls), "TLSv1.3");
+    (void)str_copy(e->provider, sizeof(e->provider), "example");
+    (void)str_copy(e->rule, sizeof(e->rule), "no-mailbox");
+    e->catch_all = CATCH_ALL_SELECTIVE;
     ck_assert(netaddr_parse("2001:db8::25", &e->ip));
     r->verdict.probed_at = 1700000000;
     r->verdict.refresh_at = 1700000001;
@@ -65,6 +68,9 @@ static void check_round_trip(const struct record *r)
     ck_assert_str_eq(out.verdict.evidence.text, r->verdict.evidence.text);
     ck_assert_str_eq(out.verdict.evidence.mx, r->verdict.evidence.mx);
     ck_assert_str_eq(out.verdict.evidence.tls, r->verdict.evidence.tls);
+    ck_assert_str_eq(out.verdict.evidence.provider, r->verdict.evidence.provider);
+    ck_assert_str_eq(out.verdict.evidence.rule, r->verdict.evidence.rule);
+    ck_assert_int_eq(out.verdict.evidence.catch_all, r->verdict.evidence.catch_all);
     ck_assert(memcmp(&out.verdict.evidence.ip, &r->verdict.evidence.ip,
                      sizeof(out.verdict.evidence.ip)) == 0);
     ck_assert_uint_eq(record_encode(&out, again, sizeof(again)), n);
@@ -104,6 +110,8 @@ START_TEST(test_largest_fits)
     fill_bytes(r.verdict.evidence.text, sizeof(r.verdict.evidence.text));
     fill_bytes(r.verdict.evidence.mx, sizeof(r.verdict.evidence.mx));
     fill_bytes(r.verdict.evidence.tls, sizeof(r.verdict.evidence.tls));
+    fill_bytes(r.verdict.evidence.provider, sizeof(r.verdict.evidence.provider));
+    fill_bytes(r.verdict.evidence.rule, sizeof(r.verdict.evidence.rule));
     check_round_trip(&r);
 }
 END_TEST
@@ -148,9 +156,10 @@ static const struct {
     {HEAD_SIZE + 6, 4},  /* subject 1025 */
     {HEAD_SIZE + 8, 4},  /* detail 1255 */
     {HEAD_SIZE + 9, 5},  /* no such family */
-    {HEAD_SIZE + 26, 0}, /* text shorter than it is */
-    {HEAD_SIZE + 27, 9}, /* and longer than it may be */
-    {HEAD_SIZE + 29, 0}, /* a NUL inside */
+    {HEAD_SIZE + 26, CATCH_ALL_NOT_KNOWN + 1},
+    {HEAD_SIZE + 27, 0}, /* text shorter than it is */
+    {HEAD_SIZE + 28, 9}, /* and longer than it may be */
+    {HEAD_SIZE + 30, 0}, /* a NUL inside */
 };
 
 START_TEST(test_broken)
@@ -171,7 +180,7 @@ END_TEST
 START_TEST(test_encoding_is_fixed)
 {
     static const uint8_t expected[] = {
-        1, 4, 1, 0, 0x04, 0x03, 0x02, 0x01, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0,  0,
+        2, 4, 1, 0, 0x04, 0x03, 0x02, 0x01, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0,  0,
         0, 6, 0, 0, 0,    0,    0,    0,    0, 7, 0, 0, 0, 0, 0, 0, 0, 26,
     };
     struct record r = {0};

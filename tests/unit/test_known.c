@@ -1,0 +1,151 @@
+/* callout/domain_fact and callout/destination: what is kept of domains and of who answers. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "callout/destination.h"
+#include "callout/domain_fact.h"
+#include "store_rig.h"
+#include "suite.h"
+
+static const struct lifetime week = {700, 3100};
+
+static struct domain_fact sample(enum catch_all_fact what)
+{
+    struct outcome o = {.stage = SMTP_STAGE_RCPT,
+                        .reply = {.code = 550, .enhanced = {5, 1, 1}, .text = "no such user"}};
+    struct domain_fact f = {.asked = 2, .accepted = 1};
+
+    domain_fact_set(&f, what, &o, "mx1.example.net", RIG_NOW, &week);
+    return f;
+}
+
+START_TEST(test_fact_times)
+{
+    struct domain_fact f = sample(CATCH_ALL_SELECTIVE);
+
+    ck_assert_int_eq(f.learned_at, RIG_NOW);
+    ck_assert_int_eq(f.refresh_at, RIG_NOW + 700);
+    ck_assert_int_eq(f.expires_at, RIG_NOW + 3100);
+}
+END_TEST
+
+START_TEST(test_fact_round_trip)
+{
+    uint8_t buf[DOMAIN_FACT_SIZE_MAX], again[DOMAIN_FACT_SIZE_MAX];
+    struct domain_fact f = sample(CATCH_ALL_EVERYTHING), out;
+    size_t n = domain_fact_encode(&f, buf, sizeof(buf));
+
+    ck_assert_uint_gt(n, 0);
+    ck_assert(domain_fact_decode(buf, n, &out));
+    ck_assert_int_eq(out.catch_all, CATCH_ALL_EVERYTHING);
+    ck_assert_uint_eq(out.asked, 2);
+    ck_assert_uint_eq(out.accepted, 1);
+    ck_assert_uint_eq(out.code, 550);
+    ck_assert_str_eq(out.text, "no such user");
+    ck_assert_str_eq(out.mx, "mx1.example.net");
+    ck_assert_uint_eq(domain_fact_encode(&out, again, sizeof(again)), n);
+    ck_assert(memcmp(buf, again, n) == 0);
+    for (size_t size = 0; size < n; size++) {
+        ck_assert_uint_eq(domain_fact_encode(&f, again, size), 0);
+        ck_assert(!domain_fact_decode(buf, size, &out));
+    }
+    buf[1] = CATCH_ALL_UNTESTED; /* that nobody asked is no fact */
+    ck_assert(!domain_fact_decode(buf, n, &out));
+    memset(f.text, 'x', sizeof(f.text) - 1);
+    memset(f.mx, 'x', sizeof(f.mx) - 1);
+    ck_assert_uint_gt(domain_fact_encode(&f, buf, sizeof(buf)), 0);
+}
+END_TEST
+
+START_TEST(test_fact_in_the_store)
+{
+    struct store_rig rig;
+    struct domain_fact f = sample(CATCH_ALL_SELECTIVE), out;
+
+    rig_init(&rig);
+    rig_open(&rig);
+    domain_fact_put(rig.store, "example.org", 1, &f);
+    store_flush(rig.store);
+    ck_assert(domain_fact_get(rig.store, "example.org", 1, RIG_NOW, &out));
+    ck_assert_int_eq(out.catch_all, CATCH_ALL_SELECTIVE);
+    ck_assert(!domain_fact_get(rig.store, "example.org", 2, RIG_NOW, &out)); /* other MX hosts */
+    ck_assert(!domain_fact_get(rig.store, "example.or", 1, RIG_NOW, &out));
+    ck_assert(!domain_fact_get(rig.store, "example.org", 1, f.expires_at, &out));
+    ck_assert(!domain_fact_get(NULL, "example.org", 1, RIG_NOW, &out));
+    store_close(&rig.store);
+    rig_remove(&rig);
+}
+END_TEST
+
+static struct mx_plan plan_of(const char *name, const char *ip)
+{
+    struct mx_plan p = {.count = 1};
+
+    (void)str_copy(p.list[0].name, sizeof(p.list[0].name), name);
+    ck_assert(netaddr_parse(ip, &p.list[0].ip));
+    return p;
+}
+
+START_TEST(test_destination_names)
+{
+    static const struct {
+        const char *mx, *name;
+    } cases[] = {
+        {"mx1.mail.example.co.uk", "mx/example.co.uk"},
+        {"mx1.example.org", "mx/example.org"},
+        {"example.org", "mx/example.org"},
+        {"co.uk", "mx/co.uk"}, /* nobody's: itself */
+        {"localhost", "mx/localhost"},
+        {"", "ip/192.0.2.1"},
+    };
+    const struct provider known = {.name = "somebody"};
+    char name[DESTINATION_NAME_SIZE];
+    struct mx_plan p;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        p = plan_of(cases[i].mx, "192.0.2.1");
+        destination_name(&p, NULL, name);
+        ck_assert_str_eq(name, cases[i].name);
+        destination_name(&p, &known, name);
+        ck_assert_str_eq(name, "provider/somebody");
+    }
+    (void)str_copy(p.list[0].path, sizeof(p.list[0].path), "/run/lmtp");
+    destination_name(&p, NULL, name);
+    ck_assert_str_eq(name, "unix/run/lmtp");
+}
+END_TEST
+
+START_TEST(test_destination_in_the_store)
+{
+    struct destination_fact f = {RIG_NOW, RIG_NOW + 10}, out;
+    struct store_rig rig;
+
+    rig_init(&rig);
+    rig_open(&rig);
+    ck_assert(!destination_get(rig.store, "mx/example.org", RIG_NOW, &out));
+    destination_put(rig.store, "mx/example.org", &f);
+    store_flush(rig.store);
+    ck_assert(destination_get(rig.store, "mx/example.org", RIG_NOW, &out));
+    ck_assert_int_eq(out.null_sender_refused_at, RIG_NOW);
+    ck_assert(!destination_get(rig.store, "mx/example.org", RIG_NOW + 10, &out));
+    destination_put(NULL, "mx/example.org", &f);
+    store_close(&rig.store);
+    rig_remove(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("known");
+    TCase *tc = tcase_create("known");
+
+    tcase_add_test(tc, test_fact_times);
+    tcase_add_test(tc, test_fact_round_trip);
+    tcase_add_test(tc, test_fact_in_the_store);
+    tcase_add_test(tc, test_destination_names);
+    tcase_add_test(tc, test_destination_in_the_store);
+    suite_add_tcase(suite, tc);
+    return suite_run(suite);
+}
