@@ -96,6 +96,11 @@ static void doubt(struct client *c)
     c->outcome.stage = SMTP_STAGE_RCPT;
 }
 
+static bool is_bye(const struct smtp_reply *r)
+{
+    return r->code == 221 || r->code == 421;
+}
+
 /* Speaking */
 
 /*
@@ -332,11 +337,10 @@ static void rset_reply(struct client *c, const struct smtp_reply *r)
  */
 static void quit_reply(struct client *c, const struct smtp_reply *r)
 {
-    bool bye = r->code == 221 || r->code == 421;
-
-    if (bye && !c->early)
+    if (is_bye(r) && !c->early)
         enter(c, CLIENT_CLOSED);
-    if (bye || c->out_len == 0 || c->outcome.stage != SMTP_STAGE_RCPT || c->outcome.reply.code == 0)
+    if (is_bye(r) || c->out_len == 0 || c->outcome.stage != SMTP_STAGE_RCPT ||
+        c->outcome.reply.code == 0)
         return;
     doubt(c);
 }
@@ -379,7 +383,7 @@ static void hear_reply(struct client *c, const struct smtp_reply *r)
 /* Nothing was asked: the server takes its leave, or the outcome is in doubt. */
 static void hear_unasked(struct client *c, enum reply_event event)
 {
-    bool leaving = event != REPLY_BAD && c->parser.reply.code == 421;
+    bool leaving = event != REPLY_BAD && is_bye(&c->parser.reply);
 
     if (leaving && event != REPLY_END)
         return;

@@ -1,6 +1,7 @@
 /* callout/made_up: names that look like people's, and are nobody's. */
 #include <check.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -197,7 +197,7 @@ int main(void)
     tcase_add_loop_test(t, judge, 0, (int)(sizeof(judgements) / sizeof(judgements[0])));
     tcase_add_loop_test(t, store, 0, (int)(sizeof(storings) / sizeof(storings[0])));
     tcase_add_test(t, an_invalid_made_by_dns_lives_its_ttl);
-    tcase_add_test(tc, test_untested);
+    tcase_add_test(t, test_untested);
     tcase_add_test(t, facts_are_bounded_and_end);
     suite_add_tcase(s, t);
     return suite_run(s);

@@ -153,9 +153,9 @@ static const struct {
     {HEAD_SIZE + 3, 3}, /* code 806 */
     {HEAD_SIZE + 4, 3}, /* class 3 */
     {HEAD_SIZE + 4, 6},
-    {HEAD_SIZE + 6, 4},  /* subject 1025 */
-    {HEAD_SIZE + 8, 4},  /* detail 1255 */
-    {HEAD_SIZE + 9, 5},  /* no such family */
+    {HEAD_SIZE + 6, 4}, /* subject 1025 */
+    {HEAD_SIZE + 8, 4}, /* detail 1255 */
+    {HEAD_SIZE + 9, 5}, /* no such family */
     {HEAD_SIZE + 26, CATCH_ALL_NOT_KNOWN + 1},
     {HEAD_SIZE + 27, 0}, /* text shorter than it is */
     {HEAD_SIZE + 28, 9}, /* and longer than it may be */
