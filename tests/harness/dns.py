@@ -18,7 +18,6 @@ $TTL {ttl}
 @ IN NS a.root-servers.test.
 a.root-servers.test. IN A 203.0.113.53
 probe.example.net. IN A 203.0.113.250
-example.net. IN MX 10 probe.example.net.
 """
 NSD_CONF = """server:
     ip-address: 127.0.0.1@{port}
