@@ -97,7 +97,7 @@ static void learn(struct callout *c, enum catch_all_fact what, const struct outc
     } else {
         domain_fact_set(&c->fact, what, o, host->name, now, life);
     }
-    domain_fact_put(c->engine->store, c->ask.recipient.domain, c->plan.host_set, &c->fact);
+    domain_fact_put(c->engine->keep, c->ask.recipient.domain, c->plan.host_set, &c->fact);
 }
 
 static bool masks(const struct provider *p)
@@ -112,7 +112,7 @@ static bool worth_testing(struct callout *c, const struct provider *p)
     if (c->ask.routed || c->ask.null_sender || (p != NULL && p->accepted == PROVIDER_HONEST) ||
         masks(p))
         return false;
-    if (!domain_fact_get(c->engine->store, c->ask.recipient.domain, c->plan.host_set, clock_wall(),
+    if (!domain_fact_get(c->engine->keep, c->ask.recipient.domain, c->plan.host_set, clock_wall(),
                          &c->known))
         c->known.catch_all = CATCH_ALL_UNTESTED;
     c->fact = c->known;
@@ -228,7 +228,7 @@ static enum verdict_reason accepted(const struct callout *c, const struct provid
 /* A domain held to accept everything does not. */
 static void contradict(struct callout *c, const struct outcome *o, const struct mx_candidate *host)
 {
-    if (!domain_fact_get(c->engine->store, c->ask.recipient.domain, c->plan.host_set, clock_wall(),
+    if (!domain_fact_get(c->engine->keep, c->ask.recipient.domain, c->plan.host_set, clock_wall(),
                          &c->fact) ||
         c->fact.catch_all != CATCH_ALL_EVERYTHING)
         return;
@@ -245,7 +245,7 @@ static bool falls_back(struct callout *c, enum verdict_reason reason)
         c->ask.null_sender)
         return false;
     fact.expires_at = fact.null_sender_refused_at + NULL_SENDER_REST;
-    destination_put(c->engine->store, c->destination, &fact);
+    destination_put(c->engine->keep, c->destination, &fact);
     c->answered = false;
     return probe_with(c, c->fallback);
 }
@@ -311,7 +311,7 @@ static const char *first_sender(const struct callout *c)
     if (c->ask.null_sender)
         return "";
     if (c->usual[0] == '\0' && c->fallback[0] != '\0' &&
-        destination_get(c->engine->store, c->destination, clock_wall(), &fact) &&
+        destination_get(c->engine->keep, c->destination, clock_wall(), &fact) &&
         fact.null_sender_refused_at != 0)
         return c->fallback;
     return c->usual;

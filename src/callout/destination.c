@@ -28,13 +28,12 @@ void destination_name(const struct mx_plan *plan, const struct provider *provide
         (void)str_format(out, DESTINATION_NAME_SIZE, "ip/%s", netaddr_format(&best->ip, text));
 }
 
-bool destination_get(struct store *s, const char *name, int64_t now, struct destination_fact *out)
+bool destination_get(struct keep *k, const char *name, int64_t now, struct destination_fact *out)
 {
-    uint8_t value[VALUE_SIZE];
+    uint8_t value[KEEP_VALUE_MAX];
     struct codec_reader r = {.at = value, .ok = true};
 
-    if (s == NULL || store_get(s, STORE_TABLE_DESTINATION, name, strlen(name), now, value,
-                               sizeof(value), &r.left) != STORE_OK)
+    if (!keep_get(k, STORE_TABLE_DESTINATION, name, strlen(name), now, value, &r.left))
         return false;
     if (codec_get_uint(&r, 1, UINT8_MAX) == FACT_VERSION) {
         out->null_sender_refused_at = codec_get_time(&r);
@@ -46,7 +45,7 @@ bool destination_get(struct store *s, const char *name, int64_t now, struct dest
     return false;
 }
 
-void destination_put(struct store *s, const char *name, const struct destination_fact *f)
+void destination_put(struct keep *k, const char *name, const struct destination_fact *f)
 {
     uint8_t value[VALUE_SIZE];
     struct codec_writer w = {.at = value, .left = sizeof(value), .ok = true};
@@ -54,7 +53,5 @@ void destination_put(struct store *s, const char *name, const struct destination
     codec_put_uint(&w, FACT_VERSION, 1);
     codec_put_uint(&w, (uint64_t)f->null_sender_refused_at, 8);
     codec_put_uint(&w, (uint64_t)f->expires_at, 8);
-    if (s != NULL)
-        (void)store_put(s, STORE_TABLE_DESTINATION, name, strlen(name), value, sizeof(value),
-                        f->expires_at, NULL, NULL);
+    keep_put(k, STORE_TABLE_DESTINATION, name, strlen(name), value, sizeof(value), f->expires_at);
 }

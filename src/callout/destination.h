@@ -2,7 +2,7 @@
  * Destinations: domains grouped by who answers for them, and what is remembered of each: for now,
  * that it refuses the null sender.
  *
- * Threads: any; the store has its own locks. A NULL store is empty and takes nothing.
+ * Threads: the engine loop's only.
  */
 #ifndef CALLOUT_DESTINATION_H
 #define CALLOUT_DESTINATION_H
@@ -12,7 +12,7 @@
 
 #include "callout/providers.h"
 #include "dns/mxlist.h"
-#include "store/store.h"
+#include "callout/keep.h"
 
 #define DESTINATION_NAME_SIZE 272
 
@@ -30,7 +30,7 @@ struct destination_fact {
 };
 
 /* False when there is none that lives at `now`. */
-bool destination_get(struct store *s, const char *name, int64_t now, struct destination_fact *out);
-void destination_put(struct store *s, const char *name, const struct destination_fact *f);
+bool destination_get(struct keep *k, const char *name, int64_t now, struct destination_fact *out);
+void destination_put(struct keep *k, const char *name, const struct destination_fact *f);
 
 #endif

@@ -82,14 +82,13 @@ static size_t key_of(const char *domain, uint64_t host_set, uint8_t key[KEY_SIZE
     return KEY_SIZE - w.left;
 }
 
-bool domain_fact_get(struct store *s, const char *domain, uint64_t host_set, int64_t now,
+bool domain_fact_get(struct keep *k, const char *domain, uint64_t host_set, int64_t now,
                      struct domain_fact *out)
 {
-    uint8_t key[KEY_SIZE], value[DOMAIN_FACT_SIZE_MAX];
+    uint8_t key[KEY_SIZE], value[KEEP_VALUE_MAX];
     size_t len = 0, key_len = key_of(domain, host_set, key);
 
-    if (s == NULL ||
-        store_get(s, STORE_TABLE_DOMAIN, key, key_len, now, value, sizeof(value), &len) != STORE_OK)
+    if (!keep_get(k, STORE_TABLE_DOMAIN, key, key_len, now, value, &len))
         return false;
     if (domain_fact_decode(value, len, out))
         return true;
@@ -97,13 +96,12 @@ bool domain_fact_get(struct store *s, const char *domain, uint64_t host_set, int
     return false;
 }
 
-void domain_fact_put(struct store *s, const char *domain, uint64_t host_set,
+void domain_fact_put(struct keep *k, const char *domain, uint64_t host_set,
                      const struct domain_fact *f)
 {
     uint8_t key[KEY_SIZE], value[DOMAIN_FACT_SIZE_MAX];
     size_t key_len = key_of(domain, host_set, key),
            len = domain_fact_encode(f, value, sizeof(value));
 
-    if (s != NULL && len > 0) /* what is not kept is asked again */
-        (void)store_put(s, STORE_TABLE_DOMAIN, key, key_len, value, len, f->expires_at, NULL, NULL);
+    keep_put(k, STORE_TABLE_DOMAIN, key, key_len, value, len, f->expires_at);
 }

@@ -2,7 +2,7 @@
  * What is known of a domain apart from its addresses: what it does with recipients that do not
  * exist. It holds for the domain at this set of MX hosts, and has a life of its own.
  *
- * Threads: any; the store has its own locks. A NULL store is empty and takes nothing.
+ * Threads: the engine loop's only.
  */
 #ifndef CALLOUT_DOMAIN_FACT_H
 #define CALLOUT_DOMAIN_FACT_H
@@ -13,9 +13,9 @@
 #include "callout/recall.h"
 #include "callout/verdict.h"
 #include "smtp/outcome.h"
-#include "store/store.h"
+#include "callout/keep.h"
 
-#define DOMAIN_FACT_SIZE_MAX 1024 /* octets of one, as stored */
+#define DOMAIN_FACT_SIZE_MAX KEEP_VALUE_MAX /* octets of one, as stored */
 
 struct domain_fact {
     enum catch_all_fact catch_all;
@@ -40,9 +40,9 @@ size_t domain_fact_encode(const struct domain_fact *f, uint8_t *buf, size_t size
 bool domain_fact_decode(const uint8_t *buf, size_t len, struct domain_fact *out);
 
 /* False when there is none that lives at `now`. `host_set`: that of struct mx_plan. */
-bool domain_fact_get(struct store *s, const char *domain, uint64_t host_set, int64_t now,
+bool domain_fact_get(struct keep *k, const char *domain, uint64_t host_set, int64_t now,
                      struct domain_fact *out);
-void domain_fact_put(struct store *s, const char *domain, uint64_t host_set,
+void domain_fact_put(struct keep *k, const char *domain, uint64_t host_set,
                      const struct domain_fact *f);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/loop.h"
 #include "callout/facts.h"
+#include "callout/keep.h"
 #include "callout/verifier.h"
 #include "dns/resolver.h"
 #include "smtp/tls.h"
@@ -26,6 +27,7 @@ struct engine {
     struct resolver *resolver;
     struct tls_context *tls;
     struct store *store; /* borrowed; NULL: cacheless */
+    struct keep *keep; /* before `store` */
     struct facts *facts;
     struct selfcheck *selfcheck;    /* NULL: not wanted */
     struct flight *flights;         /* uthash, by key: under way or waiting for their commit */

@@ -13,6 +13,7 @@
 #include "callout/selfcheck.h"
 
 #define REFUSALS_MAX 10000 /* domains remembered to refuse us */
+#define KEPT_MAX     2000  /* facts kept in memory, besides the store */
 
 struct verifier {
     struct engine engine;
@@ -123,9 +124,10 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     e->idle_arg = v;
     e->loop = loop_new("engine");
     e->facts = facts_new(REFUSALS_MAX);
+    e->keep = keep_new(store, KEPT_MAX);
     if (e->loop != NULL)
         v->grace = loop_timer_new(e->loop, on_grace_over, v);
-    if (v->grace == NULL || e->facts == NULL ||
+    if (v->grace == NULL || e->facts == NULL || e->keep == NULL ||
         !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
         !tls_context_new(&e->tls, err) || !loop_start_thread(e->loop)) {
         verifier_free(vp);
@@ -322,6 +324,7 @@ void verifier_free(struct verifier **vp)
     resolver_free(&v->engine.resolver);
     tls_context_free(&v->engine.tls);
     facts_free(&v->engine.facts);
+    keep_free(&v->engine.keep);
     let_go(&v->engine.opts);
     loop_timer_free(&v->grace);
     loop_free(&v->engine.loop);

@@ -137,7 +137,7 @@ def test_pending(w):
     with milter.session() as c:
         w.matches("while it goes on", c.rcpt("<nobody@example.org>"), r"^reply 450 4\.4\.1 ")
         server.released.set()
-        d.wait_log("rcpt -> quit")
+        d.wait_log("ready -> quit")
         w.until("no flight", lambda: d.status()["flights"] == 0)
         w.matches("when it is known", c.rcpt("<nobody@example.org>"), REFUSED)
     d.wait_idle()

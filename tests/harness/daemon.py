@@ -14,6 +14,7 @@ BASE = {
     "helo_name": '"probe.example.net"', "user": '"root"', "log": '"stderr"', "wait": "20s",
     "dns_servers": '{"127.0.0.1:53"}',
     "policy.listen": '{"inet:127.0.0.1:8893"}', "milter.listen": '""', "brake.invalid": "0",
+    "catch_all.test": "never",  # a `check` of whom the server accepts would ask for more
     "timeout.connect": "8s", "timeout.greeting": "8s", "timeout.command": "8s",
     "timeout.tls": "8s", "timeout.callout": "30s",
 }

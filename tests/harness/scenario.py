@@ -4,7 +4,6 @@ import re
 
 from . import client, daemon, dns, scripted
 
-SETTINGS = {"catch_all.test": "never"}  # else every `ask` of an accepted recipient asks for more
 DEFAULT_DNS = ("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1")
 STRANGER = {"client_address": "198.51.100.9"}
 WORKDIR = "{workdir}"
@@ -25,7 +24,7 @@ class Scenario:
         self.path = path
         self.name = os.path.splitext(os.path.basename(path))[0]
         self.steps, self.scripts, self.dns, self.allowed = [], [], [], []
-        self.settings, self.unreachable = dict(SETTINGS), []
+        self.settings, self.unreachable = {}, []
         self.fault = None
         self.ordered = True
         with open(path, encoding="utf-8") as f:

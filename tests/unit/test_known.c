@@ -1,4 +1,4 @@
-/* callout/domain_fact and callout/destination: what is kept of domains and of who answers. */
+/* callout/domain_fact, callout/destination and callout/keep: what is kept of domains and of who answers. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,36 @@ static struct domain_fact sample(enum catch_all_fact what)
 
     domain_fact_set(&f, what, &o, "mx1.example.net", RIG_NOW, &week);
     return f;
+}
+
+static struct store_rig rig;
+
+static struct keep *begin(void)
+{
+    struct keep *k;
+
+    rig_init(&rig);
+    rig_open(&rig);
+    k = keep_new(rig.store, 10);
+    ck_assert_ptr_nonnull(k);
+    return k;
+}
+
+/* With nothing but the store. */
+static struct keep *again(struct keep *k)
+{
+    store_flush(rig.store);
+    keep_free(&k);
+    k = keep_new(rig.store, 10);
+    ck_assert_ptr_nonnull(k);
+    return k;
+}
+
+static void end(struct keep *k)
+{
+    keep_free(&k);
+    store_close(&rig.store);
+    rig_remove(&rig);
 }
 
 START_TEST(test_fact_times)
@@ -61,21 +91,19 @@ END_TEST
 
 START_TEST(test_fact_in_the_store)
 {
-    struct store_rig rig;
     struct domain_fact f = sample(CATCH_ALL_SELECTIVE), out;
+    struct keep *k = begin();
 
-    rig_init(&rig);
-    rig_open(&rig);
-    domain_fact_put(rig.store, "example.org", 1, &f);
-    store_flush(rig.store);
-    ck_assert(domain_fact_get(rig.store, "example.org", 1, RIG_NOW, &out));
-    ck_assert_int_eq(out.catch_all, CATCH_ALL_SELECTIVE);
-    ck_assert(!domain_fact_get(rig.store, "example.org", 2, RIG_NOW, &out)); /* other MX hosts */
-    ck_assert(!domain_fact_get(rig.store, "example.or", 1, RIG_NOW, &out));
-    ck_assert(!domain_fact_get(rig.store, "example.org", 1, f.expires_at, &out));
-    ck_assert(!domain_fact_get(NULL, "example.org", 1, RIG_NOW, &out));
-    store_close(&rig.store);
-    rig_remove(&rig);
+    domain_fact_put(k, "example.org", 1, &f);
+    for (int round = 0; round < 2; round++) {
+        ck_assert(domain_fact_get(k, "example.org", 1, RIG_NOW, &out));
+        ck_assert_int_eq(out.catch_all, CATCH_ALL_SELECTIVE);
+        ck_assert(!domain_fact_get(k, "example.org", 2, RIG_NOW, &out)); /* other MX hosts */
+        ck_assert(!domain_fact_get(k, "example.or", 1, RIG_NOW, &out));
+        k = again(k); /* now out of the store */
+    }
+    ck_assert(!domain_fact_get(k, "example.org", 1, f.expires_at, &out));
+    end(k);
 }
 END_TEST
 
@@ -120,19 +148,42 @@ END_TEST
 START_TEST(test_destination_in_the_store)
 {
     struct destination_fact f = {RIG_NOW, RIG_NOW + 10}, out;
-    struct store_rig rig;
+    struct keep *k = begin();
 
-    rig_init(&rig);
-    rig_open(&rig);
-    ck_assert(!destination_get(rig.store, "mx/example.org", RIG_NOW, &out));
-    destination_put(rig.store, "mx/example.org", &f);
-    store_flush(rig.store);
-    ck_assert(destination_get(rig.store, "mx/example.org", RIG_NOW, &out));
-    ck_assert_int_eq(out.null_sender_refused_at, RIG_NOW);
-    ck_assert(!destination_get(rig.store, "mx/example.org", RIG_NOW + 10, &out));
-    destination_put(NULL, "mx/example.org", &f);
-    store_close(&rig.store);
-    rig_remove(&rig);
+    ck_assert(!destination_get(k, "mx/example.org", RIG_NOW, &out));
+    destination_put(k, "mx/example.org", &f);
+    for (int round = 0; round < 2; round++) {
+        ck_assert(destination_get(k, "mx/example.org", RIG_NOW, &out));
+        ck_assert_int_eq(out.null_sender_refused_at, RIG_NOW);
+        k = again(k);
+    }
+    ck_assert(!destination_get(k, "mx/example.org", RIG_NOW + 10, &out));
+    end(k);
+}
+END_TEST
+
+START_TEST(test_kept_without_a_store)
+{
+    struct keep *k = keep_new(NULL, 2);
+    uint8_t value[KEEP_VALUE_MAX];
+    size_t len;
+
+    ck_assert_ptr_nonnull(k);
+    keep_put(k, STORE_TABLE_DOMAIN, "a", 1, "1", 1, RIG_NOW + 10);
+    keep_put(k, STORE_TABLE_DESTINATION, "a", 1, "22", 2, RIG_NOW + 20);
+    ck_assert(keep_get(k, STORE_TABLE_DOMAIN, "a", 1, RIG_NOW, value, &len));
+    ck_assert_mem_eq(value, "1", 1);
+    ck_assert(keep_get(k, STORE_TABLE_DESTINATION, "a", 1, RIG_NOW, value, &len));
+    ck_assert_uint_eq(len, 2);
+    ck_assert(!keep_get(k, STORE_TABLE_DESTINATION, "b", 1, RIG_NOW, value, &len));
+    keep_put(k, STORE_TABLE_DOMAIN, "c", 1, "3", 1, RIG_NOW + 10); /* the oldest makes room */
+    ck_assert(!keep_get(k, STORE_TABLE_DOMAIN, "a", 1, RIG_NOW, value, &len));
+    keep_put(k, STORE_TABLE_DOMAIN, "c", 1, "4", 1, RIG_NOW + 5);
+    ck_assert(keep_get(k, STORE_TABLE_DOMAIN, "c", 1, RIG_NOW, value, &len));
+    ck_assert_mem_eq(value, "4", 1);
+    ck_assert(!keep_get(k, STORE_TABLE_DOMAIN, "c", 1, RIG_NOW + 5, value, &len));
+    keep_free(&k);
+    keep_free(&k);
 }
 END_TEST
 
@@ -146,6 +197,7 @@ int main(void)
     tcase_add_test(tc, test_fact_in_the_store);
     tcase_add_test(tc, test_destination_names);
     tcase_add_test(tc, test_destination_in_the_store);
+    tcase_add_test(tc, test_kept_without_a_store);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
