@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "conf/config.h"
+#include "ctl/classify.h"
 #include "ctl/ctl.h"
 #include "ctl/parse.h"
 
@@ -15,6 +16,7 @@ static void usage(void)
     fprintf(stderr, "usage: calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] [--trace] "
                     "[--json] [--standalone]\n"
                     "       calloutctl parse [-]\n"
+                    "       calloutctl [-c FILE] classify [--stage STAGE] [--provider NAME] [-]\n"
                     "       calloutctl -V\n");
 }
 
@@ -25,15 +27,23 @@ static void print_problem(void *arg, const char *text, bool is_warning)
     fprintf(stderr, "%s\n", text);
 }
 
-static int run_check(const char *path, int argc, char **argv)
+/* NULL when anything is wrong, which is told. */
+static struct config *load(const char *path)
 {
     struct config_problems problems;
     struct config *cfg = config_load(path, &problems);
-    struct ctl_env env;
-    int code;
 
     config_problems_each(&problems, print_problem, NULL);
     config_problems_free(&problems);
+    return cfg;
+}
+
+static int run_check(const char *path, int argc, char **argv)
+{
+    struct config *cfg = load(path);
+    struct ctl_env env;
+    int code;
+
     if (cfg == NULL)
         return EX_CONFIG;
     env = (struct ctl_env){
@@ -55,6 +65,24 @@ static int run_parse(int argc, char **argv)
         return EX_USAGE;
     }
     return ctl_parse(stdin, stdout);
+}
+
+static int run_classify(const char *path, int argc, char **argv)
+{
+    struct ctl_classify_how how;
+    struct config *cfg;
+    int code;
+
+    if (!ctl_classify_options(argc, argv, &how)) {
+        usage();
+        return EX_USAGE;
+    }
+    cfg = load(path);
+    if (cfg == NULL)
+        return EX_CONFIG;
+    code = ctl_classify(cfg->verifier.replies, &how, stdin, stdout);
+    config_free(&cfg);
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -83,6 +111,8 @@ int main(int argc, char **argv)
         return run_check(config, argc, argv);
     if (argc > 0 && strcmp(argv[0], "parse") == 0)
         return run_parse(argc, argv);
+    if (argc > 0 && strcmp(argv[0], "classify") == 0)
+        return run_classify(config, argc, argv);
     usage();
     return EX_USAGE;
 }

@@ -8,10 +8,10 @@
 
 /*
  * What a match may cost: steps, nested choices, KiB of heap. A search for words in a reply of 1024
- * octets takes some hundreds of steps; what takes more than these goes through the text in all ways
- * that there are.
+ * octets takes hundreds of steps, at times thousands. What takes more than these tries the text in
+ * all ways that there are.
  */
-#define MATCH_LIMIT 50000
+#define MATCH_LIMIT 100000
 #define DEPTH_LIMIT 10000
 #define HEAP_LIMIT  1024
 

@@ -3,34 +3,15 @@
 #include <stdbool.h>
 #include <sysexits.h>
 
+#include "ctl/line.h"
 #include "smtp/address.h"
-
-/*
- * Reads one line without its LF into `line`, at most CTL_PARSE_LINE_MAX octets; *len is the number
- * of octets that there were, up to one more. False at the end of the stream.
- */
-static bool line_read(FILE *in, char line[CTL_PARSE_LINE_MAX], size_t *len)
-{
-    int c = getc(in);
-
-    *len = 0;
-    if (c == EOF)
-        return false;
-    for (; c != EOF && c != '\n'; c = getc(in)) {
-        if (*len < CTL_PARSE_LINE_MAX)
-            line[*len] = (char)c;
-        if (*len <= CTL_PARSE_LINE_MAX)
-            ++*len;
-    }
-    return true;
-}
 
 /* NULL for a valid address. */
 static const char *line_judge(const char *line, size_t len, struct address *address)
 {
     const char *why = NULL;
 
-    if (len > CTL_PARSE_LINE_MAX)
+    if (len > CTL_LINE_MAX)
         return "line longer than 4096 octets";
     if (len > 0 && line[len - 1] == '\r')
         return "carriage return at the end of the line";
@@ -39,11 +20,11 @@ static const char *line_judge(const char *line, size_t len, struct address *addr
 
 int ctl_parse(FILE *in, FILE *out)
 {
-    char line[CTL_PARSE_LINE_MAX];
+    char line[CTL_LINE_MAX];
     struct address address;
     size_t len;
 
-    while (line_read(in, line, &len)) {
+    while (ctl_line_read(in, line, &len)) {
         const char *why = line_judge(line, len, &address);
 
         if (fprintf(out, "%s\t%s\n", why == NULL ? "valid" : "invalid",

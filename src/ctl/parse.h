@@ -8,12 +8,10 @@
 
 #include <stdio.h>
 
-#define CTL_PARSE_LINE_MAX 4096 /* octets of a line; the rest of a longer one is skipped */
-
 /*
  * Writes one line for every line of `in`: "valid<TAB>canonical" (struct address), or
- * "invalid<TAB>why". Lines end in LF, the last one may lack it; every other octet, CR and NUL too,
- * belongs to the address. Returns 0, or an exit code of sysexits.h (EX_IOERR) when a stream fails.
+ * "invalid<TAB>why". Lines end in LF (ctl/line); every other octet, CR and NUL too, belongs to the
+ * address. Returns 0, or an exit code of sysexits.h (EX_IOERR) when a stream fails.
  */
 int ctl_parse(FILE *in, FILE *out);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "ctl/line.h"
 #include "ctl/parse.h"
 #include "suite.h"
 
@@ -56,9 +57,9 @@ END_TEST
 
 START_TEST(test_long_lines_are_skipped_whole)
 {
-    static char input[3 * CTL_PARSE_LINE_MAX];
+    static char input[3 * CTL_LINE_MAX];
     static const char last[] = "\nc@example.com\n";
-    size_t sizes[] = {CTL_PARSE_LINE_MAX, CTL_PARSE_LINE_MAX + 1, 2 * CTL_PARSE_LINE_MAX + 7};
+    size_t sizes[] = {CTL_LINE_MAX, CTL_LINE_MAX + 1, 2 * CTL_LINE_MAX + 7};
 
     for (size_t i = 0; i < 3; i++) {
         char *out;
