@@ -1,4 +1,5 @@
 /* calloutctl: options, configuration, subcommand. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "base/log.h"
 #include "conf/config.h"
+#include "conf/data_files.h"
 #include "ctl/classify.h"
 #include "ctl/ctl.h"
 #include "ctl/parse.h"
@@ -27,14 +29,19 @@ static void print_problem(void *arg, const char *text, bool is_warning)
     fprintf(stderr, "%s\n", text);
 }
 
+static void tell(struct config_problems *problems)
+{
+    config_problems_each(problems, print_problem, NULL);
+    config_problems_free(problems);
+}
+
 /* NULL when anything is wrong, which is told. */
 static struct config *load(const char *path)
 {
     struct config_problems problems;
     struct config *cfg = config_load(path, &problems);
 
-    config_problems_each(&problems, print_problem, NULL);
-    config_problems_free(&problems);
+    tell(&problems);
     return cfg;
 }
 
@@ -67,28 +74,51 @@ static int run_parse(int argc, char **argv)
     return ctl_parse(stdin, stdout);
 }
 
-static int run_classify(const char *path, int argc, char **argv)
+/* The rules of the configuration; of none, where `path` may be missing and is, those built in. NULL
+   when anything is wrong, which is told. */
+static struct reply_rules *load_rules(const char *path, bool may_be_missing)
+{
+    struct config_problems problems = {0};
+    struct providers *providers = NULL;
+    struct reply_rules *rules = NULL;
+    struct config *cfg;
+
+    if (may_be_missing && access(path, F_OK) != 0 && errno == ENOENT) {
+        (void)data_files_builtin(&rules, &providers, &problems);
+        tell(&problems);
+        providers_unref(&providers);
+        return rules;
+    }
+    cfg = load(path);
+    if (cfg != NULL)
+        rules = reply_rules_ref(cfg->verifier.replies);
+    config_free(&cfg);
+    return rules;
+}
+
+static int run_classify(const char *path, bool may_be_missing, int argc, char **argv)
 {
     struct ctl_classify_how how;
-    struct config *cfg;
+    struct reply_rules *rules;
     int code;
 
     if (!ctl_classify_options(argc, argv, &how)) {
         usage();
         return EX_USAGE;
     }
-    cfg = load(path);
-    if (cfg == NULL)
+    rules = load_rules(path, may_be_missing);
+    if (rules == NULL)
         return EX_CONFIG;
-    code = ctl_classify(cfg->verifier.replies, &how, stdin, stdout);
-    config_free(&cfg);
+    code = ctl_classify(rules, &how, stdin, stdout);
+    reply_rules_unref(&rules);
     return code;
 }
 
 int main(int argc, char **argv)
 {
     struct log_opts log = {.target = LOG_TARGET_STDERR, .ident = "calloutctl"};
-    const char *config = CONFDIR "/calloutd.conf";
+    static const char standard[] = CONFDIR "/calloutd.conf";
+    const char *config = standard;
     int c;
 
     while ((c = getopt(argc, argv, "+c:V")) != -1) {
@@ -112,7 +142,7 @@ int main(int argc, char **argv)
     if (argc > 0 && strcmp(argv[0], "parse") == 0)
         return run_parse(argc, argv);
     if (argc > 0 && strcmp(argv[0], "classify") == 0)
-        return run_classify(config, argc, argv);
+        return run_classify(config, config == standard, argc, argv);
     usage();
     return EX_USAGE;
 }
