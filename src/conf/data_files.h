@@ -28,7 +28,7 @@ struct data_files {
  */
 bool data_files_load(const char *path, struct data_files *out, struct config_problems *problems);
 
-/* What is built in. The same. */
+/* What is built in. The same. Both add to *problems, which are to be zeroes at first. */
 bool data_files_builtin(struct reply_rules **replies, struct providers **providers,
                         struct config_problems *problems);
 

@@ -73,7 +73,9 @@ void data_section_read(const struct data_section *s, const struct data_key *keys
 
 bool data_section_has(const struct data_section *s, const char *key)
 {
-    return language_value_count(s->values, key) > 0;
+    struct source_key k;
+
+    return source_find(s->from->source, s->name, key, &k) && k.value_count > 0;
 }
 
 void data_section_problem(const struct data_section *s, const char *fmt, ...)

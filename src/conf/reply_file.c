@@ -155,7 +155,7 @@ static void read_rule(const struct data_section *s, struct reply_rules *rules,
         data_section_problem(s, "\"reason\" is missing: what such a reply says");
     if (!data_section_has(s, "example"))
         data_section_problem(s, "\"example\" is missing: a reply that it is for");
-    if (s->from->problems->errors > before) {
+    if (s->from->problems->errors > before || !d.has_reason) { /* or it is given twice: told */
         pattern_free(&d.rule.pattern);
         return;
     }

@@ -18,6 +18,11 @@ int gethostname(char *name, size_t len)
     return 0;
 }
 
+const char *data_files_dir(void)
+{
+    return "/nowhere";
+}
+
 static void check_config(const struct config *c)
 {
     const struct verifier_opts *v = &c->verifier;
@@ -32,6 +37,7 @@ static void check_config(const struct config *c)
     REQUIRE(c->policy_listen_count <= CONFIG_LISTEN_MAX);
     REQUIRE(c->policy->brake.share >= 1 && c->policy->brake.window_ms >= 1000);
     REQUIRE(v->routes != NULL && v->routes == c->policy->routes);
+    REQUIRE(v->replies != NULL && v->providers != NULL && c->replies_from[0] != '\0');
     REQUIRE(c->control_listen.ip.family == AF_UNSPEC && c->control_listen.path[0] == '/');
     for (int i = 0; i < VERDICT_STATUS_COUNT; i++)
         REQUIRE(v->lifetimes[i].refresh >= 1 && v->lifetimes[i].forget >= v->lifetimes[i].refresh);

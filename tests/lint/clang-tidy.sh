@@ -18,5 +18,5 @@ cd "$srcdir"
 find src -name '*.c' | LC_ALL=C sort | grep . | xargs -P2 -I{} sh -c '
     file=$1
     eval "set -- $LINT_DEFS $LINT_CFLAGS"
-    said=$("$tool" --quiet "$file" -- -std=c11 -D_GNU_SOURCE -DCONFDIR=\"/etc\" -Isrc "$@" 2>&1) ||
+    said=$("$tool" --quiet "$file" -- -std=c11 -D_GNU_SOURCE -DCONFDIR=\"/etc\" -DPKGDATADIR=\"/usr\" -Isrc "$@" 2>&1) ||
         { printf "%s\n" "$said"; exit 1; }' tidy {} || exit $found

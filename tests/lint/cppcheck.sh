@@ -21,7 +21,7 @@ look() {
     # shellcheck disable=SC2086 # one word a header
     cppcheck --quiet -j2 --std=c11 --error-exitcode=$found \
         --suppress=variableScope --suppress=unusedStructMember \
-        -D_GNU_SOURCE -DHAVE_SYSTEMD=1 -DPACKAGE_VERSION='"0"' -DCONFDIR='"/etc"' \
+        -D_GNU_SOURCE -DHAVE_SYSTEMD=1 -DPACKAGE_VERSION='"0"' -DCONFDIR='"/etc"' -DPKGDATADIR='"/usr"' \
         -D'uthash_fatal(text)=' -D'START_TEST(name)=static void name(void)' -DEND_TEST= \
         $uthash -Isrc "$@"
 }

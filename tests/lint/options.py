@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 r"""What can be set is documented, and what is documented can be set.
 
-Configuration: the option table, as option_keys prints it, against doc/calloutd.conf.5 and
-etc/calloutd.conf. Command lines: what getopt() is told against the man pages.
+Configuration: the tables of keys, as option_keys prints them, against doc/calloutd.conf.5, and that
+of calloutd.conf against etc/calloutd.conf. Command lines: what getopt() is told against the man pages.
 
 A section with any title, "route *" in the table, may have any title in both.
 
 In calloutd.conf.5 an option is an item (".It Cm name", or a table's ".It \ \ name") of an outermost
-list below KEYS, or below "Section s" or "Sections s, t and u"; those
+list below KEYS, below "Section s" or "Sections s, t and u", or below the name of a data file; those
 that are statuses and reasons stand below a heading of that name. The sample file gives each option as a
 setting or as a setting commented out ("#name = value"); of the many keys of actions and replies
 it need not have every one.
@@ -21,13 +21,19 @@ from source import Findings, bare, read, walk
 KEYS = './tests/lint/option_keys'
 CONF_PAGE = 'doc/calloutd.conf.5'
 SAMPLE = 'etc/calloutd.conf'
+DATA_SECTIONS = {'REPLIES.CONF': 'rule *', 'PROVIDERS.CONF': 'provider *'}
 VERDICT_SECTIONS = ['action outbound', 'action inbound', 'action sender', 'reply']
 
 
 def option_keys():
+    """By the file they belong to."""
     out = subprocess.run([os.environ.get('LINT_OPTION_KEYS', KEYS)], check=True, text=True,
                          stdout=subprocess.PIPE).stdout
-    return {tuple(line.split('\t')) for line in out.splitlines()}
+    keys = {}
+    for line in out.splitlines():
+        path, section, name = line.split('\t')
+        keys.setdefault(path, set()).add((section, name))
+    return keys
 
 
 def any_title(keys, known):
@@ -55,6 +61,8 @@ def heading_sections(heading):
         return ['']
     if heading == 'Statuses and reasons':
         return VERDICT_SECTIONS
+    if heading in DATA_SECTIONS:
+        return [DATA_SECTIONS[heading]]
     m = re.fullmatch(r'Sections? (.+)', heading.replace(r'\(dq', ''))
     return re.split(', | and ', m.group(1)) if m else []
 
@@ -138,8 +146,9 @@ def page_flags(text):
 
 def main():
     found = Findings()
-    keys = option_keys()
-    compare(found, CONF_PAGE, any_title(page_keys(read(CONF_PAGE)), keys), keys, 'option')
+    files = option_keys()
+    keys, of_all = files['calloutd.conf'], set().union(*files.values())
+    compare(found, CONF_PAGE, any_title(page_keys(read(CONF_PAGE)), of_all), of_all, 'option')
     sample = any_title(sample_keys(read(SAMPLE)), keys)
     some = {key for key in keys if key[0] in VERDICT_SECTIONS} - set(sample)
     compare(found, SAMPLE, sample, keys - some, 'option')
@@ -148,7 +157,7 @@ def main():
         flags = code_flags(sources)
         compare(found, page, page_flags(read(page)), flags, 'flag')
         found.looked_at += len(flags)
-    found.looked_at += len(keys)
+    found.looked_at += len(of_all)
     found.end()
 
 

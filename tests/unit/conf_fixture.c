@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 const char *conf_host_name = "mail.example.net", *conf_host_canonical;
+const char *conf_data_dir = "/nowhere";
 
 static char dir[64];
 
@@ -40,6 +41,12 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 void freeaddrinfo(struct addrinfo *res)
 {
     res->ai_canonname = NULL;
+}
+
+/* In front of the library's: what is installed here is no matter of the tests. */
+const char *data_files_dir(void)
+{
+    return conf_data_dir;
 }
 
 void conf_setup(void)

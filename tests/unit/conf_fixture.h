@@ -15,6 +15,9 @@
 /* What gethostname() and getaddrinfo() find in these tests; NULL: they fail. */
 extern const char *conf_host_name, *conf_host_canonical;
 
+/* The package's data directory; at first one that is not there. */
+extern const char *conf_data_dir;
+
 #define CONF_NAME "calloutd.conf"
 #define HELO_LINE "helo_name = \"mail.example.net\"\n"
 

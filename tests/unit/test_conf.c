@@ -359,6 +359,10 @@ static void check_equal(struct config *a, struct config *b)
     ck_assert_mem_eq(a->policy, b->policy, sizeof(*a->policy));
     route_table_unref(&a->verifier.routes);
     route_table_unref(&b->verifier.routes);
+    reply_rules_unref(&a->verifier.replies);
+    reply_rules_unref(&b->verifier.replies);
+    providers_unref(&a->verifier.providers);
+    providers_unref(&b->verifier.providers);
     b->policy = a->policy;
     ck_assert_mem_eq(a, b, sizeof(*a));
     b->policy = policy;
