@@ -18,9 +18,6 @@ def needs_root(function):
     return function
 
 
-OWN = ["sender.example. MX 10 mx.sender.example.", "mx.sender.example. A 203.0.113.250"]
-
-
 class Asked:
     """Servers, the relays before them, and the daemon that asks them about their domains.
     `domains`: {domain: port of its server}; each domain has an MX of its own."""
@@ -29,8 +26,8 @@ class Asked:
         self.w = w
         peers.prepare(w.workdir)
         hosts = {d: f"192.0.2.{31 + n}" for n, d in enumerate(domains)}
-        w.dns(*(f"{d}. MX 10 mx.{d}." for d in hosts), *(f"mx.{d}. A {a}" for d, a in hosts.items()),
-              *OWN)
+        hosts.setdefault("sender.example", "203.0.113.250")
+        w.dns(*(f"{d}. MX 10 mx.{d}." for d in hosts), *(f"mx.{d}. A {a}" for d, a in hosts.items()))
         for mta in mtas(w.workdir):
             w.start(mta)
         self.taps = {d: relay.Tap(hosts[d], port) for d, port in domains.items()}

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "callout/address_store.h"
 #include "callout/verifier.h"
+#include "conf/data_files.h"
 #include "scripted_server.h"
 #include "session_run.h"
 #include "store_rig.h"
@@ -19,6 +20,7 @@
 
 static struct store_rig rig;
 static struct loop *loop;
+static struct config_problems no_problems;
 static struct verifier *verifier;
 static struct verifier_opts opts;
 static struct scripted_server servers[2];
@@ -112,6 +114,7 @@ static void setup(void)
     };
     ck_assert(netaddr_parse("127.0.0.1", &opts.resolver.servers[0].ip));
     opts.routes = table_of(lmtp);
+    ck_assert(data_files_builtin(&opts.replies, &opts.providers, &no_problems));
 }
 
 /* With `opts`, whose routes are the verifier's alone from here on. */
@@ -130,6 +133,8 @@ static void teardown(void)
     store_close(&rig.store);
     verifier_free(&verifier);
     route_table_unref(&opts.routes);
+    reply_rules_unref(&opts.replies);
+    providers_unref(&opts.providers);
     loop_free(&loop);
     rig_remove(&rig);
     unlink(lmtp);
