@@ -73,8 +73,8 @@ static int run_parse(int argc, char **argv)
     return ctl_parse(stdin, stdout);
 }
 
-/* By the rules alone: what else is configured, or not yet, does not matter. `path` tells where an own
-   replies.conf would lie. */
+/* By the rules alone: what else is configured, or not yet, does not matter. `path` tells where an
+   own replies.conf would lie. */
 static int run_classify(const char *path, int argc, char **argv)
 {
     struct config_problems problems = {.count = 0};

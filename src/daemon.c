@@ -218,6 +218,12 @@ static void report_problem(void *arg, const char *text, bool is_warning)
     log_write(is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "reload: %s", text);
 }
 
+static void log_data_files(const struct config *cfg)
+{
+    log_debug("replies are read by %s, providers known from %s", cfg->replies_from,
+              cfg->providers_from);
+}
+
 static void daemon_reload(struct daemon *d)
 {
     struct config *cfg, *old = d->cfg;
@@ -239,6 +245,7 @@ static void daemon_reload(struct daemon *d)
         if (old != d->first)
             config_free(&old);
         log_info("reload: done, %s", d->opts->config);
+        log_data_files(cfg);
     }
     notify_ready();
 }
@@ -274,6 +281,7 @@ int daemon_run(struct daemon *d)
 {
     notify_ready();
     log_info("ready: version=%s config=%s", PACKAGE_VERSION, d->opts->config);
+    log_data_files(d->cfg);
     loop_run(d->front.loop);
     return d->exit_code;
 }

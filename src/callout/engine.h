@@ -27,7 +27,7 @@ struct engine {
     struct resolver *resolver;
     struct tls_context *tls;
     struct store *store; /* borrowed; NULL: cacheless */
-    struct keep *keep; /* before `store` */
+    struct keep *keep;   /* before `store` */
     struct facts *facts;
     struct selfcheck *selfcheck;    /* NULL: not wanted */
     struct flight *flights;         /* uthash, by key: under way or waiting for their commit */

@@ -3,7 +3,7 @@
  * waiter are apart: a waiter's deadline ends its wait, never the callout; a flight without waiters
  * warms the store.
  *
- * States:  lookup (DNS) -> probing -> landed (answered, its record waits for the commit) -> gone.
+ * States:  lookup (DNS) -> callout -> landed (answered, its record waits for the commit) -> gone.
  * A landed flight still answers those who come between the answer and the commit, so that one
  * address costs one callout however many ask at once.
  *

@@ -99,8 +99,8 @@ bool keep_get(struct keep *k, enum store_table table, const void *key, size_t ke
         return false;
     HASH_FIND(hh, k->kept, whole, whole_key(table, key, key_len, whole), one);
     if (one == NULL)
-        return k->store != NULL && store_get(k->store, table, key, key_len, now, buf,
-                                             KEEP_VALUE_MAX, len) == STORE_OK;
+        return k->store != NULL &&
+               store_get(k->store, table, key, key_len, now, buf, KEEP_VALUE_MAX, len) == STORE_OK;
     if (now >= one->expires) {
         forget(k, one);
         return false;

@@ -19,8 +19,8 @@
 
 struct keep;
 
-/* `store` is borrowed, and may be NULL. Of what was kept lately at most `max`, the oldest make room.
-   NULL: out of memory. */
+/* `store` is borrowed, and may be NULL. Of what was kept lately at most `max`, the oldest make
+   room. NULL: out of memory. */
 struct keep *keep_new(struct store *store, unsigned max);
 void keep_free(struct keep **k); /* sets *k to NULL; NULL is allowed */
 

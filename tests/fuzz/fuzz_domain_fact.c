@@ -16,7 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(f.learned_at >= 0 && f.refresh_at >= 0 && f.expires_at >= 0);
     REQUIRE(strnlen(f.text, sizeof(f.text)) < sizeof(f.text));
     REQUIRE(strnlen(f.mx, sizeof(f.mx)) < sizeof(f.mx));
-    REQUIRE(domain_fact_encode(&f, again, sizeof(again)) == size &&
-            memcmp(again, data, size) == 0);
+    REQUIRE(domain_fact_encode(&f, again, sizeof(again)) == size && memcmp(again, data, size) == 0);
     return 0;
 }

@@ -3,9 +3,9 @@
  *
  * A script is a list of steps ended by NULL: "<" what the server says (neighbours arrive at once;
  * CRLF is added, unless it ends in a backslash), ">" the line that is said next, "!" an event
- * (connected, secured, tls failed, eof, deadline; more, which is for before all others, then ask, ask
- * anew, enough), "=" the outcome by now ("none", "rcpt 550", "greeting timeout"). Everything said
- * has to be expected.
+ * (connected, secured, tls failed, eof, deadline; more, which is for before all others, then ask,
+ * ask anew, enough), "=" the outcome by now ("none", "rcpt 550", "greeting timeout"). Everything
+ * said has to be expected.
  */
 #ifndef TESTS_CLIENT_RIG_H
 #define TESTS_CLIENT_RIG_H

@@ -1,4 +1,5 @@
-/* callout/domain_fact, callout/destination and callout/keep: what is kept of domains and of who answers. */
+/* callout/domain_fact, callout/destination and callout/keep: what is kept of domains and of who
+ * answers. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
