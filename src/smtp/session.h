@@ -69,9 +69,9 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
                               const struct session_handler *handler);
 
 /*
- * Only in on_outcome: another recipient on this session, in the transaction of the one before or in
- * one of its own. False when the session cannot be used any more: there was no reply to RCPT, or
- * the server leaves.
+ * Only in on_outcome: another recipient on the same session, in the transaction of the one before
+ * or in one of its own. False when the session cannot be used any more: there was no reply to RCPT,
+ * or the server leaves.
  */
 bool session_ask(struct session *s, const struct address *recipient, bool new_transaction);
 

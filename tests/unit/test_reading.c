@@ -74,11 +74,11 @@ static const struct {
     {"550 5.2.1 mailbox switched off", REASON_MAILBOX_DISABLED},
     {"550 5.4.1 Recipient address rejected: Access denied.", REASON_NO_MAILBOX},
     {"550 5.4.1 no answer from host", REASON_CANNOT_VERIFY},
-    {"524 5.2.4 Mailing list expansion problem", REASON_CANNOT_VERIFY},
+    {"524 5.2.4 Mailing list expansion problem", REASON_NO_MAILBOX},
     {"553 5.6.7 address needs SMTPUTF8", REASON_SMTPUTF8_UNSUPPORTED},
     /* the recipient, by basic code */
     {"550 no user of that name here", REASON_NO_MAILBOX},
-    {"550", REASON_NO_MAILBOX},
+    {"550", REASON_CANNOT_VERIFY},
     {"550 5.5.0 mailbox unavailable", REASON_NO_MAILBOX},
     {"550 5.1.0 unknown recipient", REASON_NO_MAILBOX},
     {"551 user not local; try <b@example.org>", REASON_MOVED},
@@ -92,7 +92,6 @@ static const struct {
     {"452 4.3.1 insufficient storage space", REASON_SERVER_ERROR},
     {"452 insufficient system storage", REASON_SERVER_ERROR},
     {"452 4.5.3 no more of them", REASON_RATE_LIMITED},
-    {"552 5.3.4 message size exceeds fixed limit", REASON_CANNOT_VERIFY},
     /* relaying */
     {"554 5.7.1 relay access denied", REASON_NO_DOMAIN},
     {"550 we do no relaying for that domain", REASON_NO_DOMAIN},
@@ -140,13 +139,13 @@ static const struct {
     {"450 4.1.1 user unknown", REASON_CANNOT_VERIFY},
     {"450 4.1.1 unverified address: host mx said: 550 5.1.1 user unknown", REASON_CANNOT_VERIFY},
     /* neither */
-    {"550 no", REASON_CANNOT_VERIFY},
-    {"554 mailbox not here", REASON_CANNOT_VERIFY},
+    {"550 no", REASON_BLOCKED},
+    {"554 mailbox not here", REASON_BLOCKED},
     {"550 5.3.5 system config error", REASON_CANNOT_VERIFY},
     {"550 5.4.6 routing loop", REASON_CANNOT_VERIFY},
     {"501 5.5.4 bad arguments", REASON_PROTOCOL_ERROR},
     {"503 MAIL first", REASON_PROTOCOL_ERROR},
-    {"553 mailbox name not understood", REASON_PROTOCOL_ERROR},
+    {"553 mailbox name not understood", REASON_BLOCKED},
     {"555 parameters not recognised", REASON_PROTOCOL_ERROR},
 };
 
@@ -177,7 +176,7 @@ END_TEST
 /* Words count as words: no "rate" in "corporate", no "ip" in "recipient". */
 START_TEST(test_words_have_edges)
 {
-    check_reading(SMTP_STAGE_RCPT, "550 no corporate recipient", REASON_NO_MAILBOX);
+    check_reading(SMTP_STAGE_RCPT, "550 no such corporate recipient", REASON_NO_MAILBOX);
     check_reading(SMTP_STAGE_RCPT, "550 user unknown, rated x", REASON_NO_MAILBOX);
 }
 END_TEST
