@@ -1,4 +1,5 @@
 /* calloutctl: options, configuration, subcommand. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "ctl/classify.h"
 #include "ctl/ctl.h"
 #include "ctl/parse.h"
+
+static const char default_config[] = CONFDIR "/calloutd.conf";
 
 static void usage(void)
 {
@@ -87,10 +90,21 @@ static int run_classify(const char *path, int argc, char **argv)
         usage();
         return EX_USAGE;
     }
+    if (path != default_config && access(path, R_OK) != 0) {
+        fprintf(stderr, "calloutctl: %s: %s\n", path, strerror(errno));
+        return EX_CONFIG;
+    }
     ok = data_files_load(path, &files, &problems);
     tell(&problems);
-    if (ok) {
+    if (ok && how.provider[0] != '\0' && providers_find(files.providers, how.provider) == NULL) {
+        fprintf(stderr, "calloutctl: classify: providers.conf has no provider %s\n", how.provider);
+        code = EX_USAGE;
+    } else if (ok) {
         code = ctl_classify(files.replies, &how, stdin, stdout);
+        if (code == EX_IOERR)
+            fprintf(stderr, "calloutctl: classify: a stream cannot be read or written\n");
+    }
+    if (ok) {
         reply_rules_unref(&files.replies);
         providers_unref(&files.providers);
     }
@@ -100,7 +114,7 @@ static int run_classify(const char *path, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct log_opts log = {.target = LOG_TARGET_STDERR, .ident = "calloutctl"};
-    const char *config = CONFDIR "/calloutd.conf";
+    const char *config = default_config;
     int c;
 
     while ((c = getopt(argc, argv, "+c:V")) != -1) {

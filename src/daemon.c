@@ -220,8 +220,8 @@ static void report_problem(void *arg, const char *text, bool is_warning)
 
 static void log_data_files(const struct config *cfg)
 {
-    log_debug("replies are read by %s, providers known from %s", cfg->replies_from,
-              cfg->providers_from);
+    log_info("replies are read by %s, providers known from %s", cfg->replies_from,
+             cfg->providers_from);
 }
 
 static void daemon_reload(struct daemon *d)

@@ -236,6 +236,13 @@ static void contradict(struct callout *c, const struct outcome *o, const struct 
     learn(c, CATCH_ALL_SELECTIVE, o, host);
 }
 
+static void on_trace(void *arg, char dir, const char *line)
+{
+    struct callout *c = arg;
+
+    c->handler.on_trace(c->handler.arg, dir, line);
+}
+
 /* True when the recipient is being asked about once more, with the fallback. */
 static bool falls_back(struct callout *c, enum verdict_reason reason)
 {
@@ -246,6 +253,8 @@ static bool falls_back(struct callout *c, enum verdict_reason reason)
         return false;
     fact.expires_at = fact.null_sender_refused_at + NULL_SENDER_REST;
     destination_put(c->engine->keep, c->destination, &fact);
+    if (c->handler.on_trace != NULL)
+        on_trace(c, '*', "the null sender is refused: once more with probe_sender_fallback");
     c->answered = false;
     return probe_with(c, c->fallback);
 }
@@ -274,13 +283,6 @@ static void on_answer(void *arg, const struct outcome *o, const struct mx_candid
     fill_evidence(&v, o, host, p, r.rule);
     v.evidence.catch_all = what;
     callout_finish(c, &v);
-}
-
-static void on_trace(void *arg, char dir, const char *line)
-{
-    struct callout *c = arg;
-
-    c->handler.on_trace(c->handler.arg, dir, line);
 }
 
 /* False when out of memory. */

@@ -39,6 +39,10 @@ static bool compile(struct pattern *p, const char *text, struct error *err)
     size_t len = strnlen(text, PATTERN_MAX + 1), octet = 0;
     int code = 0;
 
+    if (len == 0) {
+        error_set(err, "is no pattern: empty, it would fit everything");
+        return false;
+    }
     if (len > PATTERN_MAX) {
         error_set(err, "is no pattern: more than %d octets", PATTERN_MAX);
         return false;

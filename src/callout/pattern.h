@@ -17,7 +17,7 @@
 
 struct pattern;
 
-/* False with "is no pattern: WHY at octet N", for "'PATTERN': message". */
+/* False with "is no pattern: WHY at octet N", for "'PATTERN': message". The empty one is none. */
 bool pattern_new(struct pattern **p, const char *text, struct error *err);
 void pattern_free(struct pattern **p); /* sets *p to NULL; NULL is allowed */
 

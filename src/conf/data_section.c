@@ -56,6 +56,13 @@ size_t data_section_count(const struct data_text *d, size_t max)
     return max;
 }
 
+static bool is_given(const struct data_section *s, const char *key)
+{
+    struct source_key k;
+
+    return source_find(s->from->source, s->name, key, &k);
+}
+
 void data_section_read(const struct data_section *s, const struct data_key *keys, size_t count,
                        void *into)
 {
@@ -65,6 +72,8 @@ void data_section_read(const struct data_section *s, const struct data_key *keys
         const char *name = keys[i].key.name;
         unsigned values = language_value_count(s->values, name);
 
+        if (values == 0 && is_given(s, name))
+            data_section_problem(s, "%s is empty: leave it out", name);
         for (unsigned v = 0; v < values; v++)
             if (!keys[i].set(into, language_value(s->values, name, v), &err))
                 data_value_problem(s, name, v, "%s", err.text);
@@ -76,6 +85,17 @@ bool data_section_has(const struct data_section *s, const char *key)
     struct source_key k;
 
     return source_find(s->from->source, s->name, key, &k) && k.value_count > 0;
+}
+
+unsigned data_section_line(const struct data_section *s, const char *title)
+{
+    char name[SCAN_SECTION_SIZE];
+    struct source_key k;
+
+    return str_format(name, sizeof(name), "%s%c%s", s->from->kind, GRAMMAR_TITLE_SEP, title) &&
+                   source_find(s->from->source, "", name, &k)
+               ? k.at.line
+               : 0;
 }
 
 void data_section_problem(const struct data_section *s, const char *fmt, ...)

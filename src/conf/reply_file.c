@@ -185,7 +185,8 @@ static void check_example(const struct data_section *s, unsigned index,
     if (found == NULL)
         data_value_problem(s, "example", index, "is read by no rule");
     else if (strcmp(found->name, s->title) != 0)
-        data_value_problem(s, "example", index, "is read by rule %s", found->name);
+        data_value_problem(s, "example", index, "is read by rule %s (line %u)", found->name,
+                           data_section_line(s, found->name));
 }
 
 /* By all rules: that one is in the way of another shows here. */
@@ -196,6 +197,17 @@ static void check_examples(const struct data_section *s, const struct reply_rule
 
     for (unsigned i = 0; by->added && i < count && i < EXAMPLES_MAX; i++)
         check_example(s, i, rules, by);
+}
+
+/* A file cut short would turn every recipient into a question without an answer, and nobody would
+   hear of it. */
+static void check_acceptance(const struct data_text *d, const char *name,
+                             const struct reply_rules *rules)
+{
+    const struct smtp_reply accepted = {.code = 250, .lines = 1, .text = "Ok"};
+
+    if (reply_rules_find(rules, SMTP_STAGE_RCPT, &accepted, "") == NULL)
+        problems_add(d->problems, name, 0, "no rule reads \"250 Ok\" to RCPT");
 }
 
 static void read_rules(const struct data_text *d, struct reply_rules *rules,
@@ -231,6 +243,8 @@ struct reply_rules *reply_file_read(const char *name, const char *text, size_t l
         problems_add(problems, name, 0, "out of memory");
     else if (data_text_parse(&d, &reply_file_grammar, name, text, len))
         read_rules(&d, rules, known);
+    if (rules != NULL && problems->errors == before)
+        check_acceptance(&d, name, rules);
     data_text_free(&d);
     if (problems->errors > before)
         reply_rules_unref(&rules);

@@ -194,6 +194,8 @@ static void handle_health(struct control *c, struct evhttp_request *rq)
     struct verifier_health health;
 
     verifier_health(c->fe->rcpt.verifier, &health);
+    (void)evhttp_add_header(evhttp_request_get_output_headers(rq), "Content-Type",
+                            "text/plain; charset=utf-8");
     (void)evbuffer_add_printf(out, "%s\n", health_name(&health));
     for (size_t i = 0; i < health.count; i++)
         (void)evbuffer_add_printf(out, "%s\n", health.problems[i]);

@@ -63,6 +63,8 @@ static void add_evidence(struct line *l, const struct evidence *ev)
     add(l, "mx", ev->mx);
     add(l, "ip", netaddr_format(&ev->ip, ip));
     add(l, "tls", ev->tls);
+    add(l, "provider", ev->provider);
+    add(l, "rule", ev->rule);
 }
 
 void decision_log(const struct asker *who, enum mail_class c, const struct verdict *v,
