@@ -37,7 +37,8 @@ enum recall address_store_recall(struct store *s, const struct address *a, bool 
     int64_t now = clock_wall();
     struct record r;
 
-    if (!address_store_get(s, a, null_sender, now, &r) || (want_catch_all && recall_untested(&r)))
+    if (!address_store_get(s, a, null_sender, now, &r) ||
+        (want_catch_all && recall_untested(&r) && now >= r.retry_at))
         return RECALL_ASK;
     return recall_judge(&r, now, stale_ok, out);
 }

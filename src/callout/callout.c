@@ -4,12 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "base/str.h"
+#include "callout/catch_all.h"
 #include "callout/classify.h"
 #include "callout/destination.h"
-#include "callout/domain_fact.h"
-#include "callout/made_up.h"
 #include "callout/probe.h"
 
 #define LMTP_PORT        24 /* IANA's "private mail system"; Postfix's default for LMTP */
@@ -22,16 +20,13 @@ struct callout {
     struct callout_handler handler;
     struct reply_rules *rules;   /* those it began with, and these */
     struct providers *providers; /* counted */
-    char destination[DESTINATION_NAME_SIZE];
-    const char *sender; /* MAIL FROM: one of the two */
+    const char *sender;          /* MAIL FROM: one of the two */
     char usual[ADDRESS_TEXT_SIZE], fallback[ADDRESS_TEXT_SIZE];
+    enum smtp_stage refused_at; /* the null sender, before it was the fallback's turn */
     struct probe_run *probe;
-    bool answered;            /* about the recipient; what comes now is about a made-up one */
-    bool anew;                /* the made-up one was asked about in a transaction of its own */
-    unsigned probes;          /* made-up recipients to ask about, at most */
-    struct domain_fact known; /* what the store has; UNTESTED: nothing */
-    struct domain_fact fact;  /* that, or what was learned here */
-    struct lifetime lives[VERDICT_STATUS_COUNT];
+    bool answered;           /* about the recipient; what comes now is about a made-up one */
+    struct verdict verdict;  /* of that answer */
+    struct catch_all domain; /* what it does with those */
 };
 
 static bool probe_with(struct callout *c, const char *sender);
@@ -44,12 +39,13 @@ static void callout_free(struct callout *c)
     free(c);
 }
 
-static void callout_finish(struct callout *c, const struct verdict *v)
+static void callout_finish(struct callout *c)
 {
     struct callout_handler h = c->handler;
+    struct verdict v = c->verdict;
 
     callout_free(c);
-    h.on_verdict(h.arg, v);
+    h.on_verdict(h.arg, &v);
 }
 
 /* Who answers: by the name of the host, else by how it greets. */
@@ -70,123 +66,15 @@ static const char *name_of(const struct provider *p)
 
 /* A 4yz of a server that has nothing else for unknown users is not to be waited out. */
 static struct reading read_reply(const struct callout *c, const struct outcome *o,
-                                 const struct provider *p)
+                                 const struct provider *p, const struct address *recipient)
 {
-    struct reading r = classify_outcome(c->rules, o, name_of(p));
+    struct reading r = classify_outcome(c->rules, o, name_of(p), recipient);
     bool soft = r.reason == REASON_SERVER_ERROR || r.reason == REASON_GREYLISTED;
 
     if (soft && o->failure == SMTP_FAILURE_NONE && o->stage == SMTP_STAGE_RCPT &&
         provider_has(p, PROVIDER_QUIRK_SOFT_UNKNOWN))
         r.reason = REASON_CANNOT_VERIFY;
     return r;
-}
-
-/* What a domain does with unknown recipients */
-
-/* What could not be found out puts nothing aside that is still known. */
-static void learn(struct callout *c, enum catch_all_fact what, const struct outcome *o,
-                  const struct mx_candidate *host)
-{
-    const struct lifetime *life =
-        &c->lives[what == CATCH_ALL_NOT_KNOWN ? STATUS_UNKNOWN : STATUS_CATCH_ALL];
-    int64_t now = clock_wall();
-
-    if (what == CATCH_ALL_NOT_KNOWN && c->known.catch_all != CATCH_ALL_UNTESTED) {
-        c->fact = c->known;
-        c->fact.refresh_at = now + life->refresh;
-    } else {
-        domain_fact_set(&c->fact, what, o, host->name, now, life);
-    }
-    domain_fact_put(c->engine->keep, c->ask.recipient.domain, c->plan.host_set, &c->fact);
-}
-
-static bool masks(const struct provider *p)
-{
-    return p != NULL &&
-           (p->accepted == PROVIDER_MASKS || provider_has(p, PROVIDER_QUIRK_LATE_REFUSAL));
-}
-
-/* The recipient was accepted: whether made-up ones are to be asked about. */
-static bool worth_testing(struct callout *c, const struct provider *p)
-{
-    if (c->ask.routed || c->ask.null_sender || (p != NULL && p->accepted == PROVIDER_HONEST) ||
-        masks(p))
-        return false;
-    if (!domain_fact_get(c->engine->keep, c->ask.recipient.domain, c->plan.host_set, clock_wall(),
-                         &c->known))
-        c->known.catch_all = CATCH_ALL_UNTESTED;
-    c->fact = c->known;
-    return c->ask.want_catch_all && c->probes > 0 && (p == NULL || p->made_up) &&
-           (c->known.catch_all == CATCH_ALL_UNTESTED || clock_wall() >= c->known.refresh_at);
-}
-
-/* False where the domain is so long that none fits. */
-static bool next_made_up(struct callout *c, const struct provider *p, struct probe_question *next)
-{
-    char local[MADE_UP_SIZE], text[MADE_UP_SIZE + ADDRESS_DOMAIN_MAX + 2];
-    const char *why;
-
-    made_up_local(c->fact.asked, rng_below, local);
-    next->new_transaction = c->anew || provider_has(p, PROVIDER_QUIRK_ONE_RECIPIENT) ||
-                            (p != NULL && p->limits.per_transaction != 0 &&
-                             c->fact.asked + 1U >= p->limits.per_transaction);
-    return str_format(text, sizeof(text), "%s@%s", local, c->ask.recipient.domain) &&
-           address_parse(text, strlen(text), &next->recipient, &why);
-}
-
-/* RFC 5321 section 4.5.3.1.10: 452, which says nothing of the recipient, but that it was one too
-   many of them. */
-static bool too_many_recipients(const struct outcome *o)
-{
-    const struct smtp_reply *r = &o->reply;
-
-    return r->code == 452 &&
-           (r->enhanced.cls == 0 || (r->enhanced.subject == 5 && r->enhanced.detail == 3));
-}
-
-static enum catch_all_fact judge_made_up(const struct callout *c, enum verdict_reason reason)
-{
-    if (verdict_reason_status(reason) == STATUS_INVALID)
-        return CATCH_ALL_SELECTIVE;
-    if (reason == REASON_MAILBOX_EXISTS)
-        return c->fact.accepted >= c->probes ? CATCH_ALL_EVERYTHING : CATCH_ALL_UNTESTED;
-    return CATCH_ALL_NOT_KNOWN;
-}
-
-/* What came of a made-up recipient; true for another one. */
-static bool heard_made_up(struct callout *c, const struct outcome *o,
-                          const struct mx_candidate *host, const struct provider *p,
-                          struct probe_question *next)
-{
-    enum verdict_reason reason = read_reply(c, o, p).reason;
-    enum catch_all_fact what;
-
-    if (too_many_recipients(o) && !c->anew) {
-        c->anew = true;
-        return next_made_up(c, p, next);
-    }
-    c->fact.asked++;
-    c->fact.accepted = (uint8_t)(c->fact.accepted + (reason == REASON_MAILBOX_EXISTS));
-    what = judge_made_up(c, reason);
-    if (what == CATCH_ALL_UNTESTED)
-        return next_made_up(c, p, next);
-    learn(c, what, o, host);
-    return false;
-}
-
-static bool on_reply(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                     struct probe_question *next)
-{
-    struct callout *c = arg;
-    const struct provider *p = provider_of(c, o, host);
-
-    if (c->answered)
-        return heard_made_up(c, o, host, p, next);
-    c->answered = true;
-    if (read_reply(c, o, p).reason != REASON_MAILBOX_EXISTS || !worth_testing(c, p))
-        return false;
-    c->fact = (struct domain_fact){.catch_all = CATCH_ALL_UNTESTED};
-    return next_made_up(c, p, next);
 }
 
 /* The verdict */
@@ -210,31 +98,116 @@ static void fill_evidence(struct verdict *v, const struct outcome *o,
     (void)str_copy(ev->rule, sizeof(ev->rule), rule);
 }
 
-/* What an accepted recipient comes to. Who wants to know what a 2yz is worth hears it, or that it
-   is not known, and so does not ask again. */
-static enum verdict_reason accepted(const struct callout *c, const struct provider *p,
-                                    enum catch_all_fact *what)
+static bool masks(const struct provider *p)
 {
-    *what = c->fact.catch_all;
-    if (masks(p))
-        return REASON_PROVIDER_MASKS;
-    if (p != NULL && p->accepted == PROVIDER_HONEST)
-        *what = CATCH_ALL_SELECTIVE;
-    else if (*what == CATCH_ALL_UNTESTED && c->ask.want_catch_all)
-        *what = CATCH_ALL_NOT_KNOWN;
-    return *what == CATCH_ALL_EVERYTHING ? REASON_ACCEPTS_EVERYTHING : REASON_MAILBOX_EXISTS;
+    return p != NULL &&
+           (p->accepted == PROVIDER_MASKS || provider_has(p, PROVIDER_QUIRK_LATE_REFUSAL));
 }
 
-/* A domain held to accept everything does not. */
-static void contradict(struct callout *c, const struct outcome *o, const struct mx_candidate *host)
+/*
+ * What is known of the domain goes with an acceptance. A backup's is worth what it is: it takes
+ * mail for the domain, and does not know its users. Who wants to know hears at least that it is not
+ * known, and so does not ask again.
+ */
+static enum catch_all_fact fact_of(struct callout *c, const struct provider *p, bool backup)
 {
-    if (!domain_fact_get(c->engine->keep, c->ask.recipient.domain, c->plan.host_set, clock_wall(),
-                         &c->fact) ||
-        c->fact.catch_all != CATCH_ALL_EVERYTHING)
-        return;
-    c->fact.asked = c->fact.accepted = 0;
-    learn(c, CATCH_ALL_SELECTIVE, o, host);
+    enum catch_all_fact what = CATCH_ALL_UNTESTED;
+
+    if (c->ask.routed || c->ask.null_sender || masks(p))
+        return what;
+    if (!backup && p != NULL && p->accepted == PROVIDER_HONEST)
+        return CATCH_ALL_SELECTIVE;
+    if (!backup) {
+        catch_all_recall(&c->domain);
+        what = c->domain.fact.catch_all;
+    }
+    return what == CATCH_ALL_UNTESTED && c->ask.want_catch_all ? CATCH_ALL_NOT_KNOWN : what;
 }
+
+static void set_fact(struct callout *c, enum catch_all_fact what)
+{
+    struct evidence ev = c->verdict.evidence;
+
+    if (what == CATCH_ALL_EVERYTHING)
+        verdict_init(&c->verdict, REASON_ACCEPTS_EVERYTHING, SOURCE_PROBE);
+    else
+        verdict_init(&c->verdict, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
+    c->verdict.has_evidence = true;
+    c->verdict.evidence = ev;
+    c->verdict.evidence.catch_all = what;
+}
+
+/* What the answer about the recipient comes to. */
+static void read_answer(struct callout *c, const struct outcome *o, const struct mx_candidate *host,
+                        bool backup)
+{
+    const struct provider *p = provider_of(c, o, host);
+    struct reading r = read_reply(c, o, p, &c->ask.recipient);
+
+    /* A backup that does not know the domain proves nothing while the better hosts are away; and a
+       server of our own that does not is not set up for what it was said to be. */
+    if ((backup || c->ask.routed) && r.reason == REASON_NO_DOMAIN)
+        r.reason = REASON_CANNOT_VERIFY;
+    if (r.reason == REASON_MAILBOX_EXISTS && masks(p))
+        r.reason = REASON_PROVIDER_MASKS;
+    if (r.reason == REASON_NO_MAILBOX && !backup && !c->ask.routed)
+        catch_all_contradict(&c->domain, o, host->name);
+    verdict_init(&c->verdict, r.reason, SOURCE_PROBE);
+    fill_evidence(&c->verdict, o, host, p, r.rule);
+    if (r.reason == REASON_MAILBOX_EXISTS)
+        set_fact(c, fact_of(c, p, backup));
+}
+
+bool callout_answered(const struct callout *c, struct verdict *v)
+{
+    if (c->answered)
+        *v = c->verdict;
+    return c->answered;
+}
+
+/* Made-up recipients */
+
+static bool worth_testing(const struct callout *c, const struct provider *p, bool backup)
+{
+    bool accepted = c->verdict.reason == REASON_MAILBOX_EXISTS ||
+                    c->verdict.reason == REASON_ACCEPTS_EVERYTHING;
+
+    return accepted && c->ask.want_catch_all && !c->ask.routed && !c->ask.null_sender && !backup &&
+           (p == NULL || (p->accepted == PROVIDER_VARIES && p->made_up)) &&
+           catch_all_due(&c->domain);
+}
+
+static bool one_by_one(const struct provider *p)
+{
+    return provider_has(p, PROVIDER_QUIRK_ONE_RECIPIENT) ||
+           (p != NULL && p->limits.per_transaction == 1);
+}
+
+static bool on_reply(void *arg, const struct outcome *o, const struct mx_candidate *host,
+                     bool backup, struct probe_question *next)
+{
+    struct callout *c = arg;
+    const struct provider *p = provider_of(c, o, host);
+    enum verdict_reason reason;
+    bool more;
+
+    if (!c->answered) {
+        read_answer(c, o, host, backup);
+        c->answered = true;
+        if (!worth_testing(c, p, backup))
+            return false;
+        c->domain.new_transaction = one_by_one(p);
+        catch_all_next(&c->domain, next);
+        return true;
+    }
+    reason = read_reply(c, o, p, &c->domain.made_up).reason;
+    more = catch_all_heard(&c->domain, o, reason, host->name, next);
+    if (!more)
+        set_fact(c, c->domain.fact.catch_all);
+    return more;
+}
+
+/* The sender */
 
 static void on_trace(void *arg, char dir, const char *line)
 {
@@ -243,46 +216,80 @@ static void on_trace(void *arg, char dir, const char *line)
     c->handler.on_trace(c->handler.arg, dir, line);
 }
 
-/* True when the recipient is being asked about once more, with the fallback. */
-static bool falls_back(struct callout *c, enum verdict_reason reason)
+/* Where it is remembered that the null sender is refused: at MAIL by the destination; at RCPT it
+   may be one domain's own wish. */
+static void refusal_name(const struct callout *c, enum smtp_stage stage,
+                         char name[DESTINATION_NAME_SIZE])
 {
-    struct destination_fact fact = {.null_sender_refused_at = clock_wall()};
+    const struct provider *p = providers_of_host(c->providers, c->plan.list[0].name);
 
-    if (reason != REASON_SENDER_REFUSED || c->sender[0] != '\0' || c->fallback[0] == '\0' ||
-        c->ask.null_sender)
+    if (stage == SMTP_STAGE_RCPT)
+        (void)str_format(name, DESTINATION_NAME_SIZE, "domain/%s", c->ask.recipient.domain);
+    else
+        destination_name(&c->plan, c->ask.routed ? NULL : p, name);
+}
+
+/* True when the recipient is being asked about once more, with the fallback. */
+static bool falls_back(struct callout *c)
+{
+    if (c->verdict.reason != REASON_SENDER_REFUSED || c->sender[0] != '\0' ||
+        c->fallback[0] == '\0' || c->ask.null_sender || clock_mono_ms() >= c->ask.deadline)
         return false;
-    fact.expires_at = fact.null_sender_refused_at + NULL_SENDER_REST;
-    destination_put(c->engine->keep, c->destination, &fact);
+    c->refused_at = c->verdict.evidence.stage;
+    c->answered = false;
     if (c->handler.on_trace != NULL)
         on_trace(c, '*', "the null sender is refused: once more with probe_sender_fallback");
-    c->answered = false;
     return probe_with(c, c->fallback);
+}
+
+/* The fallback did better than the null sender: it was that. */
+static void remember_refusal(struct callout *c)
+{
+    struct destination_fact fact = {.null_sender_refused_at = clock_wall()};
+    const struct evidence *ev = &c->verdict.evidence;
+    char name[DESTINATION_NAME_SIZE];
+
+    if (c->refused_at == SMTP_STAGE_CONNECT || ev->stage != SMTP_STAGE_RCPT || ev->code == 0 ||
+        c->verdict.reason == REASON_SENDER_REFUSED)
+        return;
+    refusal_name(c, c->refused_at, name);
+    fact.expires_at = fact.null_sender_refused_at + NULL_SENDER_REST;
+    destination_put(c->engine->keep, name, &fact);
+}
+
+static bool refuses_null_sender(const struct callout *c, enum smtp_stage stage)
+{
+    char name[DESTINATION_NAME_SIZE];
+    struct destination_fact fact;
+
+    refusal_name(c, stage, name);
+    return destination_get(c->engine->keep, name, clock_wall(), &fact) &&
+           fact.null_sender_refused_at != 0;
+}
+
+/* The null sender first, unless it is known to be refused. */
+static const char *first_sender(const struct callout *c)
+{
+    if (c->ask.null_sender)
+        return "";
+    if (c->usual[0] == '\0' && c->fallback[0] != '\0' &&
+        (refuses_null_sender(c, SMTP_STAGE_MAIL) || refuses_null_sender(c, SMTP_STAGE_RCPT)))
+        return c->fallback;
+    return c->usual;
 }
 
 static void on_answer(void *arg, const struct outcome *o, const struct mx_candidate *host,
                       bool backup)
 {
     struct callout *c = arg;
-    const struct provider *p = provider_of(c, o, host);
-    struct reading r = read_reply(c, o, p);
-    enum catch_all_fact what = CATCH_ALL_UNTESTED;
-    struct verdict v;
 
     c->probe = NULL;
-    if (falls_back(c, r.reason))
+    if (!c->answered)
+        read_answer(c, o, host, backup);
+    if (falls_back(c))
         return;
-    /* A backup that does not know the domain proves nothing while the better hosts are away; and a
-       server of our own that does not is not set up for what it was said to be. */
-    if ((backup || c->ask.routed) && r.reason == REASON_NO_DOMAIN)
-        r.reason = REASON_CANNOT_VERIFY;
-    if (r.reason == REASON_MAILBOX_EXISTS)
-        r.reason = accepted(c, p, &what);
-    else if (r.reason == REASON_NO_MAILBOX)
-        contradict(c, o, host);
-    verdict_init(&v, r.reason, SOURCE_PROBE);
-    fill_evidence(&v, o, host, p, r.rule);
-    v.evidence.catch_all = what;
-    callout_finish(c, &v);
+    remember_refusal(c);
+    callout_finish(c);
 }
 
 /* False when out of memory. */
@@ -305,18 +312,16 @@ static bool probe_with(struct callout *c, const char *sender)
     return c->probe != NULL;
 }
 
-/* The null sender first, unless the destination is known to refuse it. */
-static const char *first_sender(const struct callout *c)
+static void set_domain(struct callout *c, const struct verifier_opts *o)
 {
-    struct destination_fact fact;
+    struct catch_all *t = &c->domain;
 
-    if (c->ask.null_sender)
-        return "";
-    if (c->usual[0] == '\0' && c->fallback[0] != '\0' &&
-        destination_get(c->engine->keep, c->destination, clock_wall(), &fact) &&
-        fact.null_sender_refused_at != 0)
-        return c->fallback;
-    return c->usual;
+    t->keep = c->engine->keep;
+    (void)str_copy(t->domain, sizeof(t->domain), c->ask.recipient.domain);
+    t->host_set = c->plan.host_set;
+    t->known_for = o->lifetimes[STATUS_CATCH_ALL];
+    t->unknown_for = o->lifetimes[STATUS_UNKNOWN];
+    t->probes = o->catch_all_probes;
 }
 
 struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
@@ -333,12 +338,9 @@ struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
     c->handler = *handler;
     c->rules = reply_rules_ref(o->replies);
     c->providers = providers_ref(o->providers);
-    c->probes = o->catch_all_probes;
-    memcpy(c->lives, o->lifetimes, sizeof(c->lives));
     memcpy(c->usual, o->probe_sender, sizeof(c->usual));
     memcpy(c->fallback, o->probe_sender_fallback, sizeof(c->fallback));
-    destination_name(plan, ask->routed ? NULL : providers_of_host(c->providers, plan->list[0].name),
-                     c->destination);
+    set_domain(c, o);
     if (probe_with(c, first_sender(c)))
         return c;
     callout_free(c);

@@ -2,11 +2,12 @@
  * A callout: a destination is asked about one recipient, and its answer read.
  *
  *  - the sender is the configured one; where that is the null sender and it is refused, once more
- *    with the fallback, which is remembered for the destination (RFC 5321 section 4.5.5 has null
- *    senders accepted, but not all do);
+ *    with the fallback; that this did better is remembered for the destination, or where it was
+ *    refused at RCPT for the domain (RFC 5321 section 4.5.5 has null senders accepted, but not all
+ *    do);
  *  - a 2yz is worth what is known of the provider and of the domain; where somebody wants to know,
- *    and nothing is known, made-up recipients are asked about after it on the same session, as many
- *    as configured and until one is refused. A 4yz or a broken session then is "not known";
+ *    and nothing is known, made-up recipients are asked about after it on the same session
+ *    (callout/catch_all). Not where a backup answers, which does not know the domain's users;
  *  - a refusal of a recipient that does not exist, by a domain held to accept everything, puts that
  *    right.
  *
@@ -44,6 +45,10 @@ struct callout_handler {
 /* Copies ask and plan, which has a candidate. NULL only when out of memory. */
 struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
                               const struct mx_plan *plan, const struct callout_handler *handler);
+
+/* What is known of the recipient itself while made-up ones are being asked about: false before. Its
+   times are not set. */
+bool callout_answered(const struct callout *c, struct verdict *v);
 
 /* No callback any more; the session under way gets its QUIT. Sets *c to NULL; NULL is allowed. */
 void callout_cancel(struct callout **c);

@@ -35,14 +35,14 @@ static enum verdict_reason read_code(enum smtp_stage stage, uint16_t code)
 }
 
 struct reading classify_outcome(const struct reply_rules *rules, const struct outcome *o,
-                                const char *provider)
+                                const char *provider, const struct address *recipient)
 {
     const struct reply_rule *rule = NULL;
 
     if (o->failure != SMTP_FAILURE_NONE)
         return (struct reading){read_failure(o), ""};
     if (rules != NULL)
-        rule = reply_rules_find(rules, o->stage, &o->reply, provider);
+        rule = reply_rules_find(rules, o->stage, &o->reply, provider, recipient);
     /* The set has refused such rules. Recipients are rejected by this, so it is asked again. */
     if (rule == NULL || !reply_may_tell(o->stage, o->reply.code, rule->reason))
         return (struct reading){read_code(o->stage, o->reply.code), ""};

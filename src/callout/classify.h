@@ -18,8 +18,9 @@ struct reading {
     const char *rule; /* that decided, the set's; "" for none: a failure, or no rule fits */
 };
 
-/* `provider`: "" where it is not known. `rules` may be NULL: none. */
+/* `provider`: "" where it is not known. `recipient`: who was asked about, NULL where that is not
+   known. `rules` may be NULL: none. */
 struct reading classify_outcome(const struct reply_rules *rules, const struct outcome *o,
-                                const char *provider);
+                                const char *provider, const struct address *recipient);
 
 #endif

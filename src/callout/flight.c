@@ -90,12 +90,15 @@ static void waiter_answer(struct waiter *w, const struct verdict *v)
     free(w);
 }
 
+/* Pending; or the recipient's own answer, where it is known and only made-up ones are waited for.
+ */
 static void on_waiter_deadline(void *arg)
 {
     struct waiter *w = arg;
     struct verdict v;
 
-    verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
+    if (w->flight->callout == NULL || !callout_answered(w->flight->callout, &v))
+        verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
     v.ms = clock_mono_ms() - w->flight->started;
     waiter_answer(w, &v);
 }
@@ -165,9 +168,13 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     bool known = address_store_get(e->store, &f->address, f->apart, now, &old);
     f->replaces = known;
     flight_lifetimes(f, lifetimes);
-    if (!recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new))
-        return false;
-    return address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
+    bool worth = recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new);
+
+    if (known && f->want_catch_all && recall_stands(&old, &f->verdict, now)) {
+        f->verdict = old.verdict;
+        f->verdict.source = SOURCE_STORE;
+    }
+    return worth && address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
 }
 
 static void flight_remember_refusal(struct flight *f)
@@ -198,7 +205,7 @@ static void flight_land(struct flight *f, uint32_t ttl)
     f->verdict.probed_at = clock_wall();
     f->verdict.ms = clock_mono_ms() - f->started;
     flight_remember_refusal(f);
-    bool queued = flight_store(f, ttl);
+    bool queued = flight_store(f, ttl); /* may change the verdict */
     if (!queued || !f->replaces)
         answer_all(f, &f->verdict);
     if (!queued)
@@ -392,21 +399,39 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
             return true;
     }
     if (!ask->fresh && !ask->no_probe &&
-        facts_recall(e->facts, ask->address.domain, ask->apart, clock_wall(), v))
+        facts_recall(e->facts, ask->address.domain, ask->apart, clock_wall(), v)) {
+        if (ask->want_catch_all) /* what cannot be learned now does not make less of the rest */
+            (void)address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok, false,
+                                       v);
         return true;
+    }
     if (e->flight_count < e->opts.total)
         return false;
     verdict_init(v, REASON_OVERLOAD, SOURCE_PROBE);
     return true;
 }
 
-void flight_join(struct engine *e, const struct flight_ask *ask)
+/* The one to join. Who does not want to know what the domain does with others is content with one
+   that finds that out, too. */
+static struct flight *flight_find(struct engine *e, const struct flight_ask *ask)
 {
     uint8_t key[RECORD_KEY_SIZE + 1];
+    struct flight_ask more = *ask;
     struct flight *f;
-    struct verdict v;
 
     HASH_FIND(hh, e->flights, key, flight_key(ask, key), f);
+    if (f == NULL && !ask->want_catch_all) {
+        more.want_catch_all = true;
+        HASH_FIND(hh, e->flights, key, flight_key(&more, key), f);
+    }
+    return f;
+}
+
+void flight_join(struct engine *e, const struct flight_ask *ask)
+{
+    struct flight *f = flight_find(e, ask);
+    struct verdict v;
+
     if (f != NULL && f->landed) {
         v = f->verdict;
     } else if (ask->cb != NULL && e->waiter_count >= e->opts.max_waiting) {

@@ -47,12 +47,17 @@ static void probe_free(struct probe_run *p)
     free(p);
 }
 
+static bool is_backup(const struct probe_run *p, const struct mx_candidate *host)
+{
+    return host->preference > p->best_preference;
+}
+
 static void probe_finish(struct probe_run *p)
 {
     struct probe_handler h = p->handler;
     struct outcome o = p->best;
     struct mx_candidate host = p->hosts[p->best_at];
-    bool backup = host.preference > p->best_preference;
+    bool backup = is_backup(p, &host);
 
     probe_free(p);
     h.on_answer(h.arg, &o, &host, backup);
@@ -119,10 +124,11 @@ static bool enough_soft_hosts(const struct probe_run *p)
 /* Whether another recipient is asked about on the session. */
 static bool goes_on(struct probe_run *p, const struct outcome *o)
 {
+    const struct mx_candidate *host = &p->hosts[p->next - 1];
     struct probe_question next;
 
     return p->handler.on_reply != NULL &&
-           p->handler.on_reply(p->handler.arg, o, &p->hosts[p->next - 1], &next) &&
+           p->handler.on_reply(p->handler.arg, o, host, is_backup(p, host), &next) &&
            session_ask(p->session->session, &next.recipient, next.new_transaction);
 }
 

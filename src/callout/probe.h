@@ -44,7 +44,7 @@ struct probe_handler {
      * and nothing more is told here. NULL: there is no other.
      */
     bool (*on_reply)(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                     struct probe_question *next);
+                     bool backup, struct probe_question *next);
     /* Exactly once, never inside probe_start(): the outcome of the first recipient. `host`: whose
        it is. `backup`: there is a better host, which could not be asked or did not answer. */
     void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host,

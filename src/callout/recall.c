@@ -43,6 +43,11 @@ bool recall_untested(const struct record *r)
            r->verdict.evidence.catch_all == CATCH_ALL_UNTESTED;
 }
 
+bool recall_stands(const struct record *old, const struct verdict *v, int64_t now)
+{
+    return recall_untested(old) && now < old->verdict.refresh_at && doubtful(v);
+}
+
 static void set_times(struct verdict *v, int64_t now, uint32_t ttl, const struct lifetime *life)
 {
     v->refresh_at = now + life->refresh;

@@ -37,6 +37,10 @@ enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
    worth there. */
 bool recall_untested(const struct record *r);
 
+/* Who asks again only to learn what an answer is worth, and learns nothing, keeps the answer: true
+   where `old`, such an answer and still fresh, stands against the doubtful `v`. */
+bool recall_stands(const struct record *old, const struct verdict *v, int64_t now);
+
 /*
  * What to store after a callout came to `v` at `now`. `old` is what the store has, or NULL. `ttl`
  * bounds the life of an `invalid` that the DNS made. False: nothing; the verdict is not about the

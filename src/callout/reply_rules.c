@@ -163,10 +163,31 @@ bool reply_rules_add(struct reply_rules *r, const struct reply_rule *rule, struc
     return true;
 }
 
-/* The text without the names in it; returns its length. */
-static size_t words_of(const char *text, char words[REPLY_TEXT_MAX])
+/* Puts "@" in the place of the address, which may hold what else ends a word; returns the length.
+ */
+static size_t hide_address(const char *text, const struct address *a, char out[REPLY_TEXT_MAX])
 {
-    size_t end = strnlen(text, REPLY_TEXT_MAX - 1), used = 0;
+    size_t end = strnlen(text, REPLY_TEXT_MAX - 1), used = 0, len;
+    char whole[ADDRESS_TEXT_SIZE];
+
+    address_format(a, whole);
+    len = strlen(whole);
+    for (size_t i = 0; i < end;) {
+        if (strncasecmp(text + i, whole, len) == 0) {
+            out[used++] = '@';
+            i += len;
+        } else {
+            out[used++] = text[i++];
+        }
+    }
+    out[used] = '\0';
+    return used;
+}
+
+/* The text without the names in it; returns its length. */
+static size_t words_of(const char *text, size_t end, char words[REPLY_TEXT_MAX])
+{
+    size_t used = 0;
 
     for (size_t i = 0; i < end;) {
         size_t len = strcspn(text + i, " <>()[]\"',;:");
@@ -224,10 +245,16 @@ static bool fits_provider(const struct reply_rule *rule, const char *provider)
 }
 
 const struct reply_rule *reply_rules_find(const struct reply_rules *r, enum smtp_stage stage,
-                                          const struct smtp_reply *reply, const char *provider)
+                                          const struct smtp_reply *reply, const char *provider,
+                                          const struct address *recipient)
 {
-    char words[REPLY_TEXT_MAX];
-    size_t len = words_of(reply->text, words);
+    char text[REPLY_TEXT_MAX], words[REPLY_TEXT_MAX];
+    size_t len;
+
+    if (recipient != NULL)
+        len = words_of(text, hide_address(reply->text, recipient, text), words);
+    else
+        len = words_of(reply->text, strnlen(reply->text, REPLY_TEXT_MAX - 1), words);
 
     for (size_t i = 0; i < r->count; i++) {
         const struct reply_rule *rule = &r->rules[i];

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "callout/pattern.h"
 #include "callout/verdict.h"
+#include "smtp/address.h"
 #include "smtp/outcome.h"
 
 #define REPLY_RULES_MAX     1000
@@ -71,10 +72,12 @@ bool reply_may_tell(enum smtp_stage stage, uint16_t code, enum verdict_reason re
 
 /*
  * The first rule that fits; NULL where none does. `provider` may be "". Of the text the rules see
- * every word that holds an @ (an address may be named anything) as "@".
+ * `recipient` (the address asked about, as said; NULL: not known) and every word that holds an @ as
+ * "@": an address may be named anything, by anybody.
  */
 const struct reply_rule *reply_rules_find(const struct reply_rules *r, enum smtp_stage stage,
-                                          const struct smtp_reply *reply, const char *provider);
+                                          const struct smtp_reply *reply, const char *provider,
+                                          const struct address *recipient);
 
 size_t reply_rules_count(const struct reply_rules *r);
 

@@ -18,7 +18,7 @@
 struct verifier {
     struct engine engine;
     atomic_bool stopping;
-    atomic_bool has_sender; /* the usual sender is not the null sender */
+    atomic_bool has_sender; /* another sender than the null sender may be used */
     pthread_mutex_t door;   /* no ask is posted behind the stop, where nobody would hear it */
     struct loop_timer *grace;
     int64_t grace_ms;
@@ -89,6 +89,11 @@ static void on_grace_over(void *arg)
     loop_stop(v->engine.loop);
 }
 
+static bool has_sender(const struct verifier_opts *o)
+{
+    return o->probe_sender[0] != '\0' || o->probe_sender_fallback[0] != '\0';
+}
+
 /* What the options have of counted things. */
 static void hold(const struct verifier_opts *o)
 {
@@ -118,7 +123,7 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     e = &v->engine;
     e->opts = *opts;
     hold(&e->opts);
-    atomic_store(&v->has_sender, opts->probe_sender[0] != '\0');
+    atomic_store(&v->has_sender, has_sender(opts));
     e->store = store;
     e->on_idle = on_idle;
     e->idle_arg = v;
@@ -147,7 +152,7 @@ static void reconfigure(void *arg)
         hold(c->opts);
         let_go(&e->opts);
         e->opts = *c->opts;
-        atomic_store(&c->verifier->has_sender, e->opts.probe_sender[0] != '\0');
+        atomic_store(&c->verifier->has_sender, has_sender(&e->opts));
     }
     call_finish(c, ok);
 }

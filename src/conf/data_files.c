@@ -93,6 +93,18 @@ static bool finish(struct reply_rules **replies, struct providers **providers)
     return false;
 }
 
+/* A file cut short would turn every recipient into a question without an answer, and nobody would
+   hear of it. */
+static void check_acceptance(const struct data_files *f, struct config_problems *problems)
+{
+    const struct smtp_reply accepted = {.code = 250, .lines = 1, .text = "Ok"};
+
+    if (f->replies != NULL &&
+        reply_rules_find(f->replies, SMTP_STAGE_RCPT, &accepted, "", NULL) == NULL)
+        problems_warn(problems, f->replies_from, 0,
+                      "no rule reads \"250 Ok\" to RCPT: nobody will be valid");
+}
+
 bool data_files_load(const char *path, struct data_files *out, struct config_problems *problems)
 {
     struct taken t;
@@ -106,6 +118,7 @@ bool data_files_load(const char *path, struct data_files *out, struct config_pro
     if (take(&reply_file, path, out->replies_from, &t, problems))
         out->replies = reply_file_read(out->replies_from, t.text, t.len, out->providers, problems);
     free(t.owned);
+    check_acceptance(out, problems);
     return finish(&out->replies, &out->providers);
 }
 

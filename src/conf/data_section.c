@@ -56,7 +56,7 @@ size_t data_section_count(const struct data_text *d, size_t max)
     return max;
 }
 
-static bool is_given(const struct data_section *s, const char *key)
+bool data_section_given(const struct data_section *s, const char *key)
 {
     struct source_key k;
 
@@ -72,8 +72,6 @@ void data_section_read(const struct data_section *s, const struct data_key *keys
         const char *name = keys[i].key.name;
         unsigned values = language_value_count(s->values, name);
 
-        if (values == 0 && is_given(s, name))
-            data_section_problem(s, "%s is empty: leave it out", name);
         for (unsigned v = 0; v < values; v++)
             if (!keys[i].set(into, language_value(s->values, name, v), &err))
                 data_value_problem(s, name, v, "%s", err.text);

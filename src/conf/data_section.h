@@ -51,11 +51,11 @@ void data_text_free(struct data_text *d);
 size_t data_section_count(const struct data_text *d, size_t max);
 void data_section_get(const struct data_text *d, size_t index, struct data_section *out);
 
-/* Sets every key that is given, in the order of the table. One that is given without a value is a
-   problem. */
+/* Sets every key that is given, in the order of the table. */
 void data_section_read(const struct data_section *s, const struct data_key *keys, size_t count,
                        void *into);
 
+bool data_section_given(const struct data_section *s, const char *key);
 bool data_section_has(const struct data_section *s, const char *key); /* with at least a value */
 
 /* Where another section of the file begins; 0: there is none of that title. */

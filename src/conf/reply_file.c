@@ -141,6 +141,16 @@ static void warn_of_providers(const struct data_section *s, const struct reply_r
             data_value_warn(s, "provider", (unsigned)i, "is no provider of providers.conf");
 }
 
+/* They would fit everything, which is not what it looks like. */
+static void refuse_empty_lists(const struct data_section *s)
+{
+    static const char *const lists[] = {"provider", "stage", "code", "enhanced"};
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (data_section_given(s, lists[i]) && !data_section_has(s, lists[i]))
+            data_section_problem(s, "%s is empty: it would fit everything", lists[i]);
+}
+
 static void read_rule(const struct data_section *s, struct reply_rules *rules,
                       const struct providers *known, struct reader *out)
 {
@@ -149,6 +159,7 @@ static void read_rule(const struct data_section *s, struct reply_rules *rules,
     struct error err = {""};
 
     data_section_read(s, keys, KEY_COUNT, &d);
+    refuse_empty_lists(s);
     if (!str_copy(d.rule.name, sizeof(d.rule.name), s->title))
         data_section_problem(s, "its name is longer than %zu octets", sizeof(d.rule.name) - 1);
     if (!data_section_has(s, "reason"))
@@ -181,7 +192,7 @@ static void check_example(const struct data_section *s, unsigned index,
         data_value_problem(s, "example", index, "%s", err.text);
         return;
     }
-    found = reply_rules_find(rules, stage, &reply, by->provider);
+    found = reply_rules_find(rules, stage, &reply, by->provider, NULL);
     if (found == NULL)
         data_value_problem(s, "example", index, "is read by no rule");
     else if (strcmp(found->name, s->title) != 0)
@@ -197,17 +208,6 @@ static void check_examples(const struct data_section *s, const struct reply_rule
 
     for (unsigned i = 0; by->added && i < count && i < EXAMPLES_MAX; i++)
         check_example(s, i, rules, by);
-}
-
-/* A file cut short would turn every recipient into a question without an answer, and nobody would
-   hear of it. */
-static void check_acceptance(const struct data_text *d, const char *name,
-                             const struct reply_rules *rules)
-{
-    const struct smtp_reply accepted = {.code = 250, .lines = 1, .text = "Ok"};
-
-    if (reply_rules_find(rules, SMTP_STAGE_RCPT, &accepted, "") == NULL)
-        problems_add(d->problems, name, 0, "no rule reads \"250 Ok\" to RCPT");
 }
 
 static void read_rules(const struct data_text *d, struct reply_rules *rules,
@@ -243,8 +243,6 @@ struct reply_rules *reply_file_read(const char *name, const char *text, size_t l
         problems_add(problems, name, 0, "out of memory");
     else if (data_text_parse(&d, &reply_file_grammar, name, text, len))
         read_rules(&d, rules, known);
-    if (rules != NULL && problems->errors == before)
-        check_acceptance(&d, name, rules);
     data_text_free(&d);
     if (problems->errors > before)
         reply_rules_unref(&rules);

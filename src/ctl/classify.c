@@ -59,7 +59,7 @@ static bool answer(const struct reply_rules *rules, const struct ctl_classify_ho
         *failed = fprintf(out, "-\t-\t%s\n", why.text) < 0;
         return false;
     }
-    reading = classify_outcome(rules, &o, how->provider);
+    reading = classify_outcome(rules, &o, how->provider, NULL);
     *failed =
         fprintf(out, "%s\t%s\t%s\n", verdict_status_name(verdict_reason_status(reading.reason)),
                 verdict_reason_name(reading.reason),

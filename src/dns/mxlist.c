@@ -113,6 +113,8 @@ static bool hosts_from_records(struct mxlist *l, const struct dns_answer *mx, mx
         return false;
     }
     records_order(mx, random, order);
+    for (size_t i = 0; i < mx->count; i++) /* a sum: they come in any order */
+        l->host_set += hash_bytes(mx->mxs[i].name, strlen(mx->mxs[i].name));
     for (size_t i = 0; i < mx->count && l->count < MX_HOSTS_MAX; i++) {
         const struct dns_mx *m = &mx->mxs[order[i]];
 
@@ -150,6 +152,7 @@ bool mxlist_hosts(struct mxlist *l, const char *domain, const struct dns_answer 
         return false;
     }
     l->implicit = true;
+    l->host_set = hash_bytes(domain, strlen(domain));
     host_add(l, domain, 0);
     return true;
 }
@@ -337,16 +340,6 @@ static uint32_t plan_ttl(const struct mxlist *l, const struct mx_plan *plan)
     return ttl;
 }
 
-/* A sum, for hosts of equal preference come in any order. */
-static uint64_t host_set(const struct mxlist *l)
-{
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < l->count; i++)
-        sum += hash_bytes(l->hosts[i].name, strlen(l->hosts[i].name));
-    return sum;
-}
-
 void mxlist_plan(const struct mxlist *l, const struct mxlist_opts *opts, const struct netaddr *own,
                  size_t own_count, struct mx_plan *plan)
 {
@@ -355,7 +348,7 @@ void mxlist_plan(const struct mxlist *l, const struct mxlist_opts *opts, const s
 
     plan_clear(plan);
     plan->best = l->count > 0 ? l->hosts[0].preference : 0;
-    plan->host_set = host_set(l);
+    plan->host_set = l->host_set;
     cut = own_cut(l, &j, plan);
     while (i < cut) {
         struct group g = {.counts = {0}};

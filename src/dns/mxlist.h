@@ -82,8 +82,9 @@ struct mx_host {
 };
 
 struct mxlist {
-    bool implicit; /* no MX: the domain's own addresses */
-    uint32_t ttl;  /* of the MX answer */
+    bool implicit;     /* no MX: the domain's own addresses */
+    uint64_t host_set; /* of all MX, also those that are not looked at */
+    uint32_t ttl;      /* of the MX answer */
     size_t count;
     struct mx_host hosts[MX_HOSTS_MAX]; /* best first */
 };

@@ -57,7 +57,7 @@ static void check_rules(const struct reply_rules *r)
 
     for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
         struct smtp_reply reply = {.code = harmless[i].code, .lines = 1, .text = "no such user"};
-        const struct reply_rule *rule = reply_rules_find(r, harmless[i].stage, &reply, "");
+        const struct reply_rule *rule = reply_rules_find(r, harmless[i].stage, &reply, "", NULL);
 
         REQUIRE(rule == NULL || verdict_reason_status(rule->reason) != STATUS_INVALID);
     }

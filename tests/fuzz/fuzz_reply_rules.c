@@ -112,7 +112,7 @@ static void read_reply(const struct state *s, enum smtp_stage stage, const struc
 
     REQUIRE(reply->code >= 200 && reply->code <= 599 && reply->lines == 1);
     for (size_t i = 0; i < 2; i++) {
-        struct reading reading = classify_outcome(s->rules, &o, providers[i]);
+        struct reading reading = classify_outcome(s->rules, &o, providers[i], NULL);
 
         check_reading(&o, &reading);
     }
@@ -120,7 +120,7 @@ static void read_reply(const struct state *s, enum smtp_stage stage, const struc
         struct reading none;
 
         o.stage = (enum smtp_stage)i;
-        none = classify_outcome(NULL, &o, "");
+        none = classify_outcome(NULL, &o, "", NULL);
         check_reading(&o, &none);
         REQUIRE(none.rule[0] == '\0' && verdict_reason_status(none.reason) != STATUS_INVALID);
     }

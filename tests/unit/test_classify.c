@@ -54,7 +54,7 @@ START_TEST(test_replies)
 {
     struct reply_rules *r = rig_rules(rules, COUNT(rules));
     struct outcome o = {.stage = replies[_i].stage, .reply = rig_reply(replies[_i].reply)};
-    struct reading reading = classify_outcome(r, &o, replies[_i].provider);
+    struct reading reading = classify_outcome(r, &o, replies[_i].provider, NULL);
 
     ck_assert_str_eq(verdict_reason_name(reading.reason), verdict_reason_name(replies[_i].reason));
     ck_assert_str_eq(reading.rule, replies[_i].rule);
@@ -75,7 +75,7 @@ START_TEST(test_lines_are_one_text)
     for (const char *at = wire; event != REPLY_END; at += used)
         event = reply_parser_feed(&p, at, strlen(at), &used);
     o.reply = p.reply;
-    ck_assert_str_eq(classify_outcome(r, &o, "").rule, "unknown");
+    ck_assert_str_eq(classify_outcome(r, &o, "", NULL).rule, "unknown");
     reply_rules_unref(&r);
 }
 END_TEST
@@ -90,7 +90,7 @@ START_TEST(test_a_rule_that_costs_too_much)
 
     memset(o.reply.text, 'h', full);
     memcpy(o.reply.text + full - strlen(end), end, strlen(end));
-    ck_assert_str_eq(classify_outcome(r, &o, "").rule, "unknown");
+    ck_assert_str_eq(classify_outcome(r, &o, "", NULL).rule, "unknown");
     reply_rules_unref(&r);
 }
 END_TEST
@@ -122,9 +122,9 @@ START_TEST(test_only_rcpt_tells_of_a_recipient)
         for (unsigned code = 0; code <= 600; code++) {
             struct outcome o = {.stage = (enum smtp_stage)stage,
                                 .reply = {.code = (uint16_t)code, .text = "relay"}};
-            struct reading none = classify_outcome(NULL, &o, "");
+            struct reading none = classify_outcome(NULL, &o, "", NULL);
 
-            check_status(o.stage, code, classify_outcome(r, &o, "").reason);
+            check_status(o.stage, code, classify_outcome(r, &o, "", NULL).reason);
             ck_assert_str_eq(none.rule, "");
             ck_assert_int_ne(verdict_reason_status(none.reason), STATUS_INVALID);
             ck_assert_int_ne(verdict_reason_status(none.reason), STATUS_VALID);
@@ -140,17 +140,17 @@ START_TEST(test_the_guard_is_asked_again)
     struct reply_rules *r = rig_rules(bold, COUNT(bold));
     struct outcome o = {.stage = SMTP_STAGE_RCPT, .reply = rig_reply("550 no")};
     struct reply_rule *rule =
-        (struct reply_rule *)(uintptr_t)reply_rules_find(r, o.stage, &o.reply, "");
+        (struct reply_rule *)(uintptr_t)reply_rules_find(r, o.stage, &o.reply, "", NULL);
 
-    ck_assert_str_eq(classify_outcome(r, &o, "").rule, "unknown");
+    ck_assert_str_eq(classify_outcome(r, &o, "", NULL).rule, "unknown");
     rule->stages = 0;
     rule->code_count = 0;
     o.stage = SMTP_STAGE_MAIL;
-    ck_assert_int_eq(classify_outcome(r, &o, "").reason, REASON_BLOCKED);
-    ck_assert_str_eq(classify_outcome(r, &o, "").rule, "");
+    ck_assert_int_eq(classify_outcome(r, &o, "", NULL).reason, REASON_BLOCKED);
+    ck_assert_str_eq(classify_outcome(r, &o, "", NULL).rule, "");
     rule->reason = REASON_MAILBOX_EXISTS;
     o.stage = SMTP_STAGE_RCPT;
-    ck_assert_int_eq(classify_outcome(r, &o, "").reason, REASON_CANNOT_VERIFY);
+    ck_assert_int_eq(classify_outcome(r, &o, "", NULL).reason, REASON_CANNOT_VERIFY);
     reply_rules_unref(&r);
 }
 END_TEST
@@ -182,7 +182,7 @@ START_TEST(test_failures)
     static const struct rig_rule any = {.name = "any", .reason = REASON_BLOCKED};
     struct reply_rules *r = rig_rules(&any, 1);
     struct outcome o = {.stage = failures[_i].stage, .failure = failures[_i].failure};
-    struct reading reading = classify_outcome(r, &o, "");
+    struct reading reading = classify_outcome(r, &o, "", NULL);
 
     ck_assert_str_eq(verdict_reason_name(reading.reason),
                      verdict_reason_name(failures[_i].expected));

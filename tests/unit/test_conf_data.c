@@ -20,7 +20,8 @@ static void put(const char *name, const char *text)
 static const char *only_rule(const struct config *c)
 {
     struct smtp_reply reply = {.code = 550};
-    const struct reply_rule *r = reply_rules_find(c->verifier.replies, SMTP_STAGE_EHLO, &reply, "");
+    const struct reply_rule *r =
+        reply_rules_find(c->verifier.replies, SMTP_STAGE_EHLO, &reply, "", NULL);
 
     ck_assert_uint_eq(reply_rules_count(c->verifier.replies), 1);
     ck_assert_ptr_nonnull(r);
@@ -123,12 +124,33 @@ START_TEST(unreadable)
 }
 END_TEST
 
+#define ACCEPTING "rule ok { stage = rcpt code = 250 reason = mailbox_exists example = '250 x' }\n"
+
+START_TEST(nobody_is_valid)
+{
+    struct config_problems p;
+    struct config *c;
+
+    put("replies.conf", "");
+    put(CONF_NAME, HELO_LINE);
+    c = config_load(CONF_NAME, &p);
+    ck_assert_ptr_nonnull(c);
+    ck_assert_uint_eq(p.count, 1);
+    ck_assert_str_eq(
+        p.lines[0],
+        "replies.conf: warning: no rule reads \"250 Ok\" to RCPT: nobody will be valid");
+    config_problems_free(&p);
+    config_free(&c);
+}
+END_TEST
+
 START_TEST(bounded)
 {
     static char big[(1 << 20) + 1];
     struct config_problems p;
 
     memset(big, '\n', sizeof(big));
+    memcpy(big, ACCEPTING, strlen(ACCEPTING));
     conf_write("replies.conf", big, sizeof(big) - 1);
     config_free(&(struct config *){conf_good(HELO_LINE)});
     conf_write("replies.conf", big, sizeof(big));
@@ -144,7 +166,8 @@ START_TEST(a_warning_is_no_problem)
     struct config *c;
 
     put("providers.conf", PROVIDER);
-    put("replies.conf", "rule a { provider = there reason = blocked example = '550 x' }\n");
+    put("replies.conf",
+        "rule a { provider = there reason = blocked example = '550 x' }\n" ACCEPTING);
     put(CONF_NAME, HELO_LINE);
     c = config_load(CONF_NAME, &p);
     ck_assert_ptr_nonnull(c);
@@ -169,6 +192,7 @@ int main(void)
     tcase_add_test(t, each_load_has_its_own);
     tcase_add_test(t, every_problem_of_all_files);
     tcase_add_test(t, unreadable);
+    tcase_add_test(t, nobody_is_valid);
     tcase_add_test(t, bounded);
     tcase_add_test(t, a_warning_is_no_problem);
     suite_add_tcase(s, t);

@@ -37,7 +37,7 @@ static const struct reply_rule *found(const struct reply_rules *r, enum smtp_sta
     struct smtp_reply reply = {.code = code, .lines = 1};
 
     (void)snprintf(reply.text, sizeof(reply.text), "%s", text);
-    return reply_rules_find(r, stage, &reply, provider);
+    return reply_rules_find(r, stage, &reply, provider, NULL);
 }
 
 START_TEST(every_key)

@@ -40,7 +40,7 @@ static struct reading read_reply(enum smtp_stage stage, const char *line)
 {
     struct outcome o = {.stage = stage, .reply = rig_reply(line)};
 
-    return classify_outcome(rules, &o, "");
+    return classify_outcome(rules, &o, "", NULL);
 }
 
 static void check_reading(enum smtp_stage stage, const char *line, enum verdict_reason expected)

@@ -275,7 +275,8 @@ START_TEST(test_which_fits)
 {
     struct reply_rules *r = rig_rules(some, COUNT(some));
     struct smtp_reply reply = rig_reply(fits[_i].reply);
-    const struct reply_rule *rule = reply_rules_find(r, fits[_i].stage, &reply, fits[_i].provider);
+    const struct reply_rule *rule =
+        reply_rules_find(r, fits[_i].stage, &reply, fits[_i].provider, NULL);
 
     ck_assert_msg(strcmp(rule != NULL ? rule->name : "-", fits[_i].rule) == 0, "%s: %s",
                   fits[_i].reply, rule != NULL ? rule->name : "-");
@@ -291,8 +292,8 @@ START_TEST(test_any_enhanced_code_is_one)
     struct reply_rules *r = rig_rules(&any, 1);
     struct smtp_reply with = rig_reply("250 2.0.0 ok"), without = rig_reply("250 ok");
 
-    ck_assert_ptr_nonnull(reply_rules_find(r, SMTP_STAGE_RCPT, &with, ""));
-    ck_assert_ptr_null(reply_rules_find(r, SMTP_STAGE_RCPT, &without, ""));
+    ck_assert_ptr_nonnull(reply_rules_find(r, SMTP_STAGE_RCPT, &with, "", NULL));
+    ck_assert_ptr_null(reply_rules_find(r, SMTP_STAGE_RCPT, &without, "", NULL));
     reply_rules_unref(&r);
 }
 END_TEST
@@ -311,13 +312,13 @@ START_TEST(test_text_of_full_length)
 
         memset(reply.text, i == 0 ? '@' : ' ', full);
         memcpy(reply.text + full - len, ends[i], len);
-        rule = reply_rules_find(r, SMTP_STAGE_RCPT, &reply, "");
+        rule = reply_rules_find(r, SMTP_STAGE_RCPT, &reply, "", NULL);
         ck_assert(rule != NULL && strcmp(rule->name, "words") == 0);
     }
     memset(reply.text, '@', full);
-    ck_assert_ptr_null(reply_rules_find(r, SMTP_STAGE_RCPT, &reply, ""));
+    ck_assert_ptr_null(reply_rules_find(r, SMTP_STAGE_RCPT, &reply, "", NULL));
     memset(reply.text, 'x', full);
-    ck_assert_ptr_null(reply_rules_find(r, SMTP_STAGE_RCPT, &reply, ""));
+    ck_assert_ptr_null(reply_rules_find(r, SMTP_STAGE_RCPT, &reply, "", NULL));
     reply_rules_unref(&r);
 }
 END_TEST
