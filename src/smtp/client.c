@@ -314,7 +314,7 @@ static void rcpt_reply(struct client *c, const struct smtp_reply *r)
         enter(c, CLIENT_QUIT);
     } else if (c->tls_due || wants_tls(c, r)) {
         enter(c, CLIENT_STARTTLS);
-    } else if (c->opts.more && r->code / 100 != 3) {
+    } else if (r->code / 100 != 3) {
         new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
         enter(c, CLIENT_READY);
     } else {
@@ -331,18 +331,10 @@ static void rset_reply(struct client *c, const struct smtp_reply *r)
         conclude(c, r);
 }
 
-/*
- * A reply that was there before QUIT was taken is one more than there were commands, unless it says
- * that the server is leaving. The outcome is not out yet: that happens once QUIT was taken.
- */
 static void quit_reply(struct client *c, const struct smtp_reply *r)
 {
     if (is_bye(r) && !c->early)
         enter(c, CLIENT_CLOSED);
-    if (is_bye(r) || c->out_len == 0 || c->outcome.stage != SMTP_STAGE_RCPT ||
-        c->outcome.reply.code == 0)
-        return;
-    doubt(c);
 }
 
 static const struct behaviour behaviours[CLIENT_STATE_COUNT] = {

@@ -60,7 +60,6 @@ struct client_opts {
     bool starttls;                   /* where offered, and where a 530 asks for it */
     bool tls_required;               /* no MAIL without it */
     bool lmtp;                       /* LHLO in place of EHLO, and no HELO (RFC 2033) */
-    bool more; /* after a reply to RCPT: CLIENT_READY, for other recipients, instead of QUIT */
     /* Every change of state, before what its entry says; may be NULL. */
     void (*on_state)(void *arg, enum client_state from, enum client_state to);
     /* One line, printable, without its end; dir '>' taken to be sent, '<' heard; may be NULL. */

@@ -192,7 +192,6 @@ static void begin(struct session *s)
         .starttls = s->opts.tls != TLS_NONE && !s->tls_given_up,
         .tls_required = s->opts.tls >= TLS_ENCRYPT,
         .lmtp = s->target.lmtp,
-        .more = true,
         .on_state = on_state,
         .on_trace = s->handler.on_trace != NULL ? on_trace : NULL,
         .arg = s,

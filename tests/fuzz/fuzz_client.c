@@ -160,7 +160,6 @@ static void init(struct watch *w, uint8_t choice)
         .recipient = (choice & 4) != 0 ? &utf8 : &plain,
         .starttls = (choice & 3) != 0,
         .tls_required = (choice & 2) != 0,
-        .more = (choice & 16) != 0,
         .on_state = on_state,
         .on_trace = on_trace,
         .arg = w,

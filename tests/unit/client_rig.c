@@ -47,7 +47,11 @@ void rig_init(struct rig *r, enum rig_tls tls)
 void rig_step(struct rig *r)
 {
     char out[CLIENT_OUT_MAX];
-    size_t n = client_take(&r->c, out), had = strlen(r->said);
+    size_t n, had = strlen(r->said);
+
+    if (r->c.state == CLIENT_READY && !r->more)
+        client_quit(&r->c);
+    n = client_take(&r->c, out);
 
     ck_assert_uint_eq(r->c.out_len, 0);
     ck_assert_uint_lt(had + n, sizeof(r->said));
@@ -98,7 +102,7 @@ void rig_event(struct rig *r, const char *event)
     else if (strcmp(event, "deadline") == 0)
         client_timeout(&r->c, "");
     else if (strcmp(event, "more") == 0)
-        r->c.opts.more = true;
+        r->more = true;
     else if (strcmp(event, "ask") == 0 || strcmp(event, "ask anew") == 0)
         client_ask(&r->c, &rig_other, strcmp(event, "ask") != 0);
     else if (strcmp(event, "enough") == 0)

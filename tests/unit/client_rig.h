@@ -16,6 +16,7 @@
 
 struct rig {
     struct client c;
+    bool more;          /* in CLIENT_READY the script goes on; else that is the end */
     char said[4096];    /* taken and not yet expected */
     char states[1024];  /* every state entered, a space behind each */
     char traced[65536]; /* the dialogue */

@@ -323,7 +323,7 @@ START_TEST(test_tells_what_it_does)
     rig_init(&r, NONE);
     rig_run(&r, (const char *const[]){TO_PIPE, "<250 ok", "<550 5.1.1 n\xc3\xb6\x01", "=rcpt 550",
                                       BYE, NULL});
-    ck_assert_str_eq(r.states, "greeting ehlo mail rcpt quit closed ");
+    ck_assert_str_eq(r.states, "greeting ehlo mail rcpt ready quit closed ");
     ck_assert_str_eq(r.traced, "<220 mx\n>EHLO me.example\n<250-mx\n<250 PIPELINING\n"
                                ">MAIL FROM:<>\n>RCPT TO:<u@d.example>\n<250 ok\n"
                                "<550 5.1.1 n\xc3\xb6?\n>QUIT\n<221 bye\n");
