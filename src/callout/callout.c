@@ -177,10 +177,11 @@ static bool worth_testing(const struct callout *c, const struct provider *p, boo
            catch_all_due(&c->domain);
 }
 
-static bool one_by_one(const struct provider *p)
+static unsigned per_transaction(const struct provider *p)
 {
-    return provider_has(p, PROVIDER_QUIRK_ONE_RECIPIENT) ||
-           (p != NULL && p->limits.per_transaction == 1);
+    if (provider_has(p, PROVIDER_QUIRK_ONE_RECIPIENT))
+        return 1;
+    return p != NULL ? p->limits.per_transaction : 0;
 }
 
 static bool on_reply(void *arg, const struct outcome *o, const struct mx_candidate *host,
@@ -196,7 +197,7 @@ static bool on_reply(void *arg, const struct outcome *o, const struct mx_candida
         c->answered = true;
         if (!worth_testing(c, p, backup))
             return false;
-        c->domain.new_transaction = one_by_one(p);
+        c->domain.per_transaction = per_transaction(p);
         catch_all_next(&c->domain, next);
         return true;
     }

@@ -51,7 +51,7 @@ void catch_all_next(struct catch_all *t, struct probe_question *next)
     made_up_local(t->asked, rng_below, a->local);
     (void)str_copy(a->domain, sizeof(a->domain), t->domain);
     next->recipient = *a;
-    next->new_transaction = t->new_transaction;
+    next->new_transaction = t->per_transaction != 0 && (t->asked + 1) % t->per_transaction == 0;
 }
 
 /* RFC 5321 section 4.5.3.1.10: 452, which says nothing of the recipient, but that it was one too
@@ -67,8 +67,8 @@ static bool too_many_recipients(const struct outcome *o)
 bool catch_all_heard(struct catch_all *t, const struct outcome *o, enum verdict_reason reason,
                      const char *mx, struct probe_question *next)
 {
-    if (too_many_recipients(o) && !t->new_transaction) {
-        t->new_transaction = true;
+    if (too_many_recipients(o) && t->per_transaction != 1) {
+        t->per_transaction = 1;
         catch_all_next(t, next);
         return true;
     }

@@ -25,13 +25,13 @@ struct catch_all {
     struct lifetime known_for; /* what was found out */
     struct lifetime unknown_for;
     unsigned probes;          /* made-up recipients, at most */
-    unsigned asked, accepted; /* of them */
-    bool new_transaction;     /* each in one of its own */
+    unsigned per_transaction; /* recipients, the real one included; 0: any number */
+    unsigned asked, accepted; /* of the made-up ones */
     struct address made_up;   /* the one being asked about */
     struct domain_fact fact;  /* known, or learned; UNTESTED: neither */
 };
 
-/* Looks up what is known. The members above it, up to `probes`, are the caller's. */
+/* Looks up what is known. The members up to `probes` are the caller's. */
 void catch_all_recall(struct catch_all *t);
 
 /* Whether a test would tell anything new. */

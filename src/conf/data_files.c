@@ -40,6 +40,7 @@ struct taken {
     const char *text;
     size_t len;
     char *owned; /* the text, where it is not built in */
+    bool beside; /* the admin's own */
 };
 
 /* One that may not be looked at is there, and then cannot be read. */
@@ -51,9 +52,11 @@ static bool is_there(const char *path)
 }
 
 /* False: neither place has it. */
-static bool find(const struct data_file *f, const char *conf_path, char *path, size_t size)
+static bool find(const struct data_file *f, const char *conf_path, char *path, size_t size,
+                 bool *beside)
 {
-    if (file_beside(conf_path, f->name, path, size) && is_there(path))
+    *beside = file_beside(conf_path, f->name, path, size) && is_there(path);
+    if (*beside)
         return true;
     return str_format(path, size, "%s/%s", data_files_dir(), f->name) && is_there(path);
 }
@@ -69,9 +72,10 @@ static bool take(const struct data_file *f, const char *conf_path, char *from, s
 {
     struct file_text file;
     struct error err = {""};
+    bool beside;
 
     take_builtin(f, out);
-    if (!find(f, conf_path, from, DATA_FILES_PATH_MAX)) {
+    if (!find(f, conf_path, from, DATA_FILES_PATH_MAX, &beside)) {
         (void)str_copy(from, DATA_FILES_PATH_MAX, f->builtin_name);
         return true;
     }
@@ -79,7 +83,7 @@ static bool take(const struct data_file *f, const char *conf_path, char *from, s
         problems_add(problems, from, 0, "%s", err.text);
         return false;
     }
-    *out = (struct taken){.text = file.text, .len = file.len, .owned = file.text};
+    *out = (struct taken){.text = file.text, .len = file.len, .owned = file.text, .beside = beside};
     return true;
 }
 
@@ -116,7 +120,8 @@ bool data_files_load(const char *path, struct data_files *out, struct config_pro
         out->providers = provider_file_read(out->providers_from, t.text, t.len, problems);
     free(t.owned);
     if (take(&reply_file, path, out->replies_from, &t, problems))
-        out->replies = reply_file_read(out->replies_from, t.text, t.len, out->providers, problems);
+        out->replies = reply_file_read(out->replies_from, t.text, t.len,
+                                       t.beside ? out->providers : NULL, problems);
     free(t.owned);
     check_acceptance(out, problems);
     return finish(&out->replies, &out->providers);
