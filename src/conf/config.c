@@ -99,6 +99,17 @@ static void check_wait(struct load *l)
                       SENDMAIL_WAIT_MS / 1000);
 }
 
+static void check_fallback(struct load *l)
+{
+    struct source_place at = source_value(l->source, "", "probe_sender_fallback", 0);
+
+    if (l->cfg->verifier.probe_sender[0] != '\0' &&
+        l->cfg->verifier.probe_sender_fallback[0] != '\0')
+        problems_warn(l->problems, at.file, at.line,
+                      "probe_sender_fallback: is in the place of a null sender, which "
+                      "probe_sender has taken: it is never used");
+}
+
 static void check_helo(struct load *l)
 {
     struct source_place at = source_value(l->source, "", "helo_name", 0);
@@ -164,6 +175,7 @@ static bool load_source(struct load *l)
             check_lifetime(l, &option_table[i]);
     check_listen(l);
     check_wait(l);
+    check_fallback(l);
     check_helo(l);
     load_data_files(l);
     language_free(&l->language);

@@ -229,6 +229,33 @@ START_TEST(test_milter)
 }
 END_TEST
 
+START_TEST(test_catch_all_and_senders)
+{
+    struct config *c = conf_good(HELO_LINE "probe_sender_fallback = 'Fallback@Example.NET'\n"
+                                           "fold_local_part = false\n"
+                                           "catch_all { test = always probes = 3 }\n");
+    struct config_problems p;
+
+    ck_assert_str_eq(c->verifier.probe_sender_fallback, "Fallback@example.net");
+    ck_assert_str_eq(c->policy->own_senders[1], "fallback@example.net");
+    ck_assert_str_eq(c->policy->own_senders[0], "");
+    ck_assert(!c->policy->fold_local_part);
+    ck_assert_int_eq(c->policy->catch_all_test, CATCH_ALL_TEST_ALWAYS);
+    ck_assert_uint_eq(c->verifier.catch_all_probes, 3);
+    config_free(&c);
+
+    write_text(CONF_NAME, HELO_LINE "probe_sender = 'a@example.net'\n"
+                                    "probe_sender_fallback = 'b@example.net'\n");
+    c = config_load(CONF_NAME, &p);
+    ck_assert_ptr_nonnull(c);
+    ck_assert_uint_eq(p.count, 1);
+    ck_assert_uint_eq(p.errors, 0);
+    ck_assert_ptr_nonnull(strstr(p.lines[0], CONF_NAME ":3: warning: probe_sender_fallback"));
+    config_problems_free(&p);
+    config_free(&c);
+}
+END_TEST
+
 /* One problem each. HELO_LINE comes before, as line 1. */
 static const struct {
     const char *text;
@@ -324,6 +351,7 @@ int main(void)
     tcase_add_test(t, test_bad_exempt);
     tcase_add_test(t, test_exempt_is_bounded);
     tcase_add_test(t, test_milter);
+    tcase_add_test(t, test_catch_all_and_senders);
     tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
     tcase_add_test(t, test_places_in_included_files);
     tcase_add_test(t, test_template_is_bounded);
