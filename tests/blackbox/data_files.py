@@ -121,7 +121,7 @@ def test_own_rule(w):
     d.wait_log(f"replies are read by {w.workdir}/replies.conf, "
                f"providers known from {w.workdir}/providers.conf")
     w.matches("policy", ask_again(w, d), "^550 5.1.1")
-    d.wait_log("provider=ours rule=gone ")
+    d.wait_log("provider=ours rule=gone")
     told = w.ctl(d.conf, "classify", "--provider", "ours", "-",
                  stdin="550 She left the building\n")
     w.equal("classify", told.out, "invalid\tno_mailbox\tgone\n")

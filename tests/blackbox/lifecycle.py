@@ -214,7 +214,8 @@ def test_out_of_descriptors(w):
     w.dns()
     w.servers(answering("550 5.1.1 User unknown"))
     d = daemon.Daemon(w.build, w.workdir, allowed=[r"(control|policy): accept: Too many open",
-                                                        "only 60 descriptors"])
+                                                   "cannot read this host's addresses",
+                                                   "only 60 descriptors"])
     wrapper = os.path.join(w.workdir, "limited")
     with open(wrapper, "w", encoding="ascii") as f:
         f.write(f'#!/bin/sh\nulimit -n 60\nexec {w.build}/calloutd "$@"\n')
