@@ -63,6 +63,8 @@ static void add_evidence(struct line *l, const struct evidence *ev)
     add(l, "mx", ev->mx);
     add(l, "ip", netaddr_format(&ev->ip, ip));
     add(l, "tls", ev->tls);
+    add(l, "provider", ev->provider);
+    add(l, "rule", ev->rule);
 }
 
 void decision_log(const struct asker *who, enum mail_class c, const struct verdict *v,
@@ -84,9 +86,5 @@ void decision_log(const struct asker *who, enum mail_class c, const struct verdi
     add(&l, "client", who->client);
     add(&l, "sasl", who->sasl);
     add(&l, "queue_id", who->queue_id);
-    if (v->has_evidence) {
-        add(&l, "provider", v->evidence.provider);
-        add(&l, "rule", v->evidence.rule);
-    }
     log_info("callout%s", l.text);
 }

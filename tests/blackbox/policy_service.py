@@ -174,7 +174,7 @@ def test_classes(w):
         w.equal("a stranger", c.ask("nobody@example.org", client_address="198.51.100.7"), "DUNNO")
     d.wait_log(r"class=outbound action=reject rcpt=<nobody@example\.org> status=invalid "
                r"reason=no_mailbox source=probe stage=rcpt code=550 dsn=5\.1\.1 "
-               r"mx=mx1\.example\.org ip=192\.0\.2\.1 ms=\d+ client=192\.0\.2\.77")
+               r"mx=mx1\.example\.org ip=192\.0\.2\.1 rule=\S+ ms=\d+ client=192\.0\.2\.77")
     d.wait_log(r"client=198\.51\.100\.7 sasl=alice")
 
 

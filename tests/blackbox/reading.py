@@ -196,7 +196,7 @@ def test_sender_verified(w):
     a.check("bob@exim.example", "valid/mailbox_exists", "250 Accepted", catch_all="selective")
     a.check("nobody@exim.example", "invalid/no_mailbox", "550 Unrouteable address")
     w.equal("asked about our sender", a.said("sender.example", "RCPT"), [f"RCPT TO:<{PROBE}>"])
-    a.again(probe_sender=f'"{GONE}"')
+    a.again(probe_sender=f'"{GONE}"', probe_sender_fallback=None)
     a.check("nobody@exim.example", "unknown/sender_refused",
             f"550 Verification failed for <{GONE}> .* 550 5.1.1 .*User unknown")
     a.check("bob@exim.example", "unknown/sender_refused", "(550|$)")
