@@ -22,9 +22,11 @@ struct callout {
     struct providers *providers; /* counted */
     const char *sender;          /* MAIL FROM: one of the two */
     char usual[ADDRESS_TEXT_SIZE], fallback[ADDRESS_TEXT_SIZE];
-    enum smtp_stage refused_at; /* the null sender, before it was the fallback's turn */
+    char refused_by[DESTINATION_NAME_SIZE]; /* the null sender, before it was the fallback's turn;
+                                               "": nobody did */
     struct probe_run *probe;
     bool answered;           /* about the recipient; what comes now is about a made-up one */
+    bool testing;            /* one is being asked about */
     struct verdict verdict;  /* of that answer */
     struct catch_all domain; /* what it does with those */
 };
@@ -117,10 +119,9 @@ static enum catch_all_fact fact_of(struct callout *c, const struct provider *p, 
         return what;
     if (!backup && p != NULL && p->accepted == PROVIDER_HONEST)
         return CATCH_ALL_SELECTIVE;
-    if (!backup) {
-        catch_all_recall(&c->domain);
+    catch_all_recall(&c->domain);
+    if (!backup || c->domain.fact.catch_all == CATCH_ALL_EVERYTHING)
         what = c->domain.fact.catch_all;
-    }
     return what == CATCH_ALL_UNTESTED && c->ask.want_catch_all ? CATCH_ALL_NOT_KNOWN : what;
 }
 
@@ -190,7 +191,6 @@ static bool on_reply(void *arg, const struct outcome *o, const struct mx_candida
     struct callout *c = arg;
     const struct provider *p = provider_of(c, o, host);
     enum verdict_reason reason;
-    bool more;
 
     if (!c->answered) {
         read_answer(c, o, host, backup);
@@ -199,13 +199,14 @@ static bool on_reply(void *arg, const struct outcome *o, const struct mx_candida
             return false;
         c->domain.per_transaction = per_transaction(p);
         catch_all_next(&c->domain, next);
+        c->testing = true;
         return true;
     }
     reason = read_reply(c, o, p, &c->domain.made_up).reason;
-    more = catch_all_heard(&c->domain, o, reason, host->name, next);
-    if (!more)
+    c->testing = catch_all_heard(&c->domain, o, reason, host->name, next);
+    if (!c->testing)
         set_fact(c, c->domain.fact.catch_all);
-    return more;
+    return c->testing;
 }
 
 /* The sender */
@@ -217,45 +218,56 @@ static void on_trace(void *arg, char dir, const char *line)
     c->handler.on_trace(c->handler.arg, dir, line);
 }
 
-/* Where it is remembered that the null sender is refused: at MAIL by the destination; at RCPT it
-   may be one domain's own wish. */
-static void refusal_name(const struct callout *c, enum smtp_stage stage,
-                         char name[DESTINATION_NAME_SIZE])
+/* Where it is remembered that the null sender is refused: at MAIL by who answers at the host; at
+   RCPT it may be one domain's own wish. */
+static void refusal_name(const struct callout *c, const struct mx_candidate *host,
+                         enum smtp_stage stage, char name[DESTINATION_NAME_SIZE])
 {
-    const struct provider *p = providers_of_host(c->providers, c->plan.list[0].name);
+    const struct provider *p = providers_of_host(c->providers, host->name);
 
     if (stage == SMTP_STAGE_RCPT)
         (void)str_format(name, DESTINATION_NAME_SIZE, "domain/%s", c->ask.recipient.domain);
     else
-        destination_name(&c->plan, c->ask.routed ? NULL : p, name);
+        destination_name(host, c->ask.routed ? NULL : p, name);
 }
 
 /* True when the recipient is being asked about once more, with the fallback. */
-static bool falls_back(struct callout *c)
+static bool falls_back(struct callout *c, const struct mx_candidate *host)
 {
     if (c->verdict.reason != REASON_SENDER_REFUSED || c->sender[0] != '\0' ||
         c->fallback[0] == '\0' || c->ask.null_sender || clock_mono_ms() >= c->ask.deadline)
         return false;
-    c->refused_at = c->verdict.evidence.stage;
+    refusal_name(c, host, c->verdict.evidence.stage, c->refused_by);
     c->answered = false;
     if (c->handler.on_trace != NULL)
         on_trace(c, '*', "the null sender is refused: once more with probe_sender_fallback");
     return probe_with(c, c->fallback);
 }
 
-/* The fallback did better than the null sender: it was that. */
+/*
+ * The fallback did better than the null sender: it was that. At MAIL it is enough that it came
+ * farther, at the same host or one like it; at RCPT it has to come to an answer.
+ */
+static bool fallback_did_better(const struct callout *c, const struct mx_candidate *host)
+{
+    const struct verdict *v = &c->verdict;
+    char name[DESTINATION_NAME_SIZE];
+
+    if (c->refused_by[0] == '\0' || v->evidence.stage != SMTP_STAGE_RCPT || v->evidence.code == 0 ||
+        v->reason == REASON_SENDER_REFUSED)
+        return false;
+    refusal_name(c, host, SMTP_STAGE_MAIL, name);
+    return strcmp(name, c->refused_by) == 0 ||
+           (strncmp(c->refused_by, "domain/", 7) == 0 && v->status != STATUS_UNKNOWN &&
+            v->status != STATUS_DEFERRED);
+}
+
 static void remember_refusal(struct callout *c)
 {
     struct destination_fact fact = {.null_sender_refused_at = clock_wall()};
-    const struct evidence *ev = &c->verdict.evidence;
-    char name[DESTINATION_NAME_SIZE];
 
-    if (c->refused_at == SMTP_STAGE_CONNECT || ev->stage != SMTP_STAGE_RCPT || ev->code == 0 ||
-        c->verdict.reason == REASON_SENDER_REFUSED)
-        return;
-    refusal_name(c, c->refused_at, name);
     fact.expires_at = fact.null_sender_refused_at + NULL_SENDER_REST;
-    destination_put(c->engine->keep, name, &fact);
+    destination_put(c->engine->keep, c->refused_by, &fact);
 }
 
 static bool refuses_null_sender(const struct callout *c, enum smtp_stage stage)
@@ -263,7 +275,7 @@ static bool refuses_null_sender(const struct callout *c, enum smtp_stage stage)
     char name[DESTINATION_NAME_SIZE];
     struct destination_fact fact;
 
-    refusal_name(c, stage, name);
+    refusal_name(c, &c->plan.list[0], stage, name);
     return destination_get(c->engine->keep, name, clock_wall(), &fact) &&
            fact.null_sender_refused_at != 0;
 }
@@ -287,9 +299,12 @@ static void on_answer(void *arg, const struct outcome *o, const struct mx_candid
     c->probe = NULL;
     if (!c->answered)
         read_answer(c, o, host, backup);
-    if (falls_back(c))
+    if (c->testing)
+        catch_all_give_up(&c->domain);
+    if (falls_back(c, host))
         return;
-    remember_refusal(c);
+    if (fallback_did_better(c, host))
+        remember_refusal(c);
     callout_finish(c);
 }
 

@@ -87,11 +87,16 @@ bool catch_all_heard(struct catch_all *t, const struct outcome *o, enum verdict_
     return false;
 }
 
+void catch_all_give_up(struct catch_all *t)
+{
+    learn_nothing(t, &(struct outcome){.reply = {.code = 0}}, "");
+}
+
 void catch_all_contradict(struct catch_all *t, const struct outcome *o, const char *mx)
 {
     catch_all_recall(t);
     if (t->fact.catch_all != CATCH_ALL_EVERYTHING)
         return;
     t->asked = t->accepted = 0;
-    learn(t, CATCH_ALL_SELECTIVE, o, mx, &t->known_for);
+    learn(t, CATCH_ALL_SELECTIVE, o, mx, &(struct lifetime){0, t->known_for.forget});
 }

@@ -31,7 +31,7 @@ struct catch_all {
     struct domain_fact fact;  /* known, or learned; UNTESTED: neither */
 };
 
-/* Looks up what is known. The members up to `probes` are the caller's. */
+/* Looks up what is known. The members up to `per_transaction` are the caller's. */
 void catch_all_recall(struct catch_all *t);
 
 /* Whether a test would tell anything new. */
@@ -44,7 +44,11 @@ void catch_all_next(struct catch_all *t, struct probe_question *next);
 bool catch_all_heard(struct catch_all *t, const struct outcome *o, enum verdict_reason reason,
                      const char *mx, struct probe_question *next);
 
-/* A recipient that does not exist was refused, whatever is known of the domain. */
+/* A test was begun and did not come about. */
+void catch_all_give_up(struct catch_all *t);
+
+/* A recipient that does not exist was refused. A domain held to accept everything does not, then,
+   and is to be tested again. */
 void catch_all_contradict(struct catch_all *t, const struct outcome *o, const char *mx);
 
 #endif

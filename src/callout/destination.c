@@ -11,21 +11,20 @@
 #define FACT_VERSION 1
 #define VALUE_SIZE   17
 
-void destination_name(const struct mx_plan *plan, const struct provider *provider,
+void destination_name(const struct mx_candidate *host, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE])
 {
-    const struct mx_candidate *best = &plan->list[0];
     char text[256];
 
     if (provider != NULL)
         (void)str_format(out, DESTINATION_NAME_SIZE, "provider/%s", provider->name);
-    else if (best->name[0] != '\0')
+    else if (host->name[0] != '\0')
         (void)str_format(out, DESTINATION_NAME_SIZE, "mx/%s",
-                         registrable_domain(best->name, text, sizeof(text)) ? text : best->name);
-    else if (best->path[0] != '\0')
-        (void)str_format(out, DESTINATION_NAME_SIZE, "unix%s", best->path);
+                         registrable_domain(host->name, text, sizeof(text)) ? text : host->name);
+    else if (host->path[0] != '\0')
+        (void)str_format(out, DESTINATION_NAME_SIZE, "unix%s", host->path);
     else
-        (void)str_format(out, DESTINATION_NAME_SIZE, "ip/%s", netaddr_format(&best->ip, text));
+        (void)str_format(out, DESTINATION_NAME_SIZE, "ip/%s", netaddr_format(&host->ip, text));
 }
 
 bool destination_get(struct keep *k, const char *name, int64_t now, struct destination_fact *out)

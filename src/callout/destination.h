@@ -10,18 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/keep.h"
 #include "callout/providers.h"
 #include "dns/mxlist.h"
-#include "callout/keep.h"
 
 #define DESTINATION_NAME_SIZE 272
 
 /*
- * "provider/NAME" where the best MX host is a known provider's, else "mx/DOMAIN", the registrable
- * domain of its name, or the name itself where that has none, else "ip/ADDRESS"; of a unix socket
- * "unix/PATH". The plan has a candidate.
+ * Who answers at this host: "provider/NAME" where it is a known provider's, else "mx/DOMAIN", the
+ * registrable domain of its name, or the name itself where that has none, else "ip/ADDRESS"; of a
+ * unix socket "unix/PATH". ("domain/NAME" is a recipient's domain alone: callout/callout.)
  */
-void destination_name(const struct mx_plan *plan, const struct provider *provider,
+void destination_name(const struct mx_candidate *host, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE]);
 
 struct destination_fact {

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/keep.h"
 #include "callout/recall.h"
 #include "callout/verdict.h"
 #include "smtp/outcome.h"
-#include "callout/keep.h"
 
 #define DOMAIN_FACT_SIZE_MAX KEEP_VALUE_MAX /* octets of one, as stored */
 

@@ -33,7 +33,7 @@ struct flight {
     /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
     uint8_t key[RECORD_KEY_SIZE + 1];
     size_t key_len;
-    bool no_probe, null_sender, apart, want_catch_all;
+    bool no_probe, null_sender, apart, want_catch_all, fresh;
     int64_t started, deadline; /* clock_mono_ms */
     struct mx_lookup *lookup;
     struct route_lookup *route_lookup; /* in its place where there is a route */
@@ -90,16 +90,20 @@ static void waiter_answer(struct waiter *w, const struct verdict *v)
     free(w);
 }
 
-/* Pending; or the recipient's own answer, where it is known and only made-up ones are waited for.
- */
+/* Pending; or the recipient's own answer, where only made-up ones are still waited for. */
+static void known_by_now(const struct flight *f, struct verdict *v)
+{
+    if (f->callout == NULL || !callout_answered(f->callout, v))
+        verdict_init(v, REASON_PENDING, SOURCE_PROBE);
+    v->ms = clock_mono_ms() - f->started;
+}
+
 static void on_waiter_deadline(void *arg)
 {
     struct waiter *w = arg;
     struct verdict v;
 
-    if (w->flight->callout == NULL || !callout_answered(w->flight->callout, &v))
-        verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
-    v.ms = clock_mono_ms() - w->flight->started;
+    known_by_now(w->flight, &v);
     waiter_answer(w, &v);
 }
 
@@ -170,13 +174,18 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     flight_lifetimes(f, lifetimes);
     bool worth = recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new);
 
-    if (known && f->want_catch_all && recall_stands(&old, &f->verdict, now)) {
+    if (known && f->want_catch_all && !f->fresh && recall_stands(&old, &f->verdict, now)) {
         f->verdict = old.verdict;
         f->verdict.source = SOURCE_STORE;
     }
     return worth && address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
 }
 
+/*
+ * At RCPT a refusal may yet be one recipient's own policy, and the recipient's name may have been
+ * the word that made it one. So it is not held against the rest for long, and not at all where it
+ * has the code of an unknown user, or where anybody can ask about any name: in a domain of our own.
+ */
 static void flight_remember_refusal(struct flight *f)
 {
     const struct verdict *v = &f->verdict;
@@ -186,12 +195,12 @@ static void flight_remember_refusal(struct flight *f)
 
     if (f->routed)
         rest = ROUTED_DEFERRED_REFRESH;
-
-    /* At RCPT the refusal may yet be one recipient's own policy: not held against the rest long. */
-    if (recall_about_us(v->reason))
+    if (!recall_about_us(v->reason)) {
+        if (!early && v->evidence.code != 0)
+            facts_answered(f->engine->facts, f->address.domain, f->apart);
+    } else if (early || (!f->routed && v->evidence.enhanced.subject != 1)) {
         facts_refused(f->engine->facts, f->address.domain, f->apart, v, clock_wall() + rest);
-    else if (!early && v->evidence.code != 0)
-        facts_answered(f->engine->facts, f->address.domain, f->apart);
+    }
 }
 
 /*
@@ -367,6 +376,7 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->null_sender = ask->null_sender;
     f->apart = ask->apart;
     f->want_catch_all = ask->want_catch_all;
+    f->fresh = ask->fresh;
     f->started = clock_mono_ms();
     f->deadline = f->started + e->opts.callout_ms;
     if (ask->trace)
@@ -400,7 +410,8 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
     }
     if (!ask->fresh && !ask->no_probe &&
         facts_recall(e->facts, ask->address.domain, ask->apart, clock_wall(), v)) {
-        if (ask->want_catch_all) /* what cannot be learned now does not make less of the rest */
+        if (ask->want_catch_all) /* what cannot be learned now does not make less of the rest: *v
+                                    is what is known, if anything is */
             (void)address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok, false,
                                        v);
         return true;
@@ -455,9 +466,8 @@ void flight_end_all(struct engine *e)
     struct flight *f, *tmp;
     struct verdict v;
 
-    verdict_init(&v, REASON_PENDING, SOURCE_PROBE);
     HASH_ITER (hh, e->flights, f, tmp) {
-        v.ms = clock_mono_ms() - f->started;
+        known_by_now(f, &v);
         answer_all(f, f->landed ? &f->verdict : &v);
         if (!f->landed)
             flight_free(f);

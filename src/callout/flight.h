@@ -34,7 +34,8 @@ struct flight_ask {
 /* Joins the flight to the same address, or starts one. Every ask is answered exactly once. */
 void flight_join(struct engine *e, const struct flight_ask *ask);
 
-/* Answers every waiter deferred/pending and ends every flight (daemon stop). */
+/* Answers every waiter with what is known by now, or deferred/pending, and ends every flight
+   (daemon stop). */
 void flight_end_all(struct engine *e);
 
 /* Answers one asker from any thread: posts the callback to `on`. `trace` is copied; may be NULL. */

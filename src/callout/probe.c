@@ -141,13 +141,13 @@ static void on_outcome(void *arg, const struct outcome *o)
         return;
     if (!p->settled) {
         probe_note(p, o);
-        p->settled = settles(p, o) || enough_soft_hosts(p);
+        p->settled = settles(p, o);
     }
     if (p->settled && goes_on(p, o))
         return;
     ps->run = NULL;
     p->session = NULL;
-    if (p->settled)
+    if (p->settled || enough_soft_hosts(p))
         probe_finish(p);
     else
         probe_next(p);

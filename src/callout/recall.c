@@ -20,18 +20,16 @@ static bool doubtful(const struct verdict *v)
 enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
                          struct verdict *out)
 {
-    bool resting = now < r->retry_at;
+    bool resting = now < r->retry_at, fresh = now < r->verdict.refresh_at;
+    bool good_enough = fresh || (stale_ok & (UINT64_C(1) << r->verdict.reason)) != 0;
 
-    if (now >= r->verdict.expires_at)
+    if (now >= r->verdict.expires_at || (!good_enough && !resting))
         return RECALL_ASK;
-    *out = r->verdict;
-    out->source = SOURCE_STORE;
-    if (now < r->verdict.refresh_at)
-        return RECALL_ANSWER;
-    if (stale_ok & (UINT64_C(1) << r->verdict.reason))
-        return resting ? RECALL_ANSWER : RECALL_ANSWER_REFRESH;
-    if (!resting)
-        return RECALL_ASK;
+    if (good_enough) {
+        *out = r->verdict;
+        out->source = SOURCE_STORE;
+        return fresh || resting ? RECALL_ANSWER : RECALL_ANSWER_REFRESH;
+    }
     verdict_init(out, r->noted, SOURCE_STORE);
     out->probed_at = r->verdict.probed_at;
     return RECALL_ANSWER;

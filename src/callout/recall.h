@@ -22,7 +22,7 @@ struct lifetime {
 enum recall {
     RECALL_ANSWER,         /* *out is the answer */
     RECALL_ANSWER_REFRESH, /* *out is the answer, and a new callout is due behind it */
-    RECALL_ASK,            /* no answer: expired, or stale and not to be trusted as it is */
+    RECALL_ASK, /* no answer, and *out as it was: expired, or stale and not to be trusted */
 };
 
 /*

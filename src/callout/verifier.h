@@ -104,9 +104,10 @@ void verifier_check_self(struct verifier *v);
 void verifier_health(struct verifier *v, struct verifier_health *out);
 
 /*
- * Begins the end and returns: every waiter is answered deferred/pending at once, sessions get their
- * QUIT, for at most `grace_ms`. Later asks are answered from the store, or deferred/pending.
- * Answers on their way to other loops still have to be run by those.
+ * Begins the end and returns: every waiter is answered at once, deferred/pending where there is no
+ * answer about the recipient yet; sessions get their QUIT, for at most `grace_ms`. Later asks are
+ * answered from the store, or deferred/pending. Answers on their way to other loops still have to
+ * be run by those.
  */
 void verifier_stop(struct verifier *v, int64_t grace_ms);
 

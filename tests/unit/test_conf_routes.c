@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "conf_fixture.h"
 #include "suite.h"
 
@@ -160,7 +159,6 @@ END_TEST
 
 START_TEST(test_many)
 {
-    int64_t began = clock_mono_ms();
     struct config *c;
     char *text = NULL, domain[64];
     size_t size;
@@ -182,7 +180,6 @@ START_TEST(test_many)
         ck_assert_ptr_nonnull(r);
         ck_assert_uint_eq(r->targets[0].ip.bytes[3], (unsigned)i % 256);
     }
-    ck_assert_int_lt(clock_mono_ms() - began, 20000); /* under sanitizers and load, too */
     config_free(&c);
     free(text);
 }

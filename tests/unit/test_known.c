@@ -135,13 +135,13 @@ START_TEST(test_destination_names)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         p = plan_of(cases[i].mx, "192.0.2.1");
-        destination_name(&p, NULL, name);
+        destination_name(&p.list[0], NULL, name);
         ck_assert_str_eq(name, cases[i].name);
-        destination_name(&p, &known, name);
+        destination_name(&p.list[0], &known, name);
         ck_assert_str_eq(name, "provider/somebody");
     }
     (void)str_copy(p.list[0].path, sizeof(p.list[0].path), "/run/lmtp");
-    destination_name(&p, NULL, name);
+    destination_name(&p.list[0], NULL, name);
     ck_assert_str_eq(name, "unix/run/lmtp");
 }
 END_TEST
