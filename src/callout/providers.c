@@ -127,28 +127,14 @@ struct provider *providers_add(struct providers *p, const struct provider *one, 
     return &e->provider;
 }
 
-/* Like 192.0.2.1: an address, or meant for one. */
-static bool ends_in_number(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    const char *last = dot != NULL ? dot + 1 : name;
-
-    return last[strspn(last, "0123456789")] == '\0';
-}
-
 /* As the table has it: lower case, A-labels. */
 static bool read_host(const char *text, char out[HOST_SIZE])
 {
     size_t skip = strncmp(text, "*.", 2) == 0 ? 2 : 0;
-    char mail[ADDRESS_TEXT_SIZE];
-    struct address a;
-    const char *why;
+    char name[ADDRESS_DOMAIN_MAX + 1];
 
-    if (!str_format(mail, sizeof(mail), "a@%s", text + skip) || strchr(text, '@') != NULL ||
-        !address_parse(mail, strlen(mail), &a, &why) || a.literal.family != AF_UNSPEC ||
-        ends_in_number(a.domain))
-        return false;
-    return str_format(out, HOST_SIZE, "%.*s%s", (int)skip, text, a.domain);
+    return address_host_parse(text + skip, strlen(text + skip), name) &&
+           str_format(out, HOST_SIZE, "%.*s%s", (int)skip, text, name);
 }
 
 static const struct provider *find_host(const struct providers *p, const char *name)

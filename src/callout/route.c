@@ -107,29 +107,6 @@ static bool parse_port(const char *text, uint16_t *port)
     return *text == '\0' || (*text == ':' && netaddr_parse_port(text + 1, strlen(text + 1), port));
 }
 
-/* Like 10.0.0.500: an address, or meant for one. */
-static bool ends_in_number(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    const char *last = dot != NULL ? dot + 1 : name;
-
-    return last[strspn(last, "0123456789")] == '\0';
-}
-
-/* As an address has it: lower case, A-labels. Digits of another script become an address here. */
-static bool parse_name(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1])
-{
-    char mail[ADDRESS_TEXT_SIZE];
-    struct address a;
-    const char *why;
-
-    if (!str_format(mail, sizeof(mail), "a@%.*s", (int)len, text) || memchr(text, '@', len) ||
-        !address_parse(mail, strlen(mail), &a, &why) || a.literal.family != AF_UNSPEC ||
-        ends_in_number(a.domain))
-        return false;
-    return str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
-}
-
 static bool parse_bracketed(const char *text, struct route_target *out)
 {
     const char *end = strchr(text, ']');
@@ -144,7 +121,7 @@ static bool parse_bracketed(const char *text, struct route_target *out)
         return str_copyn(out->name, sizeof(out->name), text, len + 2);
     }
     out->kind = ROUTE_TARGET_HOST;
-    return parse_name(text + 1, len, out->name);
+    return address_host_parse(text + 1, len, out->name);
 }
 
 static bool parse_plain(const char *text, struct route_target *out)
@@ -152,7 +129,7 @@ static bool parse_plain(const char *text, struct route_target *out)
     size_t len = strcspn(text, ":");
 
     out->kind = ROUTE_TARGET_MX;
-    return parse_name(text, len, out->name) && parse_port(text + len, &out->port);
+    return address_host_parse(text, len, out->name) && parse_port(text + len, &out->port);
 }
 
 bool route_target_parse(const char *text, struct route_target *out, struct error *err)

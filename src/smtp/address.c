@@ -329,6 +329,23 @@ bool address_from_internal(const char *text, size_t len, struct address *out, co
     return address_finish(out, why);
 }
 
+static bool ends_in_number(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    const char *last = dot != NULL ? dot + 1 : name;
+
+    return last[strspn(last, "0123456789")] == '\0';
+}
+
+bool address_host_parse(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1])
+{
+    struct address a;
+    const char *why;
+
+    return domain_set(text, len, &a, &why) && a.literal.family == AF_UNSPEC &&
+           !ends_in_number(a.domain) && str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
+}
+
 void address_keep_case(struct address *a)
 {
     const char *why;

@@ -48,6 +48,13 @@ bool address_parse(const char *text, size_t len, struct address *out, const char
  */
 bool address_from_internal(const char *text, size_t len, struct address *out, const char **why);
 
+/*
+ * Reads `len` bytes of a host name: a domain as an address has it, into lower-case A-labels. False
+ * for everything else, for address literals, and for what ends in a number: it is an address, or
+ * meant for one (10.0.0.500, or digits of another script).
+ */
+bool address_host_parse(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1]);
+
 /* Makes the canonical form tell capitals from small letters in the local part: A@example.com and
    a@example.com are two. */
 void address_keep_case(struct address *a);

@@ -119,3 +119,12 @@ void conf_bad_line(const char *lines, const char *says)
     ck_assert_msg(p.count == 1, "%s: and also: %s", lines, p.count > 1 ? p.lines[1] : "");
     config_problems_free(&p);
 }
+
+void conf_one_problem(const struct config_problems *p, const char *at, const char *says,
+                      const char *text)
+{
+    ck_assert_uint_gt(p->count, 0);
+    ck_assert_msg(strstr(p->lines[0], says) != NULL, "%s: %s", text, p->lines[0]);
+    ck_assert_msg(strncmp(p->lines[0], at, strlen(at)) == 0, "%s: %s", text, p->lines[0]);
+    ck_assert_msg(p->count == 1, "%s: and also: %s", text, p->count > 1 ? p->lines[1] : "");
+}

@@ -35,4 +35,9 @@ void conf_bad(const char *text, size_t len, struct config_problems *p);
 /* The same for HELO_LINE and these lines, with one problem, in which `says` is. */
 void conf_bad_line(const char *lines, const char *says);
 
+/* There is one problem, told of the place `at` ("FILE:LINE: "), in which `says` is; `text` is what
+   it is about. */
+void conf_one_problem(const struct config_problems *p, const char *at, const char *says,
+                      const char *text);
+
 #endif

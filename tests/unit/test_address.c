@@ -243,6 +243,35 @@ static const struct {
     {"alice@exa_mple.com", NULL, NULL},
 };
 
+START_TEST(test_host)
+{
+    static const struct {
+        const char *text, *host; /* NULL: none */
+    } hosts[] = {
+        {"MX1.Example.ORG", "mx1.example.org"},
+        {"m\xc3\xbcnchen.example", "xn--mnchen-3ya.example"},
+        {"localhost", "localhost"},
+        {"192.0.2.1", NULL},
+        {"10.0.0.500", NULL},
+        {"[192.0.2.1]", NULL},
+        {"a@example.org", NULL},
+        {"example.org.", NULL},
+        {"a b", NULL},
+        {"", NULL},
+    };
+    char out[ADDRESS_DOMAIN_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        bool ok = address_host_parse(hosts[i].text, strlen(hosts[i].text), out);
+
+        ck_assert_msg(ok == (hosts[i].host != NULL), "%s", hosts[i].text);
+        if (ok)
+            ck_assert_str_eq(out, hosts[i].host);
+    }
+    ck_assert(address_host_parse("example.org:25", 11, out)); /* as far as it is told */
+}
+END_TEST
+
 START_TEST(test_internal)
 {
     const char *text = internal[_i].text, *why = NULL;
@@ -272,6 +301,7 @@ int main(void)
     tcase_add_loop_test(t, test_canonical_is_stable, 0, (int)(sizeof(good) / sizeof(good[0])));
     tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
     tcase_add_loop_test(t, test_internal, 0, (int)(sizeof(internal) / sizeof(internal[0])));
+    tcase_add_test(t, test_host);
     tcase_add_test(t, test_length_counts_not_the_terminator);
     tcase_add_test(t, test_longest_and_one_more);
     suite_add_tcase(s, t);
