@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/breaker.h"
 #include "callout/keep.h"
 #include "callout/providers.h"
 #include "dns/mxlist.h"
@@ -24,8 +25,14 @@
 void destination_name(const struct mx_candidate *host, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE]);
 
+/* Times in seconds since the epoch. */
 struct destination_fact {
-    int64_t null_sender_refused_at; /* seconds since the epoch; 0: not that we know */
+    int64_t null_sender_refused_at; /* 0: not that we know, or too long ago */
+    int64_t greylist_ms;    /* from the first try to the one that was let in; 0: not known */
+    int64_t greylisted_at;  /* when that was learned */
+    unsigned level;         /* of the trouble: callout/pace */
+    int64_t pause_until;    /* 0: none */
+    struct breaker breaker; /* callout/breaker */
     int64_t expires_at;
 };
 

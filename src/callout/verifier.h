@@ -14,10 +14,13 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "callout/greylist.h"
+#include "callout/pace.h"
 #include "callout/providers.h"
 #include "callout/recall.h"
 #include "callout/reply_rules.h"
 #include "callout/route.h"
+#include "callout/sources.h"
 #include "callout/verdict.h"
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
@@ -40,8 +43,12 @@ struct verifier_opts {
     struct route_table *routes; /* these three borrowed by the call they are given to; NULL: none */
     struct reply_rules *replies;
     struct providers *providers;
-    unsigned total;       /* flights under way at most */
-    unsigned max_waiting; /* waiters at most, all flights together */
+    struct pace_limits limits; /* of a destination that nobody profiled */
+    unsigned total;            /* connections at most, of all destinations together */
+    unsigned max_waiting;      /* waiters at most, all flights together */
+    int64_t idle_ms;           /* that a session is kept for the next recipient; 0: not at all */
+    struct greylist_opts greylist;
+    struct sources_opts sources;
 };
 
 struct verifier;

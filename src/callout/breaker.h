@@ -1,0 +1,71 @@
+/*
+ * The breaker of a destination: after replies that are about us nothing is asked there any more,
+ * for longer each time; then one callout is let through to see. Pure: time and random numbers are
+ * handed in.
+ *
+ *   CLOSED --refused--> OPEN --its time is over, somebody asks--> TRIAL --answered--> CLOSED
+ *                        ^------------------refused, longer------/  \--no answer--> OPEN, not
+ * longer
+ *
+ * A refusal at the greeting, EHLO or MAIL opens it at once. At RCPT a refusal may be one domain's
+ * own policy: only the second, of another domain and with no other answer between, opens it; but
+ * where the destination has shown only that one domain, that is the same, and the second refusal
+ * of whichever domain does.
+ *
+ * Threads: a plain value.
+ */
+#ifndef CALLOUT_BREAKER_H
+#define CALLOUT_BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callout/pace.h" /* pace_random */
+#include "callout/verdict.h"
+
+#define BREAKER_OPEN_FIRST  INT64_C(1800)  /* seconds; doubled each time ... */
+#define BREAKER_OPEN_MAX    INT64_C(86400) /* ... up to this; a jitter of a quarter is added */
+#define BREAKER_TRIAL_AGAIN INT64_C(300)   /* after a trial that nobody answered */
+
+#define BREAKER_STATES(X) \
+    X(CLOSED, "closed") \
+    X(OPEN, "open") \
+    X(TRIAL, "trial")
+
+enum breaker_state {
+#define X(id, name) BREAKER_##id,
+    BREAKER_STATES(X)
+#undef X
+};
+
+struct breaker {
+    enum breaker_state state;
+    unsigned level;    /* times it opened since it was last closed by an answer */
+    uint64_t struck;   /* hash of the domain whose recipient was refused last; 0: none since the
+                          last answer */
+    int64_t opened_at; /* seconds since the epoch; 0: never */
+    int64_t open_until;
+    uint16_t code; /* of the reply that opened it */
+    struct enhanced_code enhanced;
+    char text[256]; /* printable */
+    char mx[256];
+};
+
+/* Whether a callout may be made now. OPEN with its time over turns to TRIAL, and then it is the
+   caller's: nobody else may until one of the next three. */
+bool breaker_admit(struct breaker *b, int64_t now);
+
+/* A callout came to unknown/blocked. True when that opened it: an alarm is due. `domain`: hash of
+   the recipient's, not 0. */
+bool breaker_refused(struct breaker *b, const struct verdict *v, uint64_t domain, int64_t now,
+                     pace_random random);
+
+/* A reply at RCPT that is not about us. True when that closed it. */
+bool breaker_answered(struct breaker *b);
+
+/* The trial came to no reply. Does nothing in other states. */
+void breaker_unanswered(struct breaker *b, int64_t now);
+
+const char *breaker_state_name(enum breaker_state state);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * How fast a destination is asked: how many connections at a time, how many recipients a second,
+ * and how much of that is left after trouble. Trouble (421, a throttle, no connection) makes a
+ * pause, longer each time, and halves the budget; answers restore it step by step. Pure: time and
+ * random numbers are handed in.
+ *
+ * Threads: a plain value, of one thread at a time.
+ */
+#ifndef CALLOUT_PACE_H
+#define CALLOUT_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PACE_LEVEL_MAX    10
+#define PACE_PAUSE_FIRST  INT64_C(5000)    /* ms; twice that at each further level ... */
+#define PACE_PAUSE_MAX    INT64_C(1800000) /* ... up to this */
+#define PACE_GOOD_ANSWERS 10               /* in a row, that take one level back */
+
+/* 0: without a limit. */
+struct pace_limits {
+    unsigned connections;    /* at a time */
+    unsigned per_connection; /* recipients */
+    unsigned rate_milli;     /* recipients in 1000 seconds */
+    unsigned burst;          /* recipients at once, after a rest; at least 1 */
+};
+
+struct pace {
+    struct pace_limits limits;
+    int64_t tokens_micro; /* millionths of a recipient; below zero for what was asked in advance */
+    int64_t filled_at;    /* ms, like all times here, of any clock that never goes back */
+    unsigned level;       /* of the trouble: 0 is none */
+    unsigned good; /* answers since the last trouble, or since the last level was taken back */
+    int64_t pause_until;
+};
+
+/* Uniform in [0, bound). */
+typedef uint32_t (*pace_random)(uint32_t bound);
+
+/* With a full bucket and no trouble. */
+void pace_init(struct pace *p, const struct pace_limits *limits, int64_t now);
+
+/* Other limits from now on; what was used stays used. */
+void pace_set_limits(struct pace *p, const struct pace_limits *limits, int64_t now);
+
+/* Connections at a time that are allowed now: halved by each level, never below 1; UINT_MAX where
+   there is no limit and no trouble. With trouble and no limit: halved from 16. */
+unsigned pace_connections(const struct pace *p);
+
+/* In a pause: nobody is asked at all. */
+bool pace_paused(const struct pace *p, int64_t now);
+
+/* Milliseconds until the bucket has a recipient in it: 0 for now. Pauses do not count here. */
+int64_t pace_wait(struct pace *p, int64_t now);
+
+/* One recipient was asked about; also in advance of what the bucket has. */
+void pace_take(struct pace *p, int64_t now);
+
+/* Trouble. While a pause of an earlier one lasts it is the same trouble: nothing changes. Else one
+   level more and a pause from `now` on, PACE_PAUSE_FIRST doubled by level, with a jitter of a
+   quarter of it either way. True when it is new. */
+bool pace_trouble(struct pace *p, int64_t now, pace_random random);
+
+/* The same without the pause: the budget shrinks, and others go on within it. */
+bool pace_shrink(struct pace *p, int64_t now, pace_random random);
+
+/* A recipient was answered about without trouble. */
+void pace_good(struct pace *p, int64_t now);
+
+#endif
