@@ -199,7 +199,7 @@ bool daemon_start(struct daemon **dp, const struct daemon_opts *opts, struct con
         d->policy_fds[i] = -1;
     d->control_fd = -1;
     if (start_all(d, err, code)) {
-        verifier_check_self(d->front.rcpt.verifier);
+        verifier_serve(d->front.rcpt.verifier);
         return true;
     }
     daemon_free(dp);
@@ -240,7 +240,7 @@ static void daemon_reload(struct daemon *d)
         config_restart_keys(d->first, cfg, on_restart_key, NULL);
         d->cfg = cfg;
         policy_set(d->front.rcpt.policy, cfg->policy);
-        verifier_check_self(d->front.rcpt.verifier);
+        verifier_serve(d->front.rcpt.verifier);
         log_reconfigure(&cfg->log);
         if (old != d->first)
             config_free(&old);

@@ -8,6 +8,7 @@
 #include "callout/catch_all.h"
 #include "callout/classify.h"
 #include "callout/destination.h"
+#include "callout/gate.h"
 #include "callout/probe.h"
 
 #define LMTP_PORT        24 /* IANA's "private mail system"; Postfix's default for LMTP */
@@ -28,6 +29,9 @@ struct callout {
     bool answered;           /* about the recipient; what comes now is about a made-up one */
     bool testing;            /* one is being asked about */
     struct verdict verdict;  /* of that answer */
+    struct callout_trail trail;
+    bool is_again; /* it is asked once more, as `again` says */
+    struct callout_trail again;
     struct catch_all domain; /* what it does with those */
 };
 
@@ -45,9 +49,10 @@ static void callout_finish(struct callout *c)
 {
     struct callout_handler h = c->handler;
     struct verdict v = c->verdict;
+    struct callout_trail trail = c->trail;
 
     callout_free(c);
-    h.on_verdict(h.arg, &v);
+    h.on_verdict(h.arg, &v, &trail);
 }
 
 /* Who answers: by the name of the host, else by how it greets. */
@@ -138,10 +143,35 @@ static void set_fact(struct callout *c, enum catch_all_fact what)
     c->verdict.evidence.catch_all = what;
 }
 
-/* What the answer about the recipient comes to. */
-static void read_answer(struct callout *c, const struct outcome *o, const struct mx_candidate *host,
-                        bool backup)
+/*
+ * A failure that may be our own network's says nothing of them; nor does the end of a session that
+ * others had been asked about before. Who asks next, asks.
+ */
+static bool is_passing(const struct outcome *o, const struct probe_place *at)
 {
+    return !at->proved || (o->reused && o->reply.code == 421);
+}
+
+static void tell_gate(struct callout *c, const struct probe_place *at)
+{
+    struct engine *e = c->engine;
+
+    if (!at->proved && e->network.out) {
+        struct evidence ev = c->verdict.evidence;
+
+        verdict_init(&c->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
+        c->verdict.has_evidence = outage_tell(&e->network, ev.text, sizeof(ev.text));
+        c->verdict.evidence = ev;
+    } else if (at->proved) {
+        gate_heard(e->gate, at->destination, c->ask.recipient.domain, &c->verdict, &at->source);
+    }
+}
+
+/* What the answer about the recipient comes to. */
+static void read_answer(struct callout *c, const struct outcome *o, const struct probe_place *at)
+{
+    const struct mx_candidate *host = at->host;
+    bool backup = at->backup;
     const struct provider *p = provider_of(c, o, host);
     struct reading r = read_reply(c, o, p, &c->ask.recipient);
 
@@ -157,6 +187,10 @@ static void read_answer(struct callout *c, const struct outcome *o, const struct
     fill_evidence(&c->verdict, o, host, p, r.rule);
     if (r.reason == REASON_MAILBOX_EXISTS)
         set_fact(c, fact_of(c, p, backup));
+    tell_gate(c, at);
+    c->verdict.passing = is_passing(o, at);
+    c->trail.source = at->source;
+    (void)str_copy(c->trail.destination, sizeof(c->trail.destination), at->destination);
 }
 
 bool callout_answered(const struct callout *c, struct verdict *v)
@@ -185,17 +219,17 @@ static unsigned per_transaction(const struct provider *p)
     return p != NULL ? p->limits.per_transaction : 0;
 }
 
-static bool on_reply(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                     bool backup, struct probe_question *next)
+static bool on_reply(void *arg, const struct outcome *o, const struct probe_place *at,
+                     struct probe_question *next)
 {
     struct callout *c = arg;
-    const struct provider *p = provider_of(c, o, host);
+    const struct provider *p = provider_of(c, o, at->host);
     enum verdict_reason reason;
 
     if (!c->answered) {
-        read_answer(c, o, host, backup);
+        read_answer(c, o, at);
         c->answered = true;
-        if (!worth_testing(c, p, backup))
+        if (!worth_testing(c, p, at->backup))
             return false;
         c->domain.per_transaction = per_transaction(p);
         catch_all_next(&c->domain, next);
@@ -203,7 +237,7 @@ static bool on_reply(void *arg, const struct outcome *o, const struct mx_candida
         return true;
     }
     reason = read_reply(c, o, p, &c->domain.made_up).reason;
-    c->testing = catch_all_heard(&c->domain, o, reason, host->name, next);
+    c->testing = catch_all_heard(&c->domain, o, reason, at->host->name, next);
     if (!c->testing)
         set_fact(c, c->domain.fact.catch_all);
     return c->testing;
@@ -285,26 +319,36 @@ static const char *first_sender(const struct callout *c)
 {
     if (c->ask.null_sender)
         return "";
-    if (c->usual[0] == '\0' && c->fallback[0] != '\0' &&
+    if (!c->is_again && c->usual[0] == '\0' && c->fallback[0] != '\0' &&
         (refuses_null_sender(c, SMTP_STAGE_MAIL) || refuses_null_sender(c, SMTP_STAGE_RCPT)))
         return c->fallback;
     return c->usual;
 }
 
-static void on_answer(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                      bool backup)
+static void on_answer(void *arg, const struct outcome *o, const struct probe_place *at)
 {
     struct callout *c = arg;
 
     c->probe = NULL;
     if (!c->answered)
-        read_answer(c, o, host, backup);
+        read_answer(c, o, at);
     if (c->testing)
         catch_all_give_up(&c->domain);
-    if (falls_back(c, host))
+    if (falls_back(c, at->host))
         return;
-    if (fallback_did_better(c, host))
+    if (fallback_did_better(c, at->host))
         remember_refusal(c);
+    callout_finish(c);
+}
+
+/* Where the fallback was not let in any more, what the null sender heard is the answer. */
+static void on_refused(void *arg, const struct verdict *v)
+{
+    struct callout *c = arg;
+
+    c->probe = NULL;
+    if (c->refused_by[0] == '\0')
+        c->verdict = *v;
     callout_finish(c);
 }
 
@@ -312,15 +356,27 @@ static void on_answer(void *arg, const struct outcome *o, const struct mx_candid
 static bool probe_with(struct callout *c, const char *sender)
 {
     const struct verifier_opts *o = &c->engine->opts;
-    struct probe_handler h = {.on_reply = on_reply, .on_answer = on_answer, .arg = c};
+    struct probe_handler h = {
+        .on_reply = on_reply, .on_answer = on_answer, .on_refused = on_refused, .arg = c};
     struct probe_opts how = {
         .session = o->session,
         .port = c->ask.lmtp ? LMTP_PORT : o->smtp_port,
-        .lmtp = c->ask.lmtp,
         .routed = c->ask.routed,
+        .goes_on = c->refused_by[0] != '\0',
+        .try_dead = c->ask.fresh,
+        .any_source = !c->is_again,
+        .source = c->again.source,
+        .priority = c->ask.priority,
+        .providers = c->providers,
     };
 
+    how.session.lmtp = c->ask.lmtp;
+    if (c->is_again)
+        (void)str_copy(how.session.helo_name, sizeof(how.session.helo_name), c->again.helo);
+
     c->sender = sender;
+    (void)str_copy(c->trail.helo, sizeof(c->trail.helo), how.session.helo_name);
+    (void)str_copy(c->trail.sender, sizeof(c->trail.sender), sender);
     (void)str_copy(how.sender, sizeof(how.sender), sender);
     if (c->handler.on_trace != NULL)
         h.on_trace = on_trace;
@@ -356,11 +412,24 @@ struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
     c->providers = providers_ref(o->providers);
     memcpy(c->usual, o->probe_sender, sizeof(c->usual));
     memcpy(c->fallback, o->probe_sender_fallback, sizeof(c->fallback));
+    if (ask->again != NULL) {
+        c->is_again = true;
+        c->again = *ask->again;
+        memcpy(c->usual, ask->again->sender, sizeof(c->usual));
+    }
     set_domain(c, o);
     if (probe_with(c, first_sender(c)))
         return c;
     callout_free(c);
     return NULL;
+}
+
+void callout_hurry(struct callout *c, enum callout_priority priority)
+{
+    if (priority < c->ask.priority)
+        c->ask.priority = priority;
+    if (c->probe != NULL)
+        probe_hurry(c->probe, priority);
 }
 
 void callout_cancel(struct callout **cp)

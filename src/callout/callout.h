@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/destination.h"
 #include "callout/engine.h"
 #include "callout/verdict.h"
 #include "dns/mxlookup.h"
@@ -32,12 +33,23 @@ struct callout_ask {
     bool routed, lmtp;
     bool null_sender;    /* MAIL FROM:<>, and nothing else in its place */
     bool want_catch_all; /* find out what the domain does with unknown recipients */
+    bool fresh;          /* also of hosts that are known to be dead */
+    enum callout_priority priority;
+    const struct callout_trail *again; /* as it was asked before (greylisting); for the call */
     int64_t deadline;    /* clock_mono_ms, of all of it */
+};
+
+/* How it was asked: who asks once more does it like that. A plain value. */
+struct callout_trail {
+    char destination[DESTINATION_NAME_SIZE]; /* "" where nobody was asked */
+    char sender[ADDRESS_TEXT_SIZE];
+    char helo[256];
+    struct netaddr source; /* AF_UNSPEC: the system's choice */
 };
 
 struct callout_handler {
     /* Exactly once, never inside callout_start(). Its times are not set. The callout is gone. */
-    void (*on_verdict)(void *arg, const struct verdict *v);
+    void (*on_verdict)(void *arg, const struct verdict *v, const struct callout_trail *trail);
     void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
     void *arg;
 };
@@ -49,6 +61,9 @@ struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
 /* What is known of the recipient itself while made-up ones are being asked about: false before. Its
    times are not set. */
 bool callout_answered(const struct callout *c, struct verdict *v);
+
+/* Somebody waits for it now. */
+void callout_hurry(struct callout *c, enum callout_priority priority);
 
 /* No callback any more; the session under way gets its QUIT. Sets *c to NULL; NULL is allowed. */
 void callout_cancel(struct callout **c);

@@ -10,8 +10,11 @@
 #include <stdbool.h>
 
 #include "base/loop.h"
+#include "callout/dead.h"
 #include "callout/facts.h"
 #include "callout/keep.h"
+#include "callout/outage.h"
+#include "callout/sources.h"
 #include "callout/verifier.h"
 #include "dns/resolver.h"
 #include "smtp/tls.h"
@@ -19,7 +22,8 @@
 
 struct flight;
 struct selfcheck;
-struct probe_session;
+struct gate;
+struct reprobe;
 
 struct engine {
     struct loop *loop;
@@ -31,9 +35,12 @@ struct engine {
     struct facts *facts;
     struct selfcheck *selfcheck;    /* NULL: not wanted */
     struct flight *flights;         /* uthash, by key: under way or waiting for their commit */
-    struct probe_session *sessions; /* utlist: every session not closed yet, QUITs included */
+    struct gate *gate;              /* every session is there */
+    struct dead *dead;
+    struct sources *sources;
+    struct outage network, dns;
+    struct reprobe *reprobe;        /* NULL while there is none yet */
     unsigned flight_count;
-    unsigned session_count;
     unsigned waiter_count;
     bool stopping;
     loop_fn on_idle; /* called when stopping and nothing is left; set by verifier.c */

@@ -10,8 +10,9 @@
 #include "base/str.h"
 #include "callout/address_store.h"
 #include "callout/callout.h"
+#include "callout/lookup.h"
+#include "callout/reprobe.h"
 #include "callout/route.h"
-#include "callout/route_lookup.h"
 #include "callout/trace.h"
 
 #define ROUTED_DEFERRED_REFRESH 10 /* seconds */
@@ -34,11 +35,15 @@ struct flight {
     uint8_t key[RECORD_KEY_SIZE + 1];
     size_t key_len;
     bool no_probe, null_sender, apart, want_catch_all, fresh;
+    enum callout_priority priority; /* of the most urgent who joined */
+    bool again;                     /* a re-probe, as `trail` says */
+    struct callout_trail trail;     /* how it was asked */
+    int64_t began_wall;             /* clock_wall_ms */
+    struct lifetime deferred;       /* while it is greylisted */
+    bool scheduled;                 /* `deferred` counts */
     int64_t started, deadline; /* clock_mono_ms */
-    struct mx_lookup *lookup;
-    struct route_lookup *route_lookup; /* in its place where there is a route */
+    struct lookup *lookup;
     bool routed, lmtp;
-    struct loop_timer *lookup_bound; /* the callout keeps to the deadline by itself */
     struct callout *callout;
     struct trace *trace; /* NULL until somebody asks for it */
     struct waiter *waiters;
@@ -121,9 +126,7 @@ static void flight_free(struct flight *f)
 
     HASH_DEL(e->flights, f);
     e->flight_count--;
-    mx_lookup_cancel(&f->lookup);
-    route_lookup_cancel(&f->route_lookup);
-    loop_timer_free(&f->lookup_bound);
+    lookup_cancel(&f->lookup);
     callout_cancel(&f->callout);
     trace_free(&f->trace);
     free(f);
@@ -156,6 +159,8 @@ static void flight_lifetimes(const struct flight *f, struct lifetime out[VERDICT
     const struct verifier_opts *o = &f->engine->opts;
 
     memcpy(out, o->lifetimes, sizeof(o->lifetimes));
+    if (f->scheduled)
+        out[STATUS_DEFERRED] = f->deferred;
     if (!f->routed)
         return;
     out[STATUS_INVALID] = o->routed_invalid;
@@ -191,8 +196,11 @@ static void flight_remember_refusal(struct flight *f)
     const struct verdict *v = &f->verdict;
     const struct lifetime *lives = f->engine->opts.lifetimes;
     bool early = v->evidence.stage < SMTP_STAGE_RCPT;
+    bool at_breaker = early && !f->routed && v->reason == REASON_BLOCKED; /* callout/standing */
     int64_t rest = lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh;
 
+    if (v->passing || at_breaker)
+        return;
     if (f->routed)
         rest = ROUTED_DEFERRED_REFRESH;
     if (!recall_about_us(v->reason)) {
@@ -203,6 +211,22 @@ static void flight_remember_refusal(struct flight *f)
     }
 }
 
+static void flight_schedule(struct flight *f)
+{
+    const struct reprobe_case c = {
+        .address = &f->address,
+        .apart = f->apart,
+        .null_sender = f->null_sender,
+        .want_catch_all = f->want_catch_all,
+        .again = f->again,
+        .began = f->began_wall,
+        .trail = &f->trail,
+    };
+
+    if (!f->routed && !f->no_probe)
+        f->scheduled = reprobe_heard(f->engine->reprobe, &c, &f->verdict, &f->deferred);
+}
+
 /*
  * The answer is here: waiters hear it now, the store within its commit interval. Where the store
  * has another answer until then, waiters hear theirs after it, so that who asks next hears the
@@ -211,9 +235,11 @@ static void flight_remember_refusal(struct flight *f)
 static void flight_land(struct flight *f, uint32_t ttl)
 {
     f->landed = true;
-    f->verdict.probed_at = clock_wall();
+    if (f->verdict.source != SOURCE_STORE)
+        f->verdict.probed_at = clock_wall();
     f->verdict.ms = clock_mono_ms() - f->started;
     flight_remember_refusal(f);
+    flight_schedule(f);
     bool queued = flight_store(f, ttl); /* may change the verdict */
     if (!queued || !f->replaces)
         answer_all(f, &f->verdict);
@@ -221,12 +247,13 @@ static void flight_land(struct flight *f, uint32_t ttl)
         flight_free(f);
 }
 
-static void on_verdict(void *arg, const struct verdict *v)
+static void on_verdict(void *arg, const struct verdict *v, const struct callout_trail *trail)
 {
     struct flight *f = arg;
 
     f->callout = NULL;
     f->verdict = *v;
+    f->trail = *trail;
     flight_land(f, 0);
 }
 
@@ -235,26 +262,6 @@ static void on_trace(void *arg, char dir, const char *line)
     struct flight *f = arg;
 
     trace_add(f->trace, dir, line);
-}
-
-static enum verdict_reason plan_reason(enum mx_result result)
-{
-    switch (result) {
-    case MX_NO_DOMAIN:
-        return REASON_NO_DOMAIN;
-    case MX_NULL:
-        return REASON_NULL_MX;
-    case MX_PRIVATE:
-        return REASON_PRIVATE_DESTINATION;
-    case MX_SERVFAIL:
-    case MX_TIMEOUT:
-        return REASON_DNS_ERROR;
-    case MX_LOCAL:
-        return REASON_LOCAL_FAULT;
-    case MX_OK:
-        break;
-    }
-    return REASON_SKIPPED;
 }
 
 static void flight_call_out(struct flight *f, const struct mx_plan *plan)
@@ -266,6 +273,9 @@ static void flight_call_out(struct flight *f, const struct mx_plan *plan)
         .lmtp = f->lmtp,
         .null_sender = f->null_sender,
         .want_catch_all = f->want_catch_all,
+        .fresh = f->fresh,
+        .priority = f->priority,
+        .again = f->again ? &f->trail : NULL,
         .deadline = f->deadline,
     };
 
@@ -281,32 +291,27 @@ static void flight_call_out(struct flight *f, const struct mx_plan *plan)
 static void on_plan(void *arg, const struct mx_plan *plan)
 {
     struct flight *f = arg;
-    struct evidence *ev = &f->verdict.evidence;
 
     f->lookup = NULL;
-    f->route_lookup = NULL;
-    loop_timer_disarm(f->lookup_bound);
     if (f->trace != NULL && plan->detail[0] != '\0')
         trace_add(f->trace, '*', plan->detail);
-    if (plan->result == MX_OK && !f->no_probe) {
+    if (!f->no_probe) {
         flight_call_out(f, plan);
         return;
     }
-    verdict_init(&f->verdict, plan_reason(plan->result), SOURCE_DNS);
-    f->verdict.has_evidence = plan->detail[0] != '\0';
-    (void)str_copy(ev->text, sizeof(ev->text), plan->detail);
-    flight_land(f, plan->ttl);
+    verdict_init(&f->verdict, REASON_SKIPPED, SOURCE_DNS);
+    flight_land(f, 0);
 }
 
-/* The whole callout's time went by, and the DNS has not answered. */
-static void on_lookup_bound(void *arg)
+static void on_looked_up(void *arg, const struct verdict *v, uint32_t ttl)
 {
     struct flight *f = arg;
 
-    mx_lookup_cancel(&f->lookup);
-    route_lookup_cancel(&f->route_lookup);
-    verdict_init(&f->verdict, REASON_DNS_ERROR, SOURCE_DNS);
-    flight_land(f, 0);
+    f->lookup = NULL;
+    f->verdict = *v;
+    if (f->trace != NULL && v->has_evidence)
+        trace_add(f->trace, '*', v->evidence.text);
+    flight_land(f, ttl);
 }
 
 static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
@@ -351,16 +356,12 @@ static bool flight_lookup(struct flight *f)
 {
     struct engine *e = f->engine;
     const struct route *route = route_find(e->opts.routes, f->address.domain);
+    const struct lookup_handler h = {on_plan, on_looked_up, f};
 
-    if (route == NULL) {
-        f->lookup = mx_lookup_start(e->resolver, &e->opts.mx, f->address.domain,
-                                    &f->address.literal, on_plan, f);
-        return f->lookup != NULL;
-    }
-    f->routed = true;
-    f->lmtp = route->lmtp;
-    f->route_lookup = route_lookup_start(e->resolver, route, on_plan, f);
-    return f->route_lookup != NULL;
+    f->routed = route != NULL;
+    f->lmtp = route != NULL && route->lmtp;
+    f->lookup = lookup_start(e, &f->address, route, e->opts.callout_ms, &h);
+    return f->lookup != NULL;
 }
 
 static struct flight *flight_start(struct engine *e, const struct flight_ask *ask)
@@ -377,18 +378,19 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->apart = ask->apart;
     f->want_catch_all = ask->want_catch_all;
     f->fresh = ask->fresh;
+    f->priority = ask->priority;
+    f->again = ask->again;
+    f->trail = ask->trail;
+    f->began_wall = clock_wall_ms();
     f->started = clock_mono_ms();
     f->deadline = f->started + e->opts.callout_ms;
     if (ask->trace)
         f->trace = trace_new();
-    f->lookup_bound = loop_timer_new(e->loop, on_lookup_bound, f);
-    if (f->lookup_bound == NULL || !flight_lookup(f)) {
-        loop_timer_free(&f->lookup_bound);
+    if (!flight_lookup(f)) {
         trace_free(&f->trace);
         free(f);
         return NULL;
     }
-    loop_timer_arm(f->lookup_bound, e->opts.callout_ms);
     HASH_ADD(hh, e->flights, key, f->key_len, f);
     e->flight_count++;
     return f;
@@ -416,7 +418,10 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
                                        v);
         return true;
     }
-    if (e->flight_count < e->opts.total)
+    if (!ask->fresh && !ask->no_probe &&
+        reprobe_is_due(e->reprobe, &ask->address, ask->apart, v))
+        return true;
+    if (e->flight_count < e->opts.total + e->opts.max_waiting)
         return false;
     verdict_init(v, REASON_OVERLOAD, SOURCE_PROBE);
     return true;
@@ -438,6 +443,15 @@ static struct flight *flight_find(struct engine *e, const struct flight_ask *ask
     return f;
 }
 
+static void flight_hurry(struct flight *f, enum callout_priority priority)
+{
+    if (priority >= f->priority)
+        return;
+    f->priority = priority;
+    if (f->callout != NULL)
+        callout_hurry(f->callout, priority);
+}
+
 void flight_join(struct engine *e, const struct flight_ask *ask)
 {
     struct flight *f = flight_find(e, ask);
@@ -451,6 +465,7 @@ void flight_join(struct engine *e, const struct flight_ask *ask)
         if (f == NULL)
             f = flight_start(e, ask);
         if (f != NULL) {
+            flight_hurry(f, ask->priority);
             if (ask->cb != NULL)
                 flight_add_waiter(f, ask);
             return;

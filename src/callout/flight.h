@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/callout.h"
 #include "callout/engine.h"
 #include "callout/verifier.h"
 
@@ -26,6 +27,9 @@ struct flight_ask {
     bool fresh, no_probe, trace, want_catch_all;
     bool null_sender; /* MAIL FROM:<> whatever `probe_sender` is */
     bool apart;       /* and that is not the usual: its answer is no other's */
+    enum callout_priority priority;
+    bool again; /* a re-probe: asked as `trail` says */
+    struct callout_trail trail;
     struct loop *on;  /* where cb is to run */
     verifier_cb cb;   /* NULL: nobody waits, this is a refresh */
     void *arg;

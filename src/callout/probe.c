@@ -2,65 +2,73 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/str.h"
 
 #define SOFT_HOSTS_MAX 2 /* hosts of others asked when they answer 4yz before RCPT */
 
 struct probe_run {
     struct engine *engine;
-    struct mx_candidate *hosts;
-    size_t host_count;
-    uint16_t best_preference; /* of all hosts, also those that are no candidates */
-    struct address recipient;
+    const struct mx_plan *plan;
+    struct address recipient; /* the one being asked about */
     struct probe_opts opts;
     int64_t deadline;
     struct probe_handler handler;
-    struct probe_session *session; /* the one under way */
-    size_t next;                   /* candidate to ask next */
-    size_t best_at;                /* candidate of `best` */
+    struct turn *turn;
+    bool done[MX_CANDIDATES_MAX];    /* asked, or not to be */
+    size_t group[MX_CANDIDATES_MAX]; /* candidates of the turn, in the order of its targets */
+    size_t group_count;
+    char destination[DESTINATION_NAME_SIZE]; /* of the turn */
+    bool had_turn;
     bool have_best;
     bool settled; /* `best` is the answer; what is asked now is another recipient */
     struct outcome best;
+    struct probe_place best_at;
+    char best_destination[DESTINATION_NAME_SIZE];
     unsigned soft_hosts;
     size_t soft_at[MX_CANDIDATES_MAX]; /* those hosts, as candidates */
-    struct loop_timer *retry;          /* a session that could not be made reports from the loop */
-};
-
-/* A session and the run it works for; the run is NULL once it has its outcome or was cancelled. */
-struct probe_session {
-    struct engine *engine;
-    struct probe_run *run;
-    struct session *session;
-    struct probe_session *prev, *next;
+    bool refused;                      /* `refusal` is the answer */
+    struct verdict refusal;
+    struct loop_timer *timer; /* what is known at once is told from the loop; the deadline */
 };
 
 static void probe_next(struct probe_run *p);
 
-static void probe_free(struct probe_run *p)
+static const struct mx_candidate *candidate(const struct probe_run *p, size_t i)
 {
-    loop_timer_free(&p->retry);
-    free(p->hosts);
-    free(p);
+    return &p->plan->list[i];
 }
 
-static bool is_backup(const struct probe_run *p, const struct mx_candidate *host)
+static void probe_free(struct probe_run *p)
 {
-    return host->preference > p->best_preference;
+    turn_end(&p->turn);
+    loop_timer_free(&p->timer);
+    free(p);
 }
 
 static void probe_finish(struct probe_run *p)
 {
     struct probe_handler h = p->handler;
     struct outcome o = p->best;
-    struct mx_candidate host = p->hosts[p->best_at];
-    bool backup = is_backup(p, &host);
+    struct probe_place at = p->best_at;
+    struct verdict refusal = p->refusal;
+    bool answered = p->have_best;
+    char destination[DESTINATION_NAME_SIZE];
 
+    memcpy(destination, p->best_destination, sizeof(destination));
+    at.destination = destination;
     probe_free(p);
-    h.on_answer(h.arg, &o, &host, backup);
+    if (answered)
+        h.on_answer(h.arg, &o, &at);
+    else
+        h.on_refused(h.arg, &refusal);
+}
+
+static void finish_later(struct probe_run *p)
+{
+    p->refused = true;
+    loop_timer_arm(p->timer, 0);
 }
 
 /* How far an outcome came: any reply tells more than a failure, a later stage more than an early.
@@ -104,13 +112,14 @@ static bool settles(const struct probe_run *p, const struct outcome *o)
     return outcome_settles(o) && !(p->opts.routed && before_rcpt);
 }
 
-static void probe_note(struct probe_run *p, const struct outcome *o)
+static void probe_note(struct probe_run *p, const struct outcome *o, const struct probe_place *at)
 {
     if (soft_reply(o))
-        p->soft_at[p->soft_hosts++] = p->next - 1;
+        p->soft_at[p->soft_hosts++] = (size_t)(at->host - p->plan->list);
     if (!p->have_best || settles(p, o) || outcome_weight(o) > outcome_weight(&p->best)) {
         p->best = *o;
-        p->best_at = p->next - 1;
+        p->best_at = *at;
+        memcpy(p->best_destination, p->destination, sizeof(p->best_destination));
         p->have_best = true;
     }
 }
@@ -122,110 +131,32 @@ static bool enough_soft_hosts(const struct probe_run *p)
 }
 
 /* Whether another recipient is asked about on the session. */
-static bool goes_on(struct probe_run *p, const struct outcome *o)
+static bool goes_on(struct probe_run *p, const struct outcome *o, const struct probe_place *at)
 {
-    const struct mx_candidate *host = &p->hosts[p->next - 1];
     struct probe_question next;
+    struct session_job job = {p->opts.sender, &p->recipient, p->deadline};
 
-    return p->handler.on_reply != NULL &&
-           p->handler.on_reply(p->handler.arg, o, host, is_backup(p, host), &next) &&
-           session_ask(p->session->session, &next.recipient, next.new_transaction);
-}
-
-static void on_outcome(void *arg, const struct outcome *o)
-{
-    struct probe_session *ps = arg;
-    struct probe_run *p = ps->run;
-
-    if (p == NULL)
-        return;
-    if (!p->settled) {
-        probe_note(p, o);
-        p->settled = settles(p, o);
-    }
-    if (p->settled && goes_on(p, o))
-        return;
-    ps->run = NULL;
-    p->session = NULL;
-    if (p->settled || enough_soft_hosts(p))
-        probe_finish(p);
-    else
-        probe_next(p);
-}
-
-static void on_closed(void *arg)
-{
-    struct probe_session *ps = arg;
-    struct engine *e = ps->engine;
-
-    DL_DELETE(e->sessions, ps);
-    e->session_count--;
-    free(ps);
-    engine_check_idle(e);
-}
-
-static void on_trace(void *arg, char dir, const char *line)
-{
-    const struct probe_session *ps = arg;
-
-    if (ps->run != NULL)
-        ps->run->handler.on_trace(ps->run->handler.arg, dir, line);
-}
-
-static uint16_t port_of(const struct probe_run *p, const struct mx_candidate *c)
-{
-    return c->port != 0 ? c->port : p->opts.port;
-}
-
-static void trace_host(const struct probe_run *p, const struct mx_candidate *c)
-{
-    char ip[NETADDR_TEXT_MAX], line[400];
-
-    if (p->handler.on_trace == NULL)
-        return;
-    if (c->path[0] != '\0')
-        (void)str_format(line, sizeof(line), "connecting to %s", c->path);
-    else
-        (void)str_format(line, sizeof(line), "connecting to %s[%s]:%u", c->name,
-                         netaddr_format(&c->ip, ip), port_of(p, c));
-    p->handler.on_trace(p->handler.arg, '*', line);
-}
-
-/* What does not leave this host needs no TLS. */
-static bool stays_here(const struct probe_run *p, const struct mx_candidate *c)
-{
-    return p->opts.routed && (c->path[0] != '\0' || netaddr_scope(&c->ip) == NETADDR_LOOPBACK);
-}
-
-static bool probe_host(struct probe_run *p, const struct mx_candidate *c)
-{
-    struct engine *e = p->engine;
-    struct probe_session *ps = calloc(1, sizeof(*ps));
-    struct session_handler h = {.on_outcome = on_outcome, .on_closed = on_closed, .arg = ps};
-    struct session_target target = {.ip = c->ip, .port = port_of(p, c), .lmtp = p->opts.lmtp};
-    struct session_opts opts = p->opts.session;
-
-    if (ps == NULL)
+    if (!p->handler.on_reply(p->handler.arg, o, at, &next))
         return false;
-    (void)str_copy(target.name, sizeof(target.name), c->name);
-    (void)str_copy(target.path, sizeof(target.path), c->path);
-    if (stays_here(p, c))
-        opts.tls = TLS_NONE;
-    if (p->handler.on_trace != NULL)
-        h.on_trace = on_trace;
-    trace_host(p, c);
-    ps->engine = e;
-    ps->run = p;
-    ps->session = session_start(e->loop, &opts, e->tls, &target, p->opts.sender, &p->recipient,
-                                p->deadline, &h);
-    if (ps->session == NULL) {
-        free(ps);
+    p->recipient = next.recipient;
+    return turn_ask_more(p->turn, &job, next.new_transaction);
+}
+
+/*
+ * A kept session is no use any more: the server closed it meanwhile, or takes no further
+ * transaction. That says nothing of the recipient. But 421 is a word to us, unless it is only that
+ * the session lay idle (X.4.2).
+ */
+static bool session_was_stale(const struct outcome *o)
+{
+    const struct smtp_reply *r = &o->reply;
+
+    if (!o->reused)
         return false;
-    }
-    DL_APPEND(e->sessions, ps);
-    e->session_count++;
-    p->session = ps;
-    return true;
+    if (o->failure == SMTP_FAILURE_NONE)
+        return o->stage < SMTP_STAGE_RCPT &&
+               (r->code != 421 || (r->enhanced.subject == 4 && r->enhanced.detail == 2));
+    return o->failure != SMTP_FAILURE_SMTPUTF8 && o->failure != SMTP_FAILURE_LOCAL;
 }
 
 /* One server, perhaps at several addresses. */
@@ -235,39 +166,222 @@ static bool same_host(const struct mx_candidate *a, const struct mx_candidate *b
            (a->name[0] != '\0' || netaddr_equal(&a->ip, &b->ip));
 }
 
-static bool asked_before(const struct probe_run *p, const struct mx_candidate *c)
+/* Without a connection all of them were tried, else the one; after a 4yz none of that host is. */
+static void mark_done(struct probe_run *p, const struct outcome *o, const struct probe_place *at)
 {
-    for (unsigned i = 0; i < p->soft_hosts; i++)
-        if (same_host(&p->hosts[p->soft_at[i]], c))
-            return true;
-    return false;
+    bool none = o->stage == SMTP_STAGE_CONNECT;
+
+    for (size_t i = 0; i < p->group_count; i++)
+        if (none || candidate(p, p->group[i]) == at->host)
+            p->done[p->group[i]] = true;
+    for (size_t i = 0; i < p->plan->count && soft_reply(o); i++)
+        if (same_host(candidate(p, i), at->host))
+            p->done[i] = true;
 }
 
-static void probe_ask(struct probe_run *p)
-{
-    struct outcome none = {.failure = SMTP_FAILURE_LOCAL, .detail = "out of memory"};
+static void ask_group(struct probe_run *p, bool fresh_session);
 
-    p->next++;
-    if (probe_host(p, &p->hosts[p->next - 1]))
+static void on_outcome(void *arg, const struct outcome *o, const struct turn_place *place)
+{
+    struct probe_run *p = arg;
+    struct probe_place at = {
+        .host = candidate(p, p->group[place->target]),
+        .destination = p->destination,
+        .source = place->source,
+        .proved = place->proved,
+    };
+
+    at.backup = at.host->preference > p->plan->best;
+    if (!p->settled && session_was_stale(o)) {
+        turn_end(&p->turn);
+        ask_group(p, true);
         return;
-    probe_note(p, &none);
-    loop_timer_arm(p->retry, 0);
-}
-
-/* Asks the next candidate; with none or no time left, reports the best there is. */
-static void probe_next(struct probe_run *p)
-{
-    while (p->next < p->host_count && asked_before(p, &p->hosts[p->next]))
-        p->next++;
-    if (p->next == p->host_count || clock_mono_ms() >= p->deadline)
+    }
+    if (!p->settled) {
+        probe_note(p, o, &at);
+        p->settled = settles(p, o);
+        mark_done(p, o, &at);
+    }
+    if (p->settled && goes_on(p, o, &at))
+        return;
+    turn_end(&p->turn);
+    if (p->settled || enough_soft_hosts(p))
         probe_finish(p);
     else
-        probe_ask(p);
+        probe_next(p);
 }
 
-static void on_retry(void *arg)
+static void on_refused(void *arg, const struct verdict *v)
 {
-    probe_finish(arg);
+    struct probe_run *p = arg;
+
+    p->turn = NULL;
+    p->refusal = *v;
+    probe_finish(p);
+}
+
+static void on_trace(void *arg, char dir, const char *line)
+{
+    const struct probe_run *p = arg;
+
+    p->handler.on_trace(p->handler.arg, dir, line);
+}
+
+/* What does not leave this host needs no TLS. */
+static bool stays_here(const struct probe_run *p, const struct mx_candidate *c)
+{
+    return p->opts.routed && (c->path[0] != '\0' || netaddr_scope(&c->ip) == NETADDR_LOOPBACK);
+}
+
+static void fill_target(const struct probe_run *p, const struct mx_candidate *c,
+                        struct session_target *t)
+{
+    *t = (struct session_target){
+        .ip = c->ip,
+        .port = c->port != 0 ? c->port : p->opts.port,
+        .no_tls = stays_here(p, c),
+    };
+    (void)str_copy(t->name, sizeof(t->name), c->name);
+    (void)str_copy(t->path, sizeof(t->path), c->path);
+}
+
+/* By the name that comes first, for those of equal preference are shuffled. */
+static const struct provider *name_destination(struct probe_run *p)
+{
+    const struct mx_candidate *least = candidate(p, p->group[0]);
+    const struct provider *provider = NULL;
+
+    for (size_t i = 0; i < p->plan->count; i++) {
+        const struct mx_candidate *c = candidate(p, i);
+
+        if (c->preference == least->preference && strcmp(c->name, least->name) < 0)
+            least = c;
+    }
+    if (!p->opts.routed)
+        provider = providers_of_host(p->opts.providers, least->name);
+    destination_name(least, provider, p->destination);
+    return provider;
+}
+
+static void ask_group(struct probe_run *p, bool fresh_session)
+{
+    struct session_target targets[MX_CANDIDATES_MAX];
+    const struct turn_handler h = {
+        .on_outcome = on_outcome,
+        .on_refused = on_refused,
+        .on_trace = p->handler.on_trace != NULL ? on_trace : NULL,
+        .arg = p,
+    };
+    struct turn_ask ask = {
+        .provider = name_destination(p),
+        .routed = p->opts.routed,
+        .priority = p->opts.priority,
+        .goes_on = p->opts.goes_on || p->had_turn,
+        .fresh_session = fresh_session,
+        .any_source = p->opts.any_source,
+        .source = p->opts.source,
+        .domain = p->recipient.domain,
+        .session = &p->opts.session,
+        .targets = targets,
+        .count = p->group_count,
+        .job = {p->opts.sender, &p->recipient, p->deadline},
+    };
+
+    for (size_t i = 0; i < p->group_count; i++)
+        fill_target(p, candidate(p, p->group[i]), &targets[i]);
+    (void)str_copy(ask.destination, sizeof(ask.destination), p->destination);
+    p->turn = gate_wait(p->engine->gate, &ask, &h, &p->refusal);
+    if (p->turn == NULL) {
+        finish_later(p);
+        return;
+    }
+    p->had_turn = true;
+    loop_timer_arm(p->timer, p->deadline - clock_mono_ms());
+}
+
+static enum dead_state look(const struct probe_run *p, size_t i, enum smtp_failure *how)
+{
+    const struct mx_candidate *c = candidate(p, i);
+
+    if (c->path[0] != '\0')
+        return DEAD_NOT;
+    return dead_look(p->engine->dead, &c->ip, c->port != 0 ? c->port : p->opts.port,
+                     clock_mono_ms(), how);
+}
+
+/* Those that have lost a race lately stand behind the others. */
+static void add_to_group(struct probe_run *p, uint16_t preference, enum dead_state state)
+{
+    for (size_t i = 0; i < p->plan->count; i++) {
+        enum dead_state found = look(p, i, NULL);
+
+        if (!p->done[i] && candidate(p, i)->preference == preference &&
+            (found == DEAD_LATE) == (state == DEAD_LATE))
+            p->group[p->group_count++] = i;
+    }
+}
+
+/* Asks the next candidates; with none or no time left, reports the best there is. */
+static void probe_next(struct probe_run *p)
+{
+    size_t first = 0;
+
+    while (first < p->plan->count && p->done[first])
+        first++;
+    if (first == p->plan->count || (p->have_best && clock_mono_ms() >= p->deadline)) {
+        probe_finish(p);
+        return;
+    }
+    p->group_count = 0;
+    add_to_group(p, candidate(p, first)->preference, DEAD_NOT);
+    add_to_group(p, candidate(p, first)->preference, DEAD_LATE);
+    ask_group(p, false);
+}
+
+/* The answer is there already, or no turn came in time; a session keeps the deadline by itself. */
+static void on_timer(void *arg)
+{
+    struct probe_run *p = arg;
+
+    if (!p->refused && !turn_waits(p->turn))
+        return;
+    if (!p->refused) {
+        verdict_init(&p->refusal, REASON_RATE_LIMITED, SOURCE_PROBE);
+        p->refusal.passing = true;
+        p->refusal.has_evidence = true;
+        (void)str_format(p->refusal.evidence.text, sizeof(p->refusal.evidence.text),
+                         "no turn at %s in time", p->destination);
+    }
+    probe_finish(p);
+}
+
+/* Every candidate is known to be dead: that is the outcome again. */
+static void all_dead(struct probe_run *p, enum smtp_failure how)
+{
+    p->have_best = true;
+    p->best = (struct outcome){.stage = SMTP_STAGE_CONNECT, .failure = how};
+    (void)str_copy(p->best.detail, sizeof(p->best.detail), "could not be reached a short while ago");
+    p->best_at = (struct probe_place){.host = candidate(p, 0)};
+    p->group[0] = 0;
+    (void)name_destination(p);
+    memcpy(p->best_destination, p->destination, sizeof(p->best_destination));
+    finish_later(p);
+}
+
+static void begin(struct probe_run *p)
+{
+    enum smtp_failure how, first = SMTP_FAILURE_NONE;
+    size_t dead = 0;
+
+    for (size_t i = 0; i < p->plan->count && !p->opts.try_dead; i++) {
+        p->done[i] = look(p, i, &how) == DEAD_YES;
+        if (p->done[i] && dead++ == 0)
+            first = how;
+    }
+    if (dead < p->plan->count)
+        probe_next(p);
+    else
+        all_dead(p, first);
 }
 
 struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
@@ -278,42 +392,32 @@ struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
 
     if (p == NULL)
         return NULL;
+    p->timer = loop_timer_new(e->loop, on_timer, p);
+    if (p->timer == NULL) {
+        free(p);
+        return NULL;
+    }
     p->engine = e;
     p->recipient = *recipient;
     p->opts = *opts;
+    p->plan = plan;
     p->deadline = deadline;
     p->handler = *handler;
-    p->hosts = calloc(plan->count, sizeof(p->hosts[0]));
-    p->retry = loop_timer_new(e->loop, on_retry, p);
-    if (p->hosts == NULL || p->retry == NULL) {
-        probe_free(p);
-        return NULL;
-    }
-    memcpy(p->hosts, plan->list, plan->count * sizeof(p->hosts[0]));
-    p->host_count = plan->count;
-    p->best_preference = plan->best;
-    probe_ask(p);
+    begin(p);
     return p;
+}
+
+void probe_hurry(struct probe_run *p, enum callout_priority priority)
+{
+    if (priority < p->opts.priority)
+        p->opts.priority = priority;
+    if (p->turn != NULL)
+        turn_hurry(p->turn, priority);
 }
 
 void probe_cancel(struct probe_run **pp)
 {
-    struct probe_run *p = *pp;
-
-    if (p == NULL)
-        return;
-    if (p->session != NULL) {
-        p->session->run = NULL;
-        session_quit(p->session->session);
-    }
-    probe_free(p);
+    if (*pp != NULL)
+        probe_free(*pp);
     *pp = NULL;
-}
-
-void probe_quit_all(struct engine *e)
-{
-    struct probe_session *ps, *tmp;
-
-    DL_FOREACH_SAFE (e->sessions, ps, tmp)
-        session_quit(ps->session);
 }

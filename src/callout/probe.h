@@ -1,13 +1,18 @@
 /*
- * Probing: the candidates of a plan are asked one after the other until one of them answers.
+ * Probing: the candidates of a plan are asked, one preference after the other, until one of them
+ * answers. Of one preference all that is known to be alive is raced (smtp/session), with one turn
+ * at the gate.
  *
- *  - a transport failure (refused, silent, closed, not SMTP, TLS) leads to the next candidate;
+ *  - a transport failure (refused, silent, closed, not SMTP, TLS) leads to the candidates that are
+ *    left, the same preference first;
  *  - so does a 521 greeting: that host takes no mail at all (RFC 7504);
  *  - after a 4yz before RCPT one more host is asked, at most (never another address of the same);
  *  - of a route's servers the next is asked after any reply before RCPT;
+ *  - a session that was kept and is of no use any more is no answer: a new one is made;
+ *  - addresses that are known to be dead are left out; where all are, that is the answer;
  *  - every other reply, and any at RCPT, is the destination's answer.
  *
- * Threads: the engine loop's only. Sessions outlive the run for their QUIT; the engine lists them.
+ * Threads: the engine loop's only.
  */
 #ifndef CALLOUT_PROBE_H
 #define CALLOUT_PROBE_H
@@ -16,6 +21,7 @@
 #include <stdint.h>
 
 #include "callout/engine.h"
+#include "callout/gate.h"
 #include "dns/mxlookup.h"
 #include "smtp/outcome.h"
 
@@ -26,8 +32,13 @@ struct probe_opts {
     struct session_opts session;
     char sender[ADDRESS_TEXT_SIZE]; /* MAIL FROM; "": the null sender */
     uint16_t port;                  /* of candidates that have none of their own */
-    bool lmtp;
-    bool routed; /* they are servers of our own: no TLS with those on this host */
+    bool routed;     /* they are servers of our own: no TLS with those on this host */
+    bool goes_on;    /* the destination was asked about the same recipient just now */
+    bool try_dead;   /* also what is known to be dead */
+    bool any_source; /* else `source`: see struct turn_ask */
+    struct netaddr source;
+    enum callout_priority priority;
+    struct providers *providers; /* borrowed as long as the run */
 };
 
 /* Another recipient of the session that answered. */
@@ -36,35 +47,46 @@ struct probe_question {
     bool new_transaction;
 };
 
+/* Where an outcome comes from; valid during the call. */
+struct probe_place {
+    const struct mx_candidate *host;
+    const char *destination; /* callout/destination */
+    struct netaddr source;
+    bool backup; /* there is a better host, which could not be asked or did not answer */
+    bool proved; /* see struct turn_place */
+};
+
 struct probe_handler {
     /*
      * After the destination's answer, before it is told: true, with *next filled, for asking about
      * another recipient on the same session, and then again with what came of that, be it that the
      * session broke; false for no more. Where the session cannot be used any more it is not asked,
-     * and nothing more is told here. NULL: there is no other.
+     * and nothing more is told here.
      */
-    bool (*on_reply)(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                     bool backup, struct probe_question *next);
-    /* Exactly once, never inside probe_start(): the outcome of the first recipient. `host`: whose
-       it is. `backup`: there is a better host, which could not be asked or did not answer. */
-    void (*on_answer)(void *arg, const struct outcome *o, const struct mx_candidate *host,
-                      bool backup);
+    bool (*on_reply)(void *arg, const struct outcome *o, const struct probe_place *at,
+                     struct probe_question *next);
+    /* Exactly once, or on_refused, never inside probe_start(): the outcome of the first recipient.
+     */
+    void (*on_answer)(void *arg, const struct outcome *o, const struct probe_place *at);
+    /* Nobody was asked: *v is the answer, of this moment only. */
+    void (*on_refused)(void *arg, const struct verdict *v);
     void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
     void *arg;
 };
 
 /*
- * Copies plan and address. `deadline` (clock_mono_ms) bounds the whole run. Of several failures the
- * one that came farthest is reported. NULL only when out of memory.
+ * Copies the recipient; the plan is borrowed as long as the run. `deadline` (clock_mono_ms) bounds
+ * all of it, the wait for turns included. Of several failures the one that came farthest is
+ * reported. NULL only when out of memory.
  */
 struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
                               const struct mx_plan *plan, const struct address *recipient,
                               int64_t deadline, const struct probe_handler *handler);
 
+/* Somebody waits for it now. */
+void probe_hurry(struct probe_run *p, enum callout_priority priority);
+
 /* No callback any more; the session under way gets its QUIT. Sets *p to NULL; NULL is allowed. */
 void probe_cancel(struct probe_run **p);
-
-/* Asks every session to end with QUIT (daemon stop). */
-void probe_quit_all(struct engine *e);
 
 #endif

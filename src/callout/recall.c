@@ -6,9 +6,11 @@ bool recall_about_us(enum verdict_reason reason)
 }
 
 /* Says nothing of the address, only of this moment and of us. */
-static bool passing(enum verdict_reason reason)
+static bool passing(const struct verdict *v)
 {
-    return reason == REASON_PENDING || reason == REASON_OVERLOAD || reason == REASON_SKIPPED ||
+    enum verdict_reason reason = v->reason;
+
+    return v->passing || reason == REASON_PENDING || reason == REASON_OVERLOAD || reason == REASON_SKIPPED ||
            reason == REASON_LOCAL_FAULT;
 }
 
@@ -62,7 +64,7 @@ bool recall_store(const struct record *old, struct verdict *v, int64_t now, uint
 {
     bool live = old != NULL && now < old->verdict.expires_at && !doubtful(&old->verdict);
 
-    if (passing(v->reason) || recall_about_us(v->reason))
+    if (passing(v) || recall_about_us(v->reason))
         return false;
     if (live && doubtful(v)) {
         *out = *old;

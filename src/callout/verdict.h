@@ -119,6 +119,7 @@ struct verdict {
     enum verdict_status status; /* always that of the reason */
     enum verdict_reason reason;
     enum verdict_source source;
+    bool passing; /* of this moment: not to be stored */
     bool has_evidence;
     struct evidence evidence;
     int64_t probed_at;  /* seconds since the epoch; 0: never asked (syntax, skipped, overload) */

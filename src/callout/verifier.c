@@ -9,11 +9,15 @@
 #include "callout/address_store.h"
 #include "callout/engine.h"
 #include "callout/flight.h"
-#include "callout/probe.h"
+#include "callout/gate.h"
+#include "callout/health.h"
+#include "callout/reprobe.h"
 #include "callout/selfcheck.h"
 
 #define REFUSALS_MAX 10000 /* domains remembered to refuse us */
 #define KEPT_MAX     2000  /* facts kept in memory, besides the store */
+#define DEAD_ADDRESSES_MAX 10000
+#define SOURCE_FACTS_MAX   10000 /* domains whose source is remembered; rests */
 
 struct verifier {
     struct engine engine;
@@ -32,6 +36,8 @@ struct call {
     struct error *err;
     struct verifier_counts counts;
     struct verifier_health *health;
+    struct gate_report *reports;
+    size_t report_count;
     bool ok;
     pthread_mutex_t lock;
     pthread_cond_t done;
@@ -70,7 +76,7 @@ static bool call_engine(struct verifier *v, struct call *c, loop_fn fn)
 
 void engine_check_idle(struct engine *e)
 {
-    if (e->stopping && e->flights == NULL && e->sessions == NULL)
+    if (e->stopping && e->flights == NULL && gate_session_count(e->gate) == 0)
         e->on_idle(e->idle_arg);
 }
 
@@ -85,7 +91,7 @@ static void on_grace_over(void *arg)
 {
     struct verifier *v = arg;
 
-    log_warning("stop: %u sessions still open, given up", v->engine.session_count);
+    log_warning("stop: %u sessions still open, given up", gate_session_count(v->engine.gate));
     loop_stop(v->engine.loop);
 }
 
@@ -109,6 +115,31 @@ static void let_go(struct verifier_opts *o)
     providers_unref(&o->providers);
 }
 
+/* What the engine is made of, but for its loop. */
+static bool make_parts(struct engine *e)
+{
+    e->facts = facts_new(REFUSALS_MAX);
+    e->keep = keep_new(e->store, KEPT_MAX);
+    e->dead = dead_new(DEAD_ADDRESSES_MAX);
+    e->sources = sources_new(&e->opts.sources, SOURCE_FACTS_MAX);
+    e->gate = gate_new(e);
+    e->reprobe = reprobe_new(e);
+    outage_init(&e->network, OUTAGE_NETWORK);
+    outage_init(&e->dns, OUTAGE_DNS);
+    return e->facts != NULL && e->keep != NULL && e->dead != NULL && e->sources != NULL &&
+           e->gate != NULL && e->reprobe != NULL;
+}
+
+static void free_parts(struct engine *e)
+{
+    reprobe_free(&e->reprobe);
+    gate_free(&e->gate);
+    sources_free(&e->sources);
+    dead_free(&e->dead);
+    keep_free(&e->keep);
+    facts_free(&e->facts);
+}
+
 bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct store *store,
                   struct error *err)
 {
@@ -128,12 +159,9 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     e->on_idle = on_idle;
     e->idle_arg = v;
     e->loop = loop_new("engine");
-    e->facts = facts_new(REFUSALS_MAX);
-    e->keep = keep_new(store, KEPT_MAX);
     if (e->loop != NULL)
         v->grace = loop_timer_new(e->loop, on_grace_over, v);
-    if (v->grace == NULL || e->facts == NULL || e->keep == NULL ||
-        !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
+    if (v->grace == NULL || !make_parts(e) || !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
         !tls_context_new(&e->tls, err) || !loop_start_thread(e->loop)) {
         verifier_free(vp);
         return false;
@@ -152,6 +180,7 @@ static void reconfigure(void *arg)
         hold(c->opts);
         let_go(&e->opts);
         e->opts = *c->opts;
+        sources_set(e->sources, &e->opts.sources);
         atomic_store(&c->verifier->has_sender, has_sender(&e->opts));
     }
     call_finish(c, ok);
@@ -178,6 +207,13 @@ static bool is_apart(struct verifier *v, const struct verifier_request *rq)
     return rq->null_sender && atomic_load(&v->has_sender);
 }
 
+static enum callout_priority priority_of(const struct verifier_request *rq, verifier_cb cb)
+{
+    if (rq->bulk)
+        return CALLOUT_BULK;
+    return cb != NULL ? CALLOUT_INTERACTIVE : CALLOUT_REFRESH;
+}
+
 /* False when the end has begun. */
 static bool post_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                      verifier_cb cb, void *arg)
@@ -198,6 +234,7 @@ static bool post_ask(struct verifier *v, const struct verifier_request *rq, stru
         .apart = is_apart(v, rq),
         .want_catch_all = rq->want_catch_all,
         .trace = rq->trace,
+        .priority = priority_of(rq, cb),
         .on = on,
         .cb = cb,
         .arg = arg,
@@ -238,7 +275,7 @@ static void stop_engine(void *arg)
     e->stopping = true;
     loop_timer_arm(v->grace, v->grace_ms);
     flight_end_all(e);
-    probe_quit_all(e);
+    gate_quit_all(e->gate);
     engine_check_idle(e);
 }
 
@@ -264,8 +301,9 @@ static void count(void *arg)
 
     c->counts = (struct verifier_counts){
         .flights = e->flight_count,
-        .sessions = e->session_count,
+        .sessions = gate_session_count(e->gate),
         .waiters = e->waiter_count,
+        .greylisted = (unsigned)reprobe_count(e->reprobe),
     };
     call_finish(c, true);
 }
@@ -279,24 +317,25 @@ struct verifier_counts verifier_count(struct verifier *v)
     return c.counts;
 }
 
-static void check_self(void *arg)
+static void serve(void *arg)
 {
     struct verifier *v = arg;
 
     selfcheck_free(&v->engine.selfcheck);
     v->engine.selfcheck = selfcheck_start(&v->engine); /* NULL: nothing is known, then */
+    reprobe_run(v->engine.reprobe);
 }
 
-void verifier_check_self(struct verifier *v)
+void verifier_serve(struct verifier *v)
 {
-    loop_post(v->engine.loop, check_self, v);
+    loop_post(v->engine.loop, serve, v);
 }
 
 static void tell_health(void *arg)
 {
     struct call *c = arg;
 
-    selfcheck_tell(c->verifier->engine.selfcheck, c->health);
+    health_tell(&c->verifier->engine, c->health);
     call_finish(c, true);
 }
 
@@ -307,6 +346,23 @@ void verifier_health(struct verifier *v, struct verifier_health *out)
     out->count = 0;
     if (!atomic_load(&v->stopping))
         (void)call_engine(v, &c, tell_health);
+}
+
+static void tell_trouble(void *arg)
+{
+    struct call *c = arg;
+
+    c->report_count = gate_tell(c->verifier->engine.gate, c->reports, VERIFIER_REPORTS_MAX);
+    call_finish(c, true);
+}
+
+size_t verifier_trouble(struct verifier *v, struct gate_report out[VERIFIER_REPORTS_MAX])
+{
+    struct call c = {.reports = out};
+
+    if (!atomic_load(&v->stopping))
+        (void)call_engine(v, &c, tell_trouble);
+    return c.report_count;
 }
 
 void verifier_join(struct verifier *v)
@@ -328,8 +384,7 @@ void verifier_free(struct verifier **vp)
     selfcheck_free(&v->engine.selfcheck);
     resolver_free(&v->engine.resolver);
     tls_context_free(&v->engine.tls);
-    facts_free(&v->engine.facts);
-    keep_free(&v->engine.keep);
+    free_parts(&v->engine);
     let_go(&v->engine.opts);
     loop_timer_free(&v->grace);
     loop_free(&v->engine.loop);

@@ -28,6 +28,20 @@
 #include "smtp/session.h"
 #include "store/store.h"
 
+/* Who goes first where a destination's limits make them wait. */
+#define CALLOUT_PRIORITIES(X) \
+    X(INTERACTIVE) /* somebody waits */ \
+    X(REFRESH)     /* of what is known and getting old */ \
+    X(REPROBE)     /* after greylisting */ \
+    X(BULK)
+
+enum callout_priority {
+#define X(id) CALLOUT_##id,
+    CALLOUT_PRIORITIES(X)
+#undef X
+        CALLOUT_PRIORITY_COUNT
+};
+
 /* A plain value; durations in milliseconds unless said otherwise. */
 struct verifier_opts {
     struct session_opts session;
@@ -63,6 +77,7 @@ struct verifier_request {
                             where  that is another one */
     bool want_catch_all; /* find out, if it is not known, what the domain does with recipients that
                             do not exist; not of routed ones */
+    bool bulk;           /* there are many of these: behind everybody else */
     bool trace;          /* collect the dialogue */
 };
 
@@ -89,26 +104,34 @@ struct loop *verifier_loop(struct verifier *v);
 
 struct verifier_counts {
     unsigned flights, sessions, waiters;
+    unsigned greylisted; /* to be asked again */
 };
 
 /* What is under way now. Waits for the engine loop; from the thread that stops the verifier. */
 struct verifier_counts verifier_count(struct verifier *v);
 
-#define VERIFIER_PROBLEMS_MAX 3
+#define VERIFIER_PROBLEMS_MAX 12
 #define VERIFIER_PROBLEM_SIZE 512
 
-/* What is wrong with how we are set up, one line each. */
+/* What is wrong with how we are set up, with our network, or with how others see us, one line
+   each. */
 struct verifier_health {
     size_t count;
     char problems[VERIFIER_PROBLEMS_MAX][VERIFIER_PROBLEM_SIZE];
 };
 
-/* From now on looks after that, with the options in force (see callout/selfcheck.h). For a daemon,
-   after verifier_new() and every verifier_reconfigure(). */
-void verifier_check_self(struct verifier *v);
+/* For a daemon, after verifier_new() and every verifier_reconfigure(): from now on it looks after
+   that (callout/selfcheck), and makes the re-probes that are due (callout/reprobe). */
+void verifier_serve(struct verifier *v);
 
 /* As known by now. Like verifier_count(). */
 void verifier_health(struct verifier *v, struct verifier_health *out);
+
+/* Destinations where there is trouble, or somebody waits: at most so many of them. Returns how many
+   there are. Like verifier_count(). */
+#define VERIFIER_REPORTS_MAX 100
+struct gate_report;
+size_t verifier_trouble(struct verifier *v, struct gate_report out[VERIFIER_REPORTS_MAX]);
 
 /*
  * Begins the end and returns: every waiter is answered at once, deferred/pending where there is no

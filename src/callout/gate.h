@@ -1,0 +1,110 @@
+/*
+ * The gate: nobody speaks to a destination without a turn. Whoever wants one waits in its queue,
+ * interactive callouts before refreshes, re-probes and bulk; a turn is a session that is kept open,
+ * or a new one, within the destination's limits (connections, recipients a connection, rate), those
+ * of the server (RFC 9422), and `total`. Where there is trouble (callout/standing), or our own
+ * network is out (callout/outage), it is refused at once.
+ *
+ * Servers of a route are ours: they have limits of their own, and no trouble is held against them.
+ *
+ * Threads: the engine loop's only. No callback fires inside a call made for the same turn; one that
+ * waits may be refused inside a call made for another.
+ */
+#ifndef CALLOUT_GATE_H
+#define CALLOUT_GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callout/destination.h"
+#include "callout/engine.h"
+#include "callout/providers.h"
+#include "callout/verdict.h"
+#include "smtp/session.h"
+
+struct gate;
+struct turn;
+
+struct turn_ask {
+    char destination[DESTINATION_NAME_SIZE];
+    const struct provider *provider; /* whose limits count; NULL: those of everybody. For the call */
+    bool routed;
+    enum callout_priority priority;
+    bool goes_on;       /* a callout that had its turn there: it is not kept waiting again */
+    bool fresh_session; /* none that was kept */
+    bool any_source;    /* else `source` alone, as long as it is in the pool */
+    struct netaddr source;
+    const char *domain; /* of the recipient */
+    const struct session_opts *session;
+    const struct session_target *targets; /* without their sources; for the call */
+    size_t count;
+    struct session_job job; /* what it points to lives as long as the turn */
+};
+
+/* Where the answer comes from. */
+struct turn_place {
+    size_t target; /* number of the one that the session is with, or of the first if with none */
+    struct netaddr source;
+    bool proved; /* if there was no connection: others had one meanwhile */
+};
+
+struct turn_handler {
+    /* As in struct session_handler, for each recipient. */
+    void (*on_outcome)(void *arg, const struct outcome *o, const struct turn_place *place);
+    /* Instead: no turn, and *v is the answer, of this moment only. */
+    void (*on_refused)(void *arg, const struct verdict *v);
+    void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
+    void *arg;
+};
+
+struct gate *gate_new(struct engine *e);
+
+/* No session may be left. Sets *g to NULL; NULL is allowed. */
+void gate_free(struct gate **g);
+
+/* Joins the queue. NULL: refused, and *refused is the answer, of this moment only. */
+struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
+                       struct verdict *refused);
+
+/* In on_outcome: another recipient, as session_ask(). */
+bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_transaction);
+
+/* It is over: the session is kept for others, or gets its QUIT. No callback any more. Sets *t to
+   NULL; NULL is allowed. */
+void turn_end(struct turn **t);
+
+/* Still in the queue; a NULL one is not. */
+bool turn_waits(const struct turn *t);
+
+/* Somebody wants it sooner. */
+void turn_hurry(struct turn *t, enum callout_priority priority);
+
+/* How a callout to a destination ended: its budget, trouble and breaker go by that. */
+void gate_heard(struct gate *g, const char *destination, const char *domain,
+                const struct verdict *v, const struct netaddr *source);
+
+/* Sessions not closed yet, QUITs included. */
+unsigned gate_session_count(const struct gate *g);
+
+/* Asks every session to end with QUIT (daemon stop). */
+void gate_quit_all(struct gate *g);
+
+/* Where there is trouble, for status and health. A plain value. */
+struct gate_report {
+    char name[DESTINATION_NAME_SIZE];
+    enum breaker_state breaker;
+    unsigned level;        /* of callout/pace */
+    int64_t until;         /* seconds since the epoch: of the pause, or the breaker; 0: none */
+    unsigned waiting;      /* turns */
+    unsigned connections;
+    bool bulk_pauses;
+    enum verdict_reason why; /* of the last trouble */
+    char refusal[256];       /* the reply that opened the breaker */
+};
+
+/* Of at most `max` destinations where anything is to be told, those whose breaker is not closed
+   first; returns how many there are in all. */
+size_t gate_tell(struct gate *g, struct gate_report *out, size_t max);
+
+#endif

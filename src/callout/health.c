@@ -1,0 +1,55 @@
+#include "callout/health.h"
+
+#include "base/str.h"
+#include "callout/gate.h"
+#include "callout/selfcheck.h"
+
+#define REFUSERS_MAX 4
+
+/* The next line to be filled; NULL when there is no more. */
+static char *next_line(struct verifier_health *h)
+{
+    return h->count < VERIFIER_PROBLEMS_MAX ? h->problems[h->count++] : NULL;
+}
+
+static void tell_outage(const struct outage *o, struct verifier_health *h)
+{
+    char text[VERIFIER_PROBLEM_SIZE], *line;
+
+    if (outage_tell(o, text, sizeof(text)) && (line = next_line(h)) != NULL)
+        (void)str_copy(line, VERIFIER_PROBLEM_SIZE, text);
+}
+
+static void tell_sources(const struct sources *s, struct verifier_health *h)
+{
+    struct netaddr missing[1];
+    char ip[NETADDR_TEXT_MAX], *line;
+    size_t count = sources_missing(s, missing, 1);
+
+    if (count > 0 && (line = next_line(h)) != NULL)
+        (void)str_format(line, VERIFIER_PROBLEM_SIZE, "source_addresses: %s is not on this host",
+                         netaddr_format(&missing[0], ip));
+}
+
+static void tell_refusers(struct gate *g, struct verifier_health *h)
+{
+    struct gate_report reports[REFUSERS_MAX];
+    size_t count = gate_tell(g, reports, REFUSERS_MAX);
+
+    for (size_t i = 0; i < count && i < REFUSERS_MAX; i++) {
+        char *line = reports[i].breaker != BREAKER_CLOSED ? next_line(h) : NULL;
+
+        if (line != NULL)
+            (void)str_format(line, VERIFIER_PROBLEM_SIZE, "%s refuses us: %s", reports[i].name,
+                             reports[i].refusal);
+    }
+}
+
+void health_tell(struct engine *e, struct verifier_health *out)
+{
+    selfcheck_tell(e->selfcheck, out);
+    tell_outage(&e->network, out);
+    tell_outage(&e->dns, out);
+    tell_sources(e->sources, out);
+    tell_refusers(e->gate, out);
+}

@@ -1,0 +1,213 @@
+#include "callout/line.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/str.h"
+
+/* Many servers delay every reply after some refusals, and then close (Postfix: 10, then 20). */
+#define REFUSED_MAX 5
+
+/* What is learned of addresses */
+
+/* A backend of our own is asked again soon. */
+#define ROUTED_DEAD_MS 10000
+
+static void on_address(void *arg, size_t index, enum session_address what, enum smtp_failure how)
+{
+    struct line *l = arg;
+    struct engine *e = l->engine;
+    const struct session_target *t = &l->targets[index];
+    int64_t now = clock_mono_ms();
+
+    switch (what) {
+    case SESSION_ADDRESS_CONNECTED:
+        l->peer = *t;
+        l->connected = true;
+        if (l->turn != NULL)
+            l->turn->target = index;
+        sources_load(e->sources, &t->source, 1);
+        dead_alive(e->dead, &t->ip, t->port);
+        if (!l->desk->routed && outage_worked(&e->network, now))
+            log_info("network: connections are made again");
+        break;
+    case SESSION_ADDRESS_FAILED:
+        if (how != SMTP_FAILURE_LOCAL && !e->network.out && t->path[0] == '\0')
+            dead_failed(e->dead, &t->ip, t->port, how, l->desk->routed ? ROUTED_DEAD_MS : 0, now);
+        break;
+    case SESSION_ADDRESS_LATE:
+        dead_late(e->dead, &t->ip, t->port, now);
+        break;
+    }
+}
+
+/* All addresses failed: theirs, or ours? */
+static bool is_proved(struct line *l, const struct outcome *o)
+{
+    struct engine *e = l->engine;
+    const char *name = l->desk->standing.name;
+    bool unreached = o->stage == SMTP_STAGE_CONNECT && o->failure != SMTP_FAILURE_NONE &&
+                     o->failure != SMTP_FAILURE_LOCAL;
+    char text[200];
+
+    if (l->desk->routed || !unreached)
+        return true;
+    if (outage_failed(&e->network, hash_bytes(name, strlen(name)), l->began, o->failure, o->detail,
+                      clock_mono_ms())) {
+        (void)outage_tell(&e->network, text, sizeof(text));
+        log_error("network: %s", text);
+        dead_clear(e->dead);
+    }
+    return outage_blames_them(&e->network, l->began);
+}
+
+/* From the session */
+
+static void on_outcome(void *arg, const struct outcome *o)
+{
+    struct line *l = arg;
+    struct turn *t = l->turn;
+    struct standing *s = &l->desk->standing;
+    struct turn_place place;
+
+    if (t == NULL)
+        return;
+    place.target = t->map[t->target];
+    place.source = t->targets[t->target].source;
+    l->refused += o->reply.code / 100 == 5;
+    if (o->reused && o->reply.code == 421 && l->asked > 1)
+        s->per_connection = l->asked - 1;
+    place.proved = is_proved(l, o);
+    t->handler.on_outcome(t->handler.arg, o, &place);
+}
+
+static void on_closed(void *arg)
+{
+    struct line *l = arg;
+    struct desk *d = l->desk;
+
+    if (l->connected)
+        sources_load(l->engine->sources, &l->peer.source, -1);
+    DL_DELETE(d->lines, l);
+    free(l->targets);
+    free(l);
+    gate_line_gone(d);
+}
+
+static void on_trace(void *arg, char dir, const char *text)
+{
+    const struct line *l = arg;
+
+    if (l->turn != NULL && l->turn->handler.on_trace != NULL)
+        l->turn->handler.on_trace(l->turn->handler.arg, dir, text);
+}
+
+/* To the session */
+
+static void trace_target(const struct turn *t, const struct session_target *to, const char *how)
+{
+    char ip[NETADDR_TEXT_MAX], line[400];
+
+    if (t->handler.on_trace == NULL)
+        return;
+    if (to->path[0] != '\0')
+        (void)str_format(line, sizeof(line), "%s %s", how, to->path);
+    else
+        (void)str_format(line, sizeof(line), "%s %s[%s]:%u", how, to->name,
+                         netaddr_format(&to->ip, ip), to->port);
+    t->handler.on_trace(t->handler.arg, '*', line);
+}
+
+static void use(struct line *l, struct turn *t)
+{
+    l->turn = t;
+    l->kept = false;
+    l->asked++;
+    t->line = l;
+}
+
+static bool start_session(struct line *l, struct turn *t)
+{
+    struct engine *e = l->engine;
+    const struct session_handler h = {on_address, on_outcome, on_closed, on_trace, l};
+
+    l->targets = calloc(t->count, sizeof(*l->targets));
+    if (l->targets == NULL)
+        return false;
+    memcpy(l->targets, t->targets, t->count * sizeof(*l->targets));
+    l->session =
+        session_start(e->loop, &t->session, e->tls, l->targets, t->count, &t->job, &h);
+    return l->session != NULL;
+}
+
+bool line_open(struct desk *d, struct turn *t)
+{
+    struct line *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return false;
+    l->engine = d->gate->engine;
+    l->desk = d;
+    l->began = clock_mono_ms();
+    l->tls = t->session.tls;
+    l->lmtp = t->session.lmtp;
+    (void)str_copy(l->helo_name, sizeof(l->helo_name), t->session.helo_name);
+    if (!start_session(l, t)) {
+        free(l->targets);
+        free(l);
+        return false;
+    }
+    DL_APPEND(d->lines, l);
+    d->line_count++;
+    d->gate->line_count++;
+    use(l, t);
+    trace_target(t, &l->targets[0], "connecting to");
+    return true;
+}
+
+static bool same_target(const struct line *l, const struct session_target *b)
+{
+    const struct session_target *a = &l->peer;
+
+    return netaddr_equal(&a->ip, &b->ip) && a->port == b->port && strcmp(a->path, b->path) == 0 &&
+           a->no_tls == b->no_tls && netaddr_equal(&a->source, &b->source) &&
+           (l->tls != TLS_VERIFY || strcmp(a->name, b->name) == 0);
+}
+
+bool line_serves(const struct line *l, struct turn *t)
+{
+    if (!l->kept || t->fresh_session || l->tls != t->session.tls || l->lmtp != t->session.lmtp ||
+        strcmp(l->helo_name, t->session.helo_name) != 0 ||
+        !session_takes(l->session, t->domain, true))
+        return false;
+    for (t->target = 0; t->target < t->count; t->target++)
+        if (same_target(l, &t->targets[t->target]))
+            return true;
+    t->target = 0;
+    return false;
+}
+
+bool line_take(struct line *l, struct turn *t)
+{
+    if (!session_ask(l->session, &t->job, true))
+        return false;
+    renumber(l, t);
+    use(l, t);
+    trace_target(t, &l->peer, "on a session kept with");
+    return true;
+}
+
+bool line_is_good(const struct line *l)
+{
+    const struct standing *s = &l->desk->standing;
+    unsigned most = l->desk->limits.per_connection;
+
+    if (s->per_connection != 0 && (most == 0 || s->per_connection < most))
+        most = s->per_connection;
+    return (most == 0 || l->asked < most) && l->refused < REFUSED_MAX &&
+           s->breaker.state == BREAKER_CLOSED && !pace_paused(&s->pace, clock_mono_ms());
+}

@@ -1,0 +1,95 @@
+/*
+ * A line: one session with a host of a destination, from its first connection attempt to its end,
+ * and the turn that uses it. Between turns it is kept. Internal to the gate.
+ *
+ * Threads: the engine loop's only. A line frees itself when its session has closed.
+ */
+#ifndef CALLOUT_LINE_H
+#define CALLOUT_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "base/loop.h"
+#include "callout/engine.h"
+#include "callout/gate.h"
+#include "callout/standing.h"
+#include "smtp/session.h"
+
+#define QUEUE_COUNT (CALLOUT_PRIORITY_COUNT + 1) /* those that go on come first */
+
+/* One that waits in its destination's queue, or has a line. */
+struct turn {
+    struct desk *desk;
+    struct line *line; /* NULL: waits */
+    struct turn_handler handler;
+    unsigned queue;
+    bool goes_on, fresh_session;
+    bool trial;         /* the breaker's */
+    bool network_trial; /* see outage_admit() */
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    struct session_opts session;
+    struct session_job job;
+    struct turn *prev, *next;
+    size_t target; /* the one that its session is with */
+    uint8_t map[SESSION_TARGETS_MAX]; /* its number among those that were asked for */
+    size_t count;
+    struct session_target targets[];
+};
+
+/* A destination at the gate: who waits, and what is open. */
+struct desk {
+    struct gate *gate;
+    struct standing standing;
+    struct pace_limits limits; /* those in force, before any trouble */
+    bool routed;
+    struct turn *queues[QUEUE_COUNT];
+    unsigned waiting;
+    struct line *lines;
+    unsigned line_count;
+    bool starved; /* waits for `total` */
+    struct loop_timer *timer;
+    UT_hash_handle hh; /* by standing.name; iterates in the order of insertion */
+};
+
+struct line {
+    struct engine *engine;
+    struct desk *desk;
+    struct session *session;
+    struct turn *turn;           /* who uses it; NULL: nobody, it is kept or ends */
+    struct session_target *targets; /* of the turn that opened it */
+    struct session_target peer;     /* the one it is with, once connected */
+    bool connected, kept;
+    int64_t began;
+    unsigned asked, refused;     /* recipients; those of them with a 5yz */
+    enum tls_mode tls;
+    bool lmtp;
+    char helo_name[256];
+    struct line *prev, *next;
+};
+
+struct gate {
+    struct engine *engine;
+    struct desk *desks;
+    unsigned line_count;
+    unsigned starved; /* desks that are */
+};
+
+/* A new session for the turn. False when out of memory. */
+bool line_open(struct desk *d, struct turn *t);
+
+/* Whether a line is kept, and one that the turn may use; sets the turn's `target` then. */
+bool line_serves(const struct line *l, struct turn *t);
+
+/* It does, from now on. False when the session cannot be used after all. */
+bool line_take(struct line *l, struct turn *t);
+
+/* In on_outcome of its turn: whether another turn may have it. */
+bool line_is_good(const struct line *l);
+
+/* gate.c: a line is gone, and so is what it held. */
+void gate_line_gone(struct desk *d);
+
+#endif

@@ -1,0 +1,212 @@
+#include "callout/lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "callout/route_lookup.h"
+#include "dns/rootcheck.h"
+
+struct lookup {
+    struct engine *engine;
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    struct lookup_handler handler;
+    int64_t began;
+    struct loop_timer *bound;
+    struct mx_lookup *mx;       /* one of these three is under way */
+    struct route_lookup *route; /* in place of `mx` */
+    struct root_check *root;    /* after it */
+    struct verdict verdict;     /* waits for `root` */
+    uint32_t ttl;
+};
+
+static void lookup_free(struct lookup *l)
+{
+    mx_lookup_cancel(&l->mx);
+    route_lookup_cancel(&l->route);
+    root_check_cancel(&l->root);
+    loop_timer_free(&l->bound);
+    free(l);
+}
+
+static void conclude(struct lookup *l)
+{
+    struct lookup_handler h = l->handler;
+    struct verdict v = l->verdict;
+    uint32_t ttl = l->ttl;
+
+    lookup_free(l);
+    h.on_verdict(h.arg, &v, ttl);
+}
+
+static void set_verdict(struct lookup *l, enum verdict_reason reason, const char *detail)
+{
+    struct evidence *ev = &l->verdict.evidence;
+
+    verdict_init(&l->verdict, reason, SOURCE_DNS);
+    l->verdict.has_evidence = detail[0] != '\0';
+    (void)str_copy(ev->text, sizeof(ev->text), detail);
+}
+
+/* Ours or theirs */
+
+static void dns_worked(struct engine *e, int64_t at)
+{
+    if (outage_worked(&e->dns, at))
+        log_info("dns: answers again");
+}
+
+/* While the DNS is out, that is the reason; and what is not proved is of this moment only. */
+static void dns_failed(struct lookup *l, const char *what)
+{
+    struct outage *dns = &l->engine->dns;
+    char text[200];
+
+    if (outage_failed(dns, hash_bytes(l->domain, strlen(l->domain)), l->began, SMTP_FAILURE_NONE,
+                      what, clock_mono_ms())) {
+        (void)outage_tell(dns, text, sizeof(text));
+        log_error("dns: %s", text);
+    }
+    if (outage_blames_them(dns, l->began))
+        return;
+    if (outage_tell(dns, text, sizeof(text)))
+        set_verdict(l, REASON_LOCAL_FAULT, text);
+    l->verdict.passing = true;
+}
+
+static void on_root(void *arg, bool knows)
+{
+    struct lookup *l = arg;
+
+    l->root = NULL;
+    if (knows) {
+        dns_worked(l->engine, clock_mono_ms());
+    } else {
+        resolver_forget(l->engine->resolver);
+        set_verdict(l, REASON_LOCAL_FAULT, "the DNS servers deny even the root");
+        dns_failed(l, "the root is denied, too");
+    }
+    conclude(l);
+}
+
+/* False when out of memory. */
+static bool check_root(struct lookup *l)
+{
+    l->root = root_check_start(l->engine->resolver, on_root, l);
+    return l->root != NULL;
+}
+
+/* What the DNS came to */
+
+static enum verdict_reason plan_reason(enum mx_result result)
+{
+    switch (result) {
+    case MX_NO_DOMAIN:
+        return REASON_NO_DOMAIN;
+    case MX_NULL:
+        return REASON_NULL_MX;
+    case MX_PRIVATE:
+        return REASON_PRIVATE_DESTINATION;
+    case MX_SERVFAIL:
+    case MX_TIMEOUT:
+        return REASON_DNS_ERROR;
+    case MX_LOCAL:
+        return REASON_LOCAL_FAULT;
+    case MX_OK:
+        break;
+    }
+    return REASON_SKIPPED;
+}
+
+static void give_plan(struct lookup *l, const struct mx_plan *plan)
+{
+    struct lookup_handler h = l->handler;
+
+    lookup_free(l);
+    h.on_plan(h.arg, plan);
+}
+
+static void on_mx_plan(void *arg, const struct mx_plan *plan)
+{
+    struct lookup *l = arg;
+    int64_t worked_at = resolver_worked_at(l->engine->resolver);
+
+    l->mx = NULL;
+    if (worked_at > l->engine->dns.worked_at)
+        dns_worked(l->engine, worked_at);
+    if (plan->result == MX_OK) {
+        give_plan(l, plan);
+        return;
+    }
+    set_verdict(l, plan_reason(plan->result), plan->detail);
+    l->ttl = plan->ttl;
+    if (plan->result == MX_SERVFAIL || plan->result == MX_TIMEOUT)
+        dns_failed(l, plan->detail);
+    if (plan->result != MX_NO_DOMAIN || worked_at >= plan->asked_at || !check_root(l))
+        conclude(l);
+}
+
+static void on_route_plan(void *arg, const struct mx_plan *plan)
+{
+    struct lookup *l = arg;
+
+    l->route = NULL;
+    if (plan->result == MX_OK) {
+        give_plan(l, plan);
+        return;
+    }
+    set_verdict(l, plan_reason(plan->result), plan->detail);
+    l->ttl = plan->ttl;
+    conclude(l);
+}
+
+static void on_bound(void *arg)
+{
+    struct lookup *l = arg;
+
+    set_verdict(l, REASON_DNS_ERROR, "no answer in time");
+    if (l->route == NULL)
+        dns_failed(l, "no answer in time");
+    conclude(l);
+}
+
+static bool begin(struct lookup *l, const struct address *a, const struct route *route)
+{
+    struct engine *e = l->engine;
+
+    if (route != NULL)
+        l->route = route_lookup_start(e->resolver, route, on_route_plan, l);
+    else
+        l->mx = mx_lookup_start(e->resolver, &e->opts.mx, a->domain, &a->literal, on_mx_plan, l);
+    return l->route != NULL || l->mx != NULL;
+}
+
+struct lookup *lookup_start(struct engine *e, const struct address *a, const struct route *route,
+                            int64_t bound_ms, const struct lookup_handler *h)
+{
+    struct lookup *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return NULL;
+    l->engine = e;
+    l->handler = *h;
+    l->began = clock_mono_ms();
+    (void)str_copy(l->domain, sizeof(l->domain), a->domain);
+    l->bound = loop_timer_new(e->loop, on_bound, l);
+    if (l->bound == NULL || !begin(l, a, route)) {
+        lookup_free(l);
+        return NULL;
+    }
+    loop_timer_arm(l->bound, bound_ms);
+    return l;
+}
+
+void lookup_cancel(struct lookup **lp)
+{
+    if (*lp != NULL)
+        lookup_free(*lp);
+    *lp = NULL;
+}

@@ -1,0 +1,301 @@
+#include "callout/reprobe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "callout/flight.h"
+#include "callout/schedule.h"
+
+#define ENTRIES_MAX  100000
+#define SPREAD_MS    20     /* of those that were missed while we were away: 50 a second */
+#define LOOK_MS      30000  /* the wall clock may be set */
+#define BUSY_MS      1000   /* when there is no room for more flights */
+#define PUT_OFF_MS   300000 /* where the destination was not asked at all */
+#define JITTER_SHARE 20     /* a twentieth of the delay */
+#define SLACK_MS     60000
+#define GIVE_UP_MS   INT64_C(86400000) /* behind the last try: put off for too long */
+#define LEARNED_FOR  2592000           /* seconds */
+
+struct reprobe {
+    struct engine *engine;
+    struct schedule *schedule;
+    struct loop_timer *timer;
+    bool running;
+};
+
+struct key {
+    uint8_t bytes[RECORD_KEY_SIZE];
+    size_t len;
+};
+
+static struct key key_of(const struct address *a, bool apart)
+{
+    struct key k;
+
+    k.len = record_key(a, apart, k.bytes);
+    return k;
+}
+
+static void arm(struct reprobe *r)
+{
+    int64_t next = schedule_next(r->schedule), ms = LOOK_MS;
+
+    if (!r->running || next == INT64_MAX)
+        return;
+    next -= clock_wall_ms();
+    if (next < ms)
+        ms = next;
+    if (r->engine->flight_count >= r->engine->opts.total && ms < BUSY_MS)
+        ms = BUSY_MS;
+    loop_timer_arm(r->timer, ms);
+}
+
+/* Making them */
+
+static bool address_of(struct reprobe *r, const struct schedule_entry *entry, struct address *a)
+{
+    struct schedule_entry known;
+    const char *why;
+    struct key k;
+
+    if (!address_parse(entry->recipient, strlen(entry->recipient), a, &why))
+        return false;
+    k = key_of(a, entry->apart);
+    if (schedule_get(r->schedule, k.bytes, k.len, &known))
+        return true;
+    address_keep_case(a); /* it was scheduled where local parts are not folded */
+    return true;
+}
+
+static void ask_again(struct reprobe *r, const struct schedule_entry *entry)
+{
+    struct flight_ask ask = {
+        .deadline = INT64_MAX,
+        .fresh = true,
+        .priority = CALLOUT_REPROBE,
+        .null_sender = entry->null_sender,
+        .apart = entry->apart,
+        .want_catch_all = entry->want_catch_all,
+        .again = true,
+        .trail = {.source = entry->source},
+    };
+
+    if (!address_of(r, entry, &ask.address)) {
+        log_warning("schedule: no address, not asked again: <%s>", entry->recipient);
+        return;
+    }
+    (void)str_copy(ask.trail.sender, sizeof(ask.trail.sender), entry->sender);
+    (void)str_copy(ask.trail.helo, sizeof(ask.trail.helo), entry->helo);
+    flight_join(r->engine, &ask);
+}
+
+static void on_timer(void *arg)
+{
+    struct reprobe *r = arg;
+    struct engine *e = r->engine;
+    int64_t hold = e->opts.callout_ms + SLACK_MS;
+    struct schedule_entry entry;
+
+    while (!e->stopping && e->flight_count < e->opts.total &&
+           schedule_take(r->schedule, clock_wall_ms(), hold, &entry))
+        ask_again(r, &entry);
+    arm(r);
+}
+
+/* Planning them */
+
+static int64_t learned(const struct reprobe *r, const char *destination)
+{
+    struct destination_fact fact;
+
+    (void)destination_get(r->engine->keep, destination, clock_wall(), &fact);
+    return fact.greylist_ms;
+}
+
+static void learn(struct reprobe *r, const struct reprobe_case *c, int64_t ms)
+{
+    const char *name = c->trail->destination;
+    struct destination_fact fact;
+    int64_t now = clock_wall();
+
+    (void)destination_get(r->engine->keep, name, now, &fact);
+    fact.greylist_ms = ms;
+    fact.greylisted_at = now;
+    if (fact.expires_at < now + LEARNED_FOR)
+        fact.expires_at = now + LEARNED_FOR;
+    destination_put(r->engine->keep, name, &fact);
+    log_info("greylisting: %s lets us in after %lld s", name, (long long)(ms / 1000));
+}
+
+/* The delay, and a little more, so that those of one moment do not stay together. */
+static int64_t some_later(int64_t ms)
+{
+    return ms + rng_below((uint32_t)(ms / JITTER_SHARE) + 1);
+}
+
+/* False after the last. */
+static bool plan_next(struct reprobe *r, struct schedule_entry *entry, int64_t now)
+{
+    struct greylist_plan plan;
+
+    greylist_make_plan(&r->engine->opts.greylist, entry->learned_ms, &plan);
+    if (entry->step >= plan.count)
+        return false;
+    entry->due = now + some_later(plan.delay_ms[entry->step]);
+    entry->last_due = entry->due;
+    for (size_t i = entry->step + 1; i < plan.count; i++)
+        entry->last_due += plan.delay_ms[i] + plan.delay_ms[i] / JITTER_SHARE;
+    return true;
+}
+
+static void fill_entry(struct reprobe *r, const struct reprobe_case *c,
+                       struct schedule_entry *entry)
+{
+    memset(entry, 0, sizeof(*entry));
+    (void)str_format(entry->recipient, sizeof(entry->recipient), "%s@%s", c->address->local,
+                     c->address->domain);
+    entry->apart = c->apart;
+    entry->null_sender = c->null_sender;
+    entry->want_catch_all = c->want_catch_all;
+    (void)str_copy(entry->sender, sizeof(entry->sender), c->trail->sender);
+    (void)str_copy(entry->helo, sizeof(entry->helo), c->trail->helo);
+    entry->source = c->trail->source;
+    entry->first_at = c->began;
+    entry->learned_ms = learned(r, c->trail->destination);
+}
+
+static bool put(struct reprobe *r, const struct key *k, const struct schedule_entry *entry,
+                int64_t now, struct lifetime *life)
+{
+    if (!schedule_put(r->schedule, k->bytes, k->len, entry))
+        return false;
+    arm(r);
+    life->refresh = (entry->due - now + 999) / 1000;
+    life->forget = (entry->last_due - now + r->engine->opts.callout_ms + SLACK_MS) / 1000;
+    return true;
+}
+
+/* Nobody was asked: as if the time had not come yet. */
+static bool put_off(struct reprobe *r, const struct key *k, struct schedule_entry *entry,
+                    struct lifetime *life)
+{
+    const struct greylist_opts *o = &r->engine->opts.greylist;
+    int64_t now = clock_wall_ms(), ms = PUT_OFF_MS;
+
+    if (now > entry->last_due + GIVE_UP_MS || o->count == 0) {
+        schedule_remove(r->schedule, k->bytes, k->len);
+        return false;
+    }
+    if (o->retry_ms[0] < ms)
+        ms = o->retry_ms[0];
+    entry->due = now + some_later(ms);
+    if (entry->last_due < entry->due)
+        entry->last_due = entry->due;
+    return put(r, k, entry, now, life);
+}
+
+static bool was_let_in(const struct verdict *v)
+{
+    return v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code / 100 != 4 &&
+           v->evidence.code != 0 && !recall_about_us(v->reason);
+}
+
+static void give_up(struct verdict *v)
+{
+    v->reason = REASON_CANNOT_VERIFY;
+    v->status = verdict_reason_status(v->reason);
+}
+
+bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdict *v,
+                   struct lifetime *life)
+{
+    struct key k = key_of(c->address, c->apart);
+    struct schedule_entry entry;
+    bool known = schedule_get(r->schedule, k.bytes, k.len, &entry);
+    bool more = r->engine->opts.greylist.count > 0 &&
+                (greylist_may_be(v) || (c->again && v->status == STATUS_DEFERRED));
+    int64_t now = clock_wall_ms();
+
+    if (v->passing || c->trail->destination[0] == '\0')
+        return known && c->again && put_off(r, &k, &entry, life);
+    if (!more) {
+        if (known && was_let_in(v))
+            learn(r, c, c->began - entry.first_at);
+        if (known)
+            schedule_remove(r->schedule, k.bytes, k.len);
+        return false;
+    }
+    if (known && !c->again)
+        return put(r, &k, &entry, now, life);
+    if (known)
+        entry.step++;
+    else
+        fill_entry(r, c, &entry);
+    if (plan_next(r, &entry, now))
+        return put(r, &k, &entry, now, life);
+    schedule_remove(r->schedule, k.bytes, k.len);
+    give_up(v);
+    return false;
+}
+
+bool reprobe_is_due(struct reprobe *r, const struct address *a, bool apart, struct verdict *out)
+{
+    struct key k = key_of(a, apart);
+    struct schedule_entry entry;
+
+    if (!schedule_get(r->schedule, k.bytes, k.len, &entry))
+        return false;
+    verdict_init(out, REASON_GREYLISTED, SOURCE_STORE);
+    out->passing = true;
+    out->probed_at = entry.first_at / 1000;
+    return true;
+}
+
+/* Its start and end */
+
+struct reprobe *reprobe_new(struct engine *e)
+{
+    struct reprobe *r = calloc(1, sizeof(*r));
+    size_t count;
+
+    if (r == NULL)
+        return NULL;
+    r->engine = e;
+    r->schedule = schedule_new(e->store, ENTRIES_MAX);
+    r->timer = loop_timer_new(e->loop, on_timer, r);
+    if (r->schedule == NULL || r->timer == NULL) {
+        reprobe_free(&r);
+        return NULL;
+    }
+    count = schedule_load(r->schedule, clock_wall_ms(), SPREAD_MS);
+    if (count > 0)
+        log_info("greylisting: %zu recipients are to be asked again", count);
+    return r;
+}
+
+void reprobe_run(struct reprobe *r)
+{
+    r->running = true;
+    arm(r);
+}
+
+size_t reprobe_count(const struct reprobe *r)
+{
+    return schedule_count(r->schedule);
+}
+
+void reprobe_free(struct reprobe **rp)
+{
+    struct reprobe *r = *rp;
+
+    if (r == NULL)
+        return;
+    schedule_free(&r->schedule);
+    loop_timer_free(&r->timer);
+    free(r);
+    *rp = NULL;
+}

@@ -1,0 +1,48 @@
+/*
+ * Re-probes: a recipient that was greylisted is asked about again, as callout/greylist plans and
+ * callout/schedule keeps it, from the same source, with the same sender and HELO name. How long it
+ * took until a destination let us in is kept, and is the first delay the next time.
+ *
+ * Threads: the engine loop's only; reprobe_new() before it runs.
+ */
+#ifndef CALLOUT_REPROBE_H
+#define CALLOUT_REPROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "callout/callout.h"
+#include "callout/engine.h"
+
+struct reprobe;
+
+/* With what the store has. NULL: out of memory. */
+struct reprobe *reprobe_new(struct engine *e);
+void reprobe_free(struct reprobe **r); /* sets *r to NULL; NULL is allowed */
+
+/* From now on they are made (by a daemon). */
+void reprobe_run(struct reprobe *r);
+
+/* Whether it will be asked again by itself; *out is the answer until then. */
+bool reprobe_is_due(struct reprobe *r, const struct address *a, bool apart, struct verdict *out);
+
+/* A callout that ended. */
+struct reprobe_case {
+    const struct address *address;
+    bool apart, null_sender, want_catch_all; /* as it was asked */
+    bool again;                              /* it was a re-probe */
+    int64_t began;                           /* clock_wall_ms */
+    const struct callout_trail *trail;
+};
+
+/*
+ * True: it will be asked again, and *life is how long the answer is fresh, and worth anything,
+ * until then. After the last try *v becomes unknown/cannot_verify.
+ */
+bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdict *v,
+                   struct lifetime *life);
+
+size_t reprobe_count(const struct reprobe *r);
+
+#endif

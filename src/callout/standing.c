@@ -1,0 +1,238 @@
+#include "callout/standing.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "callout/recall.h"
+
+#define UNREACHED_TROUBLE 2      /* callouts without a connection in a row that make trouble */
+#define KEPT_FOR          604800 /* seconds */
+
+static void recall_pause(struct standing *s, const struct destination_fact *f, int64_t now)
+{
+    int64_t left = (f->pause_until - clock_wall()) * 1000;
+
+    s->pace.level = f->level < PACE_LEVEL_MAX ? f->level : PACE_LEVEL_MAX;
+    if (left > 0)
+        s->pace.pause_until = now + (left < PACE_PAUSE_MAX ? left : PACE_PAUSE_MAX);
+}
+
+void standing_init(struct standing *s, struct keep *keep, const char *name,
+                   const struct pace_limits *limits)
+{
+    struct destination_fact fact;
+    int64_t now = clock_mono_ms();
+
+    memset(s, 0, sizeof(*s));
+    s->keep = keep;
+    (void)str_copy(s->name, sizeof(s->name), name);
+    pace_init(&s->pace, limits, now);
+    verdict_init(&s->why, REASON_RATE_LIMITED, SOURCE_STORE);
+    if (!destination_get(keep, name, clock_wall(), &fact))
+        return;
+    s->breaker = fact.breaker;
+    recall_pause(s, &fact, now);
+}
+
+/* What others have put there stays. */
+static void save(const struct standing *s)
+{
+    struct destination_fact fact;
+    int64_t now = clock_wall(), pause = s->pace.pause_until - clock_mono_ms();
+
+    (void)destination_get(s->keep, s->name, now, &fact);
+    fact.breaker = s->breaker;
+    fact.level = s->pace.level;
+    fact.pause_until = pause > 0 ? now + (pause + 999) / 1000 : 0;
+    if (fact.expires_at < now + KEPT_FOR)
+        fact.expires_at = now + KEPT_FOR;
+    destination_put(s->keep, s->name, &fact);
+}
+
+/* The remote's words may name the recipient they were said about. */
+static void fill(struct verdict *out, const struct verdict *why, enum verdict_reason reason)
+{
+    verdict_init(out, reason, SOURCE_STORE);
+    out->has_evidence = why->has_evidence;
+    out->evidence = why->evidence;
+    out->probed_at = why->probed_at;
+    out->passing = true;
+    if (out->evidence.stage == SMTP_STAGE_RCPT)
+        out->evidence.text[0] = '\0';
+}
+
+static void tell_breaker(const struct standing *s, struct verdict *out)
+{
+    struct evidence *ev = &out->evidence;
+
+    verdict_init(out, REASON_BLOCKED, SOURCE_STORE);
+    out->passing = true;
+    out->has_evidence = true;
+    out->probed_at = s->breaker.opened_at;
+    ev->stage = s->breaker.stage;
+    ev->code = s->breaker.code;
+    ev->enhanced = s->breaker.enhanced;
+    if (ev->stage != SMTP_STAGE_RCPT)
+        (void)str_copy(ev->text, sizeof(ev->text), s->breaker.text);
+    (void)str_copy(ev->mx, sizeof(ev->mx), s->breaker.mx);
+}
+
+static unsigned unknown_recently(const struct standing *s)
+{
+    return (unsigned)__builtin_popcountll(s->recent);
+}
+
+bool standing_bulk_rests(struct standing *s, struct verdict *out)
+{
+    int64_t now = clock_mono_ms();
+
+    if (s->bulk_until != 0 && now >= s->bulk_until) {
+        s->bulk_until = 0;
+        s->recent = 0;
+        s->recent_count = 0;
+        log_info("bulk: goes on at %s", s->name);
+    }
+    if (s->bulk_until == 0) {
+        if (s->recent_count < STANDING_RECENT || unknown_recently(s) <= STANDING_UNKNOWN_MAX)
+            return false;
+        s->bulk_until = now + STANDING_BULK_REST;
+        log_warning("bulk: pauses at %s for %d s: of the last %d recipients %u do not exist",
+                    s->name, (int)(STANDING_BULK_REST / 1000), STANDING_RECENT,
+                    unknown_recently(s));
+    }
+    verdict_init(out, REASON_RATE_LIMITED, SOURCE_STORE);
+    out->passing = true;
+    out->has_evidence = true;
+    (void)str_format(out->evidence.text, sizeof(out->evidence.text),
+                     "bulk pauses at %s: too many of the last recipients do not exist", s->name);
+    return true;
+}
+
+bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *trial)
+{
+    bool was_open = s->breaker.state == BREAKER_OPEN;
+
+    *trial = false;
+    if (pace_paused(&s->pace, clock_mono_ms())) {
+        fill(out, &s->why, s->why.reason);
+        return true;
+    }
+    if (bulk && standing_bulk_rests(s, out))
+        return true;
+    if (!breaker_admit(&s->breaker, clock_wall())) {
+        tell_breaker(s, out);
+        return true;
+    }
+    *trial = was_open;
+    return false;
+}
+
+bool standing_is_throttle(const struct verdict *v)
+{
+    return v->evidence.code == 421 || v->reason == REASON_RATE_LIMITED;
+}
+
+/* No connection, or one that nobody greeted on. */
+static bool is_unreached(const struct verdict *v)
+{
+    const struct evidence *ev = &v->evidence;
+
+    return (ev->stage == SMTP_STAGE_CONNECT &&
+            (ev->failure == SMTP_FAILURE_REFUSED || ev->failure == SMTP_FAILURE_UNREACHABLE)) ||
+           (ev->failure == SMTP_FAILURE_TIMEOUT && ev->stage <= SMTP_STAGE_GREETING);
+}
+
+/* Not where the code is that of an unknown user: anybody can ask about a name that reads like a
+   policy. */
+static bool is_about_us(const struct verdict *v)
+{
+    return v->reason == REASON_BLOCKED &&
+           (v->evidence.stage < SMTP_STAGE_RCPT || v->evidence.enhanced.subject != 1);
+}
+
+static enum standing_news on_blocked(struct standing *s, const char *domain,
+                                     const struct verdict *v)
+{
+    const struct breaker *b = &s->breaker;
+
+    if (!breaker_refused(&s->breaker, v, hash_bytes(domain, strlen(domain)), clock_wall(),
+                         rng_below))
+        return STANDING_SAME;
+    log_error("ALARM: %s refuses us: no callouts there for %lld s: mx=%s stage=%s code=%u: %s",
+              s->name, (long long)(b->open_until - b->opened_at), b->mx, smtp_stage_name(b->stage),
+              (unsigned)b->code, b->text);
+    save(s);
+    return STANDING_REFUSED;
+}
+
+static enum standing_news on_trouble(struct standing *s, const struct verdict *v, bool others)
+{
+    int64_t now = clock_mono_ms();
+    bool is_new = others ? pace_shrink(&s->pace, now, rng_below)
+                         : pace_trouble(&s->pace, now, rng_below);
+
+    if (!is_new)
+        return STANDING_SAME;
+    fill(&s->why, v, standing_is_throttle(v) ? REASON_RATE_LIMITED : v->reason);
+    log_warning("%s: %s: level %u%s: %s", s->name,
+                standing_is_throttle(v) ? "slows us down" : "cannot be reached", s->pace.level,
+                others ? ", that source rests" : ", a pause", v->evidence.text);
+    save(s);
+    return others ? STANDING_SHRUNK : STANDING_TROUBLE;
+}
+
+static void on_answer(struct standing *s, const struct verdict *v)
+{
+    unsigned level = s->pace.level;
+
+    s->recent = (s->recent << 1 | (v->reason == REASON_NO_MAILBOX)) &
+                ((UINT64_C(1) << STANDING_RECENT) - 1);
+    if (s->recent_count < STANDING_RECENT)
+        s->recent_count++;
+    pace_good(&s->pace, clock_mono_ms());
+    if (breaker_answered(&s->breaker)) {
+        log_info("%s takes us again", s->name);
+        save(s);
+    } else if (s->pace.level != level) {
+        log_info("%s: level %u again", s->name, s->pace.level);
+        save(s);
+    }
+}
+
+enum standing_news standing_heard(struct standing *s, const char *domain, const struct verdict *v,
+                                  bool others)
+{
+    if (is_unreached(v)) {
+        if (++s->unreached >= UNREACHED_TROUBLE)
+            return on_trouble(s, v, false);
+        return STANDING_SAME;
+    }
+    s->unreached = 0;
+    if (is_about_us(v))
+        return on_blocked(s, domain, v);
+    if (standing_is_throttle(v))
+        return on_trouble(s, v, others);
+    if (v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code != 0 && !recall_about_us(v->reason))
+        on_answer(s, v);
+    return STANDING_SAME;
+}
+
+void standing_unanswered(struct standing *s)
+{
+    if (s->breaker.state != BREAKER_TRIAL)
+        return;
+    breaker_unanswered(&s->breaker, clock_wall());
+    save(s);
+}
+
+bool standing_is_neutral(struct standing *s)
+{
+    int64_t now = clock_mono_ms();
+
+    return s->pace.level == 0 && s->unreached == 0 && s->breaker.state == BREAKER_CLOSED &&
+           s->breaker.struck == 0 && s->bulk_until == 0 && pace_is_full(&s->pace, now);
+}

@@ -1,0 +1,71 @@
+/*
+ * How we stand with a destination: what it may be asked, what trouble there was, and whether it
+ * refuses us. What outlives a restart is kept (callout/destination).
+ *
+ * Threads: the engine loop's only.
+ */
+#ifndef CALLOUT_STANDING_H
+#define CALLOUT_STANDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "callout/breaker.h"
+#include "callout/destination.h"
+#include "callout/keep.h"
+#include "callout/pace.h"
+#include "callout/verdict.h"
+
+#define STANDING_RECENT      50              /* answers that a bulk run is judged by */
+#define STANDING_UNKNOWN_MAX 10              /* of those may be no_mailbox */
+#define STANDING_BULK_REST   INT64_C(600000) /* ms that bulk rests then */
+
+struct standing {
+    struct keep *keep; /* borrowed */
+    char name[DESTINATION_NAME_SIZE];
+    struct pace pace; /* in clock_mono_ms */
+    struct breaker breaker;
+    struct verdict why;      /* what the last trouble was, or the last refusal of us */
+    unsigned unreached;      /* callouts in a row that came to no connection */
+    unsigned per_connection; /* recipients after which it ended a session by itself; 0: not seen */
+    uint64_t recent;         /* the last answers, a bit each: no_mailbox */
+    unsigned recent_count;
+    int64_t bulk_until; /* clock_mono_ms */
+};
+
+enum standing_news {
+    STANDING_SAME,
+    STANDING_TROUBLE, /* a pause begins: those who wait are to be answered */
+    STANDING_SHRUNK,  /* less at a time from now on */
+    STANDING_REFUSED, /* the breaker opened: the same, and no session is to be kept */
+};
+
+/* With what is kept of it. */
+void standing_init(struct standing *s, struct keep *keep, const char *name,
+                   const struct pace_limits *limits);
+
+/*
+ * True: nobody is to be asked there now, and *out is the answer, of this moment only. False: go;
+ * *trial says that this callout is the breaker's trial.
+ */
+bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *trial);
+
+/* What bulk is told while it rests. */
+bool standing_bulk_rests(struct standing *s, struct verdict *out);
+
+/* How a callout to one of its recipients in `domain` ended. `others`: it came from one of several
+   sources, and others can go on. */
+enum standing_news standing_heard(struct standing *s, const char *domain, const struct verdict *v,
+                                  bool others);
+
+/* A reply of the destination that slows us down: 421 anywhere, or a throttle (X.7.Z and the like).
+ */
+bool standing_is_throttle(const struct verdict *v);
+
+/* The trial came to no answer. */
+void standing_unanswered(struct standing *s);
+
+/* Nothing of it would be missed. */
+bool standing_is_neutral(struct standing *s);
+
+#endif
