@@ -206,12 +206,12 @@ static void record_add(const struct reading *r, const ns_rr *rr, struct dns_answ
 {
     bool usable;
 
-    if (r->type == DNS_NS)
-        usable = ns_read(r, rr);
-    else if (r->type == DNS_MX)
+    if (a->mxs != NULL)
         usable = mx_read(r, rr, &a->mxs[a->count]);
-    else
+    else if (a->ips != NULL)
         usable = ip_read(rr, r->type == DNS_A ? AF_INET : AF_INET6, &a->ips[a->count]);
+    else
+        usable = ns_read(r, rr);
     if (usable)
         a->count++;
     else
