@@ -163,6 +163,13 @@ static bool mx_read(const struct reading *r, const ns_rr *rr, struct dns_mx *mx)
     return name[0] == '\0' || strcmp(name, ".") == 0 || dns_name_clean(name, mx->name);
 }
 
+static bool ns_read(const struct reading *r, const ns_rr *rr)
+{
+    char name[NS_MAXDNAME];
+
+    return rdata_name(&r->msg, rr, 0, name);
+}
+
 static bool ip_read(const ns_rr *rr, int family, struct netaddr *ip)
 {
     size_t len = family == AF_INET ? NS_INADDRSZ : NS_IN6ADDRSZ;
@@ -201,8 +208,10 @@ static void record_add(const struct reading *r, const ns_rr *rr, struct dns_answ
 
     if (a->mxs != NULL)
         usable = mx_read(r, rr, &a->mxs[a->count]);
-    else
+    else if (a->ips != NULL)
         usable = ip_read(rr, r->type == DNS_A ? AF_INET : AF_INET6, &a->ips[a->count]);
+    else
+        usable = ns_read(r, rr);
     if (usable)
         a->count++;
     else
@@ -211,6 +220,8 @@ static void record_add(const struct reading *r, const ns_rr *rr, struct dns_answ
 
 static bool records_alloc(const struct reading *r, struct dns_answer *a, size_t n)
 {
+    if (r->type == DNS_NS)
+        return true;
     if (r->type == DNS_MX) {
         a->mxs = calloc(n, sizeof(*a->mxs));
         return a->mxs != NULL;
@@ -303,7 +314,7 @@ struct dns_answer *dns_answer_parse(const uint8_t *msg, size_t len, const char *
 
     if (a == NULL)
         return NULL;
-    str_copy(r.name, sizeof(r.name), name);
+    str_copy(r.name, sizeof(r.name), name[0] != '\0' ? name : "."); /* as ns_rr_name() has it */
     if (!reading_start(&r, msg, len))
         return a;
     exists = ns_msg_getflag(r.msg, ns_f_rcode) == ns_r_noerror;
@@ -326,15 +337,16 @@ struct dns_answer *dns_answer_empty(enum dns_status status)
     if (a == NULL)
         return NULL;
     a->status = status;
+    a->asked_at = INT64_MIN;
     a->refs = 1;
     return a;
 }
 
 size_t dns_answer_size(const struct dns_answer *a)
 {
-    size_t each = a->mxs != NULL ? sizeof(*a->mxs) : sizeof(*a->ips);
+    size_t mxs = a->mxs != NULL ? a->count : 0, ips = a->ips != NULL ? a->count : 0;
 
-    return sizeof(*a) + a->count * each;
+    return sizeof(*a) + mxs * sizeof(*a->mxs) + ips * sizeof(*a->ips);
 }
 
 struct dns_answer *dns_answer_ref(struct dns_answer *a)

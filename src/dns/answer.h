@@ -1,6 +1,7 @@
 /*
- * What the DNS said to one question: a status, a TTL, and addresses or mail exchangers. Reading an
- * answer is pure; every byte of it is distrusted. RFC 1035, RFC 2181, RFC 2308.
+ * What the DNS said to one question: a status, a TTL, and addresses or mail exchangers; name
+ * servers are only counted. Reading an answer is pure; every byte of it is distrusted. RFC 1035,
+ * RFC 2181, RFC 2308.
  *
  * Threads: an answer is never changed once made, but its reference count is not atomic: one thread
  * (the loop's) per answer.
@@ -27,7 +28,8 @@
 #define DNS_TYPES(X) \
     X(A, "A", 1) \
     X(AAAA, "AAAA", 28) \
-    X(MX, "MX", 15)
+    X(MX, "MX", 15) \
+    X(NS, "NS", 2)
 
 enum dns_type {
 #define X(id, name, number) DNS_##id,
@@ -63,9 +65,11 @@ struct dns_answer {
     uint32_t ttl;
     unsigned
         unusable; /* records of the type asked for that were left out: odd names, bad lengths */
-    size_t count; /* records in whichever of the two arrays the type calls for */
+    size_t count; /* records, in whichever of the two arrays the type calls for; NS: in neither */
     struct netaddr *ips;
     struct dns_mx *mxs;
+    int64_t
+        asked_at; /* clock_mono_ms, when the question left; INT64_MIN: no server has said this */
     unsigned refs;
 };
 
@@ -81,8 +85,9 @@ const char *dns_status_name(enum dns_status status);
 bool dns_name_clean(const char *name, char out[DNS_NAME_SIZE]);
 
 /*
- * Reads a whole message (wire format) as the answer to `type` at `name` (clean). CNAMEs in it are
- * followed from `name`, at most 16 of them. Never fails but for memory: NULL.
+ * Reads a whole message (wire format) as the answer to `type` at `name` (clean, or "" for the
+ * root). CNAMEs in it are followed from `name`, at most 16 of them. asked_at is left to the caller.
+ * Never fails but for memory: NULL.
  *
  * SERVFAIL: any rcode but NOERROR and NXDOMAIN, a message that is malformed, no response or still
  * truncated, an endless chain of aliases, or a referral.

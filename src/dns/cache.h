@@ -25,7 +25,7 @@ struct dns_key {
     char bytes[DNS_NAME_SIZE + 1];
 };
 
-/* `name` must be clean (dns_name_clean). */
+/* `name` must be clean (dns_name_clean), or "" for the root. */
 void dns_key_make(struct dns_key *key, const char *name, enum dns_type type);
 
 struct dns_cache;

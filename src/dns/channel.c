@@ -291,7 +291,8 @@ static void ask_send(struct ask *a)
 {
     struct side *s = &a->channel->sides[a->side];
 
-    ares_query(s->ares, a->name, 1 /* IN */, dns_type_number(a->type), on_answer, a);
+    ares_query(s->ares, a->name[0] != '\0' ? a->name : ".", 1 /* IN */, dns_type_number(a->type),
+               on_answer, a);
     timer_ensure(s);
 }
 

@@ -35,8 +35,9 @@ bool dns_channel_open(struct dns_channel **c, struct loop *loop, const struct re
                       struct error *err);
 
 /*
- * `name` must be clean (dns_name_clean). The callback fires exactly once, and may do so inside this
- * call, or at the latest inside dns_channel_close(). It must not call this module.
+ * `name` must be clean (dns_name_clean), or "" for the root. The callback fires exactly once, and
+ * may do so inside this call, or at the latest inside dns_channel_close(). It must not call this
+ * module.
  */
 void dns_channel_ask(struct dns_channel *c, const char *name, enum dns_type type, dns_channel_cb cb,
                      void *arg);

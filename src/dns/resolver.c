@@ -27,6 +27,8 @@
 #define BURST_MAX 64
 #define BURST_MS  1
 
+#define ROOT_FRESH_MS 1000 /* what was said of the root is said again for this long */
+
 /* Somebody who waits, in the list of a question or, answered, in that of the resolver. */
 struct resolver_query {
     struct resolver_query **list;
@@ -43,6 +45,8 @@ struct question {
     struct dns_key key;
     char name[DNS_NAME_SIZE];
     enum dns_type type;
+    const struct dns_channel *channel; /* that it was sent to, */
+    int64_t asked_at;                  /* and when */
     bool shared; /* in the resolver's table: nobody joins it, and it isn't kept, otherwise */
     struct resolver_query *waiters;
     struct question *prev, *next; /* while it is held back */
@@ -77,6 +81,10 @@ struct resolver {
     struct resolver_query *ready;
     struct loop_timer *deliver; /* armed while `ready` is not empty or a channel may be drained */
     struct dns_answer *no_such_name, *not_asked;
+    int64_t worked_at, heard_at; /* INT64_MIN: the present servers never did */
+    int64_t forgot_at;           /* what was asked up to then is not kept */
+    struct dns_answer *root;     /* what was said of it last; NULL: nothing */
+    int64_t root_at;
     struct own_addresses own;
     bool closing;
 };
@@ -108,6 +116,13 @@ static void questions_part(struct resolver *r)
     }
 }
 
+/* What the servers of before have shown says nothing of the present ones. */
+static void proofs_clear(struct resolver *r)
+{
+    r->worked_at = r->heard_at = INT64_MIN;
+    dns_answer_unref(&r->root);
+}
+
 /* Puts a new channel in the place of the present one, which is drained. */
 static bool channel_replace(struct resolver *r, const struct resolver_opts *opts, struct error *err)
 {
@@ -123,6 +138,7 @@ static bool channel_replace(struct resolver *r, const struct resolver_opts *opts
     LL_PREPEND(r->draining, old);
     r->channel = fresh;
     questions_part(r);
+    proofs_clear(r);
     dns_cache_clear(r->cache);
     loop_timer_arm(r->deliver, 0);
     return true;
@@ -233,7 +249,36 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
     struct dns_answer *a =
         msg != NULL ? dns_answer_parse(msg, len, q->name, q->type) : dns_answer_empty(status);
 
-    return a != NULL ? a : dns_answer_ref(q->resolver->not_asked);
+    if (a == NULL)
+        return dns_answer_ref(q->resolver->not_asked);
+    if (msg != NULL)
+        a->asked_at = q->asked_at;
+    return a;
+}
+
+static void proof_note(struct resolver *r, const struct question *q, const struct dns_answer *a)
+{
+    bool no = a->status == DNS_NODATA || a->status == DNS_NXDOMAIN;
+
+    if (a->asked_at == INT64_MIN || q->channel != r->channel)
+        return;
+    if (a->status == DNS_OK || no)
+        r->heard_at = clock_mono_ms();
+    if (a->status == DNS_OK)
+        r->worked_at = r->heard_at;
+}
+
+static void answer_keep(struct resolver *r, const struct question *q, struct dns_answer *a)
+{
+    if (!q->shared)
+        return;
+    if (q->name[0] == '\0') {
+        dns_answer_unref(&r->root);
+        r->root = dns_answer_ref(a);
+        r->root_at = clock_mono_ms();
+    } else if (q->asked_at > r->forgot_at) {
+        dns_cache_put(r->cache, &q->key, a, clock_mono_ms());
+    }
 }
 
 static void on_message(void *arg, enum dns_status status, const uint8_t *msg, size_t len)
@@ -249,8 +294,8 @@ static void on_message(void *arg, enum dns_status status, const uint8_t *msg, si
     a = answer_read(q, status, msg, len);
     log_debug("dns name=%s type=%s status=%s ttl=%u records=%zu", q->name, dns_type_name(q->type),
               dns_status_name(a->status), a->ttl, a->count);
-    if (q->shared)
-        dns_cache_put(r->cache, &q->key, a, clock_mono_ms());
+    proof_note(r, q, a);
+    answer_keep(r, q, a);
     while (q->waiters != NULL)
         query_answer(r, q->waiters, a, a->ttl);
     dns_answer_unref(&a);
@@ -287,6 +332,8 @@ static void question_send(struct question *q)
     r->burst++;
     if (!loop_timer_armed(r->pace))
         loop_timer_arm(r->pace, BURST_MS);
+    q->channel = r->channel;
+    q->asked_at = clock_mono_ms();
     dns_channel_ask(r->channel, q->name, q->type, on_message, q);
 }
 
@@ -303,22 +350,14 @@ static void on_pace(void *arg)
     }
 }
 
-/* From the cache, with a question under way, or with a new one. */
-static bool query_start(struct resolver *r, struct resolver_query *query, const char *name,
-                        enum dns_type type)
+/* With a question under way, or with a new one. */
+static bool query_ask(struct resolver *r, struct resolver_query *query, const char *name,
+                      enum dns_type type)
 {
     struct dns_key key;
     struct question *q;
-    struct dns_answer *kept;
-    uint32_t ttl;
 
-    resolv_conf_watch(r);
     dns_key_make(&key, name, type);
-    kept = dns_cache_get(r->cache, &key, clock_mono_ms(), &ttl);
-    if (kept != NULL) {
-        query_answer(r, query, kept, ttl);
-        return true;
-    }
     HASH_FIND(hh, r->questions, key.bytes, key.len, q);
     if (q != NULL) {
         query_move(query, &q->waiters);
@@ -339,16 +378,51 @@ static bool query_start(struct resolver *r, struct resolver_query *query, const 
     return true;
 }
 
-struct resolver_query *resolver_query(struct resolver *r, const char *name, enum dns_type type,
-                                      resolver_cb cb, void *arg)
+/* From the cache, or by asking. */
+static bool query_start(struct resolver *r, struct resolver_query *query, const char *name,
+                        enum dns_type type)
+{
+    struct dns_key key;
+    struct dns_answer *kept;
+    uint32_t ttl;
+
+    resolv_conf_watch(r);
+    dns_key_make(&key, name, type);
+    kept = dns_cache_get(r->cache, &key, clock_mono_ms(), &ttl);
+    if (kept == NULL)
+        return query_ask(r, query, name, type);
+    query_answer(r, query, kept, ttl);
+    return true;
+}
+
+static bool root_start(struct resolver *r, struct resolver_query *query)
+{
+    resolv_conf_watch(r);
+    if (r->root == NULL || clock_mono_ms() - r->root_at >= ROOT_FRESH_MS)
+        return query_ask(r, query, "", DNS_NS);
+    query_answer(r, query, r->root, 0);
+    return true;
+}
+
+static struct resolver_query *query_new(resolver_cb cb, void *arg)
 {
     struct resolver_query *q = calloc(1, sizeof(*q));
-    char clean[DNS_NAME_SIZE];
 
     if (q == NULL)
         return NULL;
     q->cb = cb;
     q->arg = arg;
+    return q;
+}
+
+struct resolver_query *resolver_query(struct resolver *r, const char *name, enum dns_type type,
+                                      resolver_cb cb, void *arg)
+{
+    struct resolver_query *q = query_new(cb, arg);
+    char clean[DNS_NAME_SIZE];
+
+    if (q == NULL)
+        return NULL;
     if (!dns_name_clean(name, clean)) {
         query_answer(r, q, r->no_such_name, 0);
     } else if (!query_start(r, q, clean, type)) {
@@ -356,6 +430,16 @@ struct resolver_query *resolver_query(struct resolver *r, const char *name, enum
         return NULL;
     }
     return q;
+}
+
+struct resolver_query *resolver_query_root(struct resolver *r, resolver_cb cb, void *arg)
+{
+    struct resolver_query *q = query_new(cb, arg);
+
+    if (q == NULL || root_start(r, q))
+        return q;
+    free(q);
+    return NULL;
 }
 
 void resolver_query_cancel(struct resolver_query **qp)
@@ -372,6 +456,8 @@ void resolver_query_cancel(struct resolver_query **qp)
 static bool resolver_open(struct resolver *r, const struct resolver_opts *opts, struct error *err)
 {
     r->opts = *opts;
+    r->forgot_at = INT64_MIN;
+    proofs_clear(r);
     r->deliver = loop_timer_new(r->loop, on_deliver, r);
     r->pace = loop_timer_new(r->loop, on_pace, r);
     r->cache = dns_cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
@@ -417,6 +503,22 @@ bool resolver_reconfigure(struct resolver *r, const struct resolver_opts *opts, 
     return true;
 }
 
+int64_t resolver_worked_at(const struct resolver *r)
+{
+    return r->worked_at;
+}
+
+int64_t resolver_heard_at(const struct resolver *r)
+{
+    return r->heard_at;
+}
+
+void resolver_forget(struct resolver *r)
+{
+    r->forgot_at = clock_mono_ms();
+    dns_cache_clear(r->cache);
+}
+
 struct loop *resolver_loop(struct resolver *r)
 {
     return r->loop;
@@ -445,6 +547,7 @@ void resolver_free(struct resolver **rp)
     loop_timer_free(&r->pace);
     dns_answer_unref(&r->no_such_name);
     dns_answer_unref(&r->not_asked);
+    dns_answer_unref(&r->root);
     own_addresses_free(&r->own);
     free(r);
     *rp = NULL;

@@ -58,11 +58,28 @@ bool resolver_new(struct resolver **r, struct loop *loop, const struct resolver_
 struct resolver_query *resolver_query(struct resolver *r, const char *name, enum dns_type type,
                                       resolver_cb cb, void *arg);
 
+/*
+ * The same for the name servers of the root, past the cache; but what was said less than a second
+ * ago is said again. Whoever has them may be believed a "no".
+ */
+struct resolver_query *resolver_query_root(struct resolver *r, resolver_cb cb, void *arg);
+
 /* No callback any more. Sets *q to NULL; allowed on NULL, not once the callback has fired. */
 void resolver_query_cancel(struct resolver_query **q);
 
 /* New servers (SIGHUP): later queries use them, those under way finish on the old ones. */
 bool resolver_reconfigure(struct resolver *r, const struct resolver_opts *opts, struct error *err);
+
+/*
+ * When (clock_mono_ms) a server last sent an answer with records; and when one last sent anything
+ * that was understood, be it that there is nothing. INT64_MIN: never. Answers from the cache do not
+ * count, nor those of servers that are not asked any more.
+ */
+int64_t resolver_worked_at(const struct resolver *r);
+int64_t resolver_heard_at(const struct resolver *r);
+
+/* Empties the cache: the servers have lied. What is under way is answered, but not kept. */
+void resolver_forget(struct resolver *r);
 
 /* The loop it runs on. */
 struct loop *resolver_loop(struct resolver *r);

@@ -1,7 +1,7 @@
 /*
  * dns/answer and dns/mxlist: any bytes as the answer to a question for a.test, whose type the
- * input's first byte chooses. An MX answer then goes on to become a list of hosts, and an address
- * answer a plan.
+ * input's first byte chooses; for NS it is one for the root. An MX answer then goes on to become a
+ * list of hosts, and an address answer a plan.
  */
 #include <string.h>
 
@@ -21,11 +21,13 @@ static void check_answer(const struct dns_answer *a, enum dns_type type)
     REQUIRE(a->ttl <= (a->status == DNS_OK ? DNS_TTL_MAX : DNS_NEGATIVE_TTL_MAX));
     REQUIRE(a->status <= DNS_SERVFAIL && (a->status != DNS_SERVFAIL || a->ttl == 0));
     REQUIRE(a->count <= DNS_RECORDS_MAX);
+    REQUIRE(a->mxs == NULL || type == DNS_MX);
+    REQUIRE(a->ips == NULL || type == DNS_A || type == DNS_AAAA);
     REQUIRE(a->status == DNS_OK ? a->count + a->unusable > 0 : a->count == 0);
     for (size_t i = 0; i < a->count && type == DNS_MX; i++)
         REQUIRE(a->mxs[i].name[0] == '\0' ||
                 (dns_name_clean(a->mxs[i].name, clean) && strcmp(a->mxs[i].name, clean) == 0));
-    for (size_t i = 0; i < a->count && type != DNS_MX; i++)
+    for (size_t i = 0; i < a->count && a->ips != NULL; i++)
         REQUIRE(a->ips[i].family == (type == DNS_A ? AF_INET : AF_INET6));
 }
 
@@ -76,14 +78,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    type = (enum dns_type)(data[0] % 3);
-    a = dns_answer_parse(data + 1, size - 1, "a.test", type);
+    type = (enum dns_type)(data[0] % 4);
+    a = dns_answer_parse(data + 1, size - 1, type == DNS_NS ? "" : "a.test", type);
     if (a == NULL)
         return 0;
     check_answer(a, type);
     if (type == DNS_MX)
         list_hosts(a);
-    else
+    else if (type != DNS_NS)
         plan_addresses(a, type);
     dns_answer_unref(&a);
     return 0;

@@ -35,7 +35,8 @@ zone:
     name: "."
     zonefile: "root.zone"
 """
-FAULTS = ("dead", "drop", "truncate", "garbage", "refuse", "spoof")
+FAULTS = ("dead", "drop", "truncate", "garbage", "refuse", "spoof", "servfail", "lie")
+ROOT_SOA = b"\0" + struct.pack("!2HIH", 6, 1, 3600, 22) + b"\0\0" + struct.pack("!5I", 1, 1, 1, 1, 3600)
 
 
 class Nsd:
@@ -99,12 +100,12 @@ class Nsd:
 class FaultyDns:
     """Passes queries on to the server at `upstream`, except for one fault of FAULTS:
     dead (never answers), drop N (ignores the first N times a question is asked), truncate (UDP
-    answers are cut, TCP is whole), garbage, refuse, spoof (a wrong answer with a wrong id first)."""
+    answers are cut, TCP is whole), garbage, refuse, spoof (a wrong answer with a wrong id first),
+    servfail, lie (no name exists, not even the root, and that for an hour). None: no fault."""
 
-    def __init__(self, fault, count=0, port=5300, upstream=53):
-        if fault not in FAULTS:
-            raise ValueError(f"unknown DNS fault {fault}")
-        self.fault, self.count, self.port, self.upstream = fault, count, port, upstream
+    def __init__(self, fault=None, count=0, port=5300, upstream=53):
+        self.become(fault, count)
+        self.port, self.upstream = port, upstream
         self.asked = {}
         self.over_tcp = 0
         self._stop = threading.Event()
@@ -116,6 +117,12 @@ class FaultyDns:
         self._tcp.bind(("127.0.0.1", port))
         self._tcp.listen()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def become(self, fault=None, count=0):
+        """Also while it runs: from the next query on."""
+        if fault is not None and fault not in FAULTS:
+            raise ValueError(f"unknown DNS fault {fault}")
+        self.count, self.fault = count, fault
 
     def start(self):
         self._thread.start()
@@ -146,7 +153,7 @@ class FaultyDns:
             except OSError:
                 return
             self.over_tcp += 1
-            if self.fault == "truncate":
+            if self.fault in (None, "truncate"):
                 answer = self._ask(query)
                 conn.sendall(struct.pack("!H", len(answer)) + answer)
 
@@ -159,6 +166,10 @@ class FaultyDns:
             return [query[:2] + b"\x84\x00\x00\x01\xff\xff\x00\x00\x00\x00" + b"\xc0" * 40]
         if self.fault == "refuse":
             return [query[:2] + b"\x80\x05\0\1" + b"\0" * 6 + question]
+        if self.fault == "servfail":
+            return [query[:2] + b"\x81\x82\0\1" + b"\0" * 6 + question]
+        if self.fault == "lie":
+            return [query[:2] + b"\x81\x83\0\1\0\0\0\1\0\0" + question + ROOT_SOA]
         answer = self._ask(query)
         if self.fault == "truncate":
             return [answer[:2] + bytes([answer[2] | 2]) + answer[3:6] + b"\0" * 6 + question]

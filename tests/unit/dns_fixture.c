@@ -175,7 +175,7 @@ static size_t reply_unknown(const char *name, unsigned type, uint16_t id, uint8_
 {
     struct fixture_rule rule = {.name = name, .rcode = RCODE_NXDOMAIN};
 
-    rule.type = type == RR_MX ? DNS_MX : type == RR_A ? DNS_A : DNS_AAAA;
+    rule.type = type == RR_MX ? DNS_MX : type == RR_A ? DNS_A : type == RR_NS ? DNS_NS : DNS_AAAA;
     rule.rrs[0] = (struct fixture_rr)SOA("test", 60, 60);
     return fixture_message(&rule, id, out, MESSAGE_SIZE);
 }

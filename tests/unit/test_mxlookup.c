@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
@@ -37,6 +38,9 @@ static struct fixture_rule rules[] = {
     {"stuck.test", DNS_MX, .rrs = {MX("stuck.test", 300, 10, "mx.stuck.test")}},
     {"mx.stuck.test", DNS_A, .drop = 1000},
     {"mx.stuck.test", DNS_AAAA, .drop = 1000},
+    {"deserted.test", DNS_MX, .rrs = {MX("deserted.test", 300, 10, "gone.deserted.test")}},
+    {"gone.deserted.test", DNS_A, .rcode = RCODE_NXDOMAIN},
+    {"gone.deserted.test", DNS_AAAA, .rcode = RCODE_NXDOMAIN},
     {"broken.test", DNS_MX, .rcode = RCODE_SERVFAIL},
     {"half.test", DNS_MX,
      .rrs = {MX("half.test", 300, 10, "fail.half.test"),
@@ -278,6 +282,66 @@ START_TEST(cancelled)
 }
 END_TEST
 
+static void clock_go_past(int64_t ms)
+{
+    while (clock_mono_ms() <= ms) {
+    }
+}
+
+/* Unproved, it does not get better by being kept. */
+START_TEST(a_denial_is_proved_by_what_came_since)
+{
+    int64_t before = clock_mono_ms(), asked_at;
+    struct asker a = looked_up("nowhere.test");
+
+    asked_at = a.plan.asked_at;
+    ck_assert(asked_at >= before && resolver_worked_at(resolver) < asked_at);
+    clock_go_past(asked_at);
+    a = looked_up("nowhere.test");
+    ck_assert_int_eq(a.plan.result, MX_NO_DOMAIN);
+    ck_assert(a.plan.asked_at == asked_at && resolver_worked_at(resolver) < asked_at);
+    ck_assert_int_eq(looked_up("two.test").plan.result, MX_OK);
+    a = looked_up("nowhere.test");
+    ck_assert(a.plan.asked_at == asked_at && resolver_worked_at(resolver) >= asked_at);
+    ck_assert_uint_eq(fixture_asked(server), 6);
+}
+END_TEST
+
+START_TEST(records_prove_what_was_asked_with_them)
+{
+    int64_t before = clock_mono_ms();
+    struct asker a = looked_up("deserted.test");
+
+    ck_assert_int_eq(a.plan.result, MX_NO_DOMAIN);
+    ck_assert(a.plan.asked_at >= before && resolver_worked_at(resolver) >= a.plan.asked_at);
+}
+END_TEST
+
+/* The domain's own records are kept from better days; its hosts are denied now. */
+START_TEST(records_of_the_cache_prove_nothing)
+{
+    struct asker a = looked_up("deserted.test");
+
+    clock_go_past(resolver_worked_at(resolver));
+    a = looked_up("deserted.test");
+    ck_assert_int_eq(a.plan.result, MX_NO_DOMAIN);
+    ck_assert_uint_eq(rule_asked("deserted.test"), 1);
+    ck_assert(resolver_worked_at(resolver) < a.plan.asked_at);
+}
+END_TEST
+
+START_TEST(what_no_server_said_needs_no_proof)
+{
+    struct asker a = looked_up("no host name");
+
+    ck_assert_int_eq(a.plan.result, MX_NO_DOMAIN);
+    ck_assert(a.plan.asked_at == INT64_MIN);
+    start(&a, "", "198.51.100.1");
+    loop_run(loop);
+    ck_assert(a.plan.asked_at == INT64_MIN);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("mxlookup");
@@ -293,6 +357,10 @@ static Suite *suite(void)
     tcase_add_test(t, own_address_by_interface);
     tcase_add_test(t, address_literal);
     tcase_add_test(t, cancelled);
+    tcase_add_test(t, a_denial_is_proved_by_what_came_since);
+    tcase_add_test(t, records_prove_what_was_asked_with_them);
+    tcase_add_test(t, records_of_the_cache_prove_nothing);
+    tcase_add_test(t, what_no_server_said_needs_no_proof);
     suite_add_tcase(s, t);
     return s;
 }

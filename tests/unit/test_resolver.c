@@ -227,7 +227,8 @@ END_TEST
 
 START_TEST(no_host_name_is_not_asked_for)
 {
-    static const char *const names[] = {"a b.test", "\\000.test", "", "[192.0.2.1]", "x..test"};
+    static const char *const names[] = {"a b.test",    "\\000.test", "",
+                                        "[192.0.2.1]", "x..test",    "."};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         ck_assert_int_eq(asked(names[i]).status, DNS_NXDOMAIN);

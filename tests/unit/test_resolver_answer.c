@@ -283,6 +283,38 @@ START_TEST(clean_names)
 }
 END_TEST
 
+/* Of the root: the records are counted, whatever they say. */
+START_TEST(name_servers)
+{
+    struct fixture_rule rule = {"", DNS_NS,
+                                .rrs = {{.owner = "", .type = RR_NS, .ttl = 300, .data = "a.test"},
+                                        {.owner = "", .type = RR_NS, .ttl = 200, .data = "b.test"},
+                                        {.owner = "test", .type = RR_NS, .data = "c.test"},
+                                        A("", 300, "192.0.2.1")}};
+
+    read_rule(&rule);
+    ck_assert_int_eq(answer->status, DNS_OK);
+    ck_assert_uint_eq(answer->ttl, 200);
+    ck_assert_uint_eq(answer->count, 2);
+    ck_assert(answer->ips == NULL && answer->mxs == NULL);
+    ck_assert_uint_eq(dns_answer_size(answer), sizeof(*answer));
+    ck_assert(answer->asked_at == INT64_MIN);
+}
+END_TEST
+
+START_TEST(name_server_with_a_bad_name)
+{
+    struct fixture_rule rule = {
+        "", DNS_NS, .rrs = {{.owner = "", .type = RR_NS, .ttl = 300, .data = "a.test"}}};
+    size_t len = fixture_message(&rule, 7, message, sizeof(message));
+
+    message[len - 1] = 0xc0; /* half a pointer in the place of the end */
+    answer = dns_answer_parse(message, len, "", DNS_NS);
+    ck_assert_uint_eq(answer->count, 0);
+    ck_assert_uint_eq(answer->unusable, 1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("resolver_answer");
@@ -306,6 +338,8 @@ static Suite *suite(void)
     tcase_add_test(t, not_a_response_and_still_truncated);
     tcase_add_test(t, bad_rdata_length);
     tcase_add_test(t, clean_names);
+    tcase_add_test(t, name_servers);
+    tcase_add_test(t, name_server_with_a_bad_name);
     suite_add_tcase(s, t);
     return s;
 }
