@@ -487,13 +487,15 @@ static int64_t due_of(unsigned number)
 /* Takes all, each at its time, and returns how many of them had been overdue at NOW. */
 static unsigned take_all(bool *taken)
 {
-    int64_t last_due = 0, late = NOW;
+    int64_t last_due = 0, late = NOW, last = 0;
     unsigned overdue = 0;
 
     for (unsigned i = 0; i < MANY; i++) {
         int64_t now = schedule_next(schedule);
         struct schedule_entry e;
 
+        ck_assert_int_ge(now, last);
+        last = now;
         ck_assert(!schedule_take(schedule, now - 1, HOLD, &e));
         ck_assert(schedule_take(schedule, now, INT64_C(1) << 40, &e));
         ck_assert(!taken[number_of(&e)]);
