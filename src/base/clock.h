@@ -14,4 +14,7 @@ int64_t clock_mono_ms(void);
 /* Seconds since the Unix epoch: for what is stored and shown. */
 int64_t clock_wall(void);
 
+/* The same in milliseconds: for what is stored more exactly than to the second. */
+int64_t clock_wall_ms(void);
+
 #endif

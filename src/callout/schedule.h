@@ -18,7 +18,7 @@
 
 #define SCHEDULE_HELO_SIZE 256
 
-/* A plain value; times in milliseconds since the epoch. */
+/* A plain value; times in milliseconds since the epoch, never negative. */
 struct schedule_entry {
     char recipient[ADDRESS_TEXT_SIZE]; /* as it goes on the wire, canonical form with its case */
     bool apart;                        /* see record_key() */
@@ -33,6 +33,14 @@ struct schedule_entry {
     unsigned step;         /* tries after the first that were made */
 };
 
+/* As the store has it: versioned, one encoding for each entry. Returns the length, or 0 when `size`
+   is too small (SCHEDULE_ENTRY_SIZE_MAX always suffices) or a time is negative. */
+#define SCHEDULE_ENTRY_SIZE_MAX 1024
+size_t schedule_entry_encode(const struct schedule_entry *e, uint8_t *buf, size_t size);
+
+/* False for anything that is not a whole, well-formed entry of a known version. */
+bool schedule_entry_decode(const uint8_t *buf, size_t len, struct schedule_entry *out);
+
 struct schedule;
 
 /* At most `max` entries. `store` is borrowed; NULL: in memory only. NULL: out of memory. */
@@ -45,8 +53,9 @@ void schedule_free(struct schedule **s); /* sets *s to NULL; NULL is allowed; th
  */
 size_t schedule_load(struct schedule *s, int64_t now_ms, int64_t spread_ms);
 
-/* `key` is record_key() of the address. Replaces what is there. False when there is no room, or no
-   memory: logged at most once a minute. */
+/* `key` is record_key() of the address. Replaces what is there. Among entries that are due at the
+   same time the one that was put first comes first. False when there is no room, or no memory:
+   logged at most once a minute; what was there stays. */
 bool schedule_put(struct schedule *s, const uint8_t *key, size_t key_len,
                   const struct schedule_entry *e);
 

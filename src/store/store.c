@@ -13,8 +13,9 @@
 #include "store/environment.h"
 #include "store/writer.h"
 
-#define READERS_MAX     256 /* of store_get() at the same time; more wait their turn */
+#define READERS_MAX     256 /* at the same time; more wait their turn */
 #define REPORT_QUIET_MS 60000
+#define WALK_RECORDS    1000 /* of store_each() in one read transaction, which pins old pages */
 
 /* A read transaction, kept reset between uses. Whoever has set `busy` has it. */
 struct reader {
@@ -69,11 +70,29 @@ static struct reader *take_reader(struct store *s)
     }
 }
 
-static int reader_begin(struct store *s, struct reader *r)
+static void give_back(struct reader *r)
 {
-    if (r->txn == NULL)
-        return mdb_txn_begin(s->environment.env, NULL, MDB_RDONLY, &r->txn);
-    return mdb_txn_renew(r->txn);
+    atomic_store_explicit(&r->busy, false, memory_order_release);
+}
+
+/* A reader with its transaction begun; NULL: reported. */
+static struct reader *begin_reading(struct store *s)
+{
+    struct reader *r = take_reader(s);
+    int rc = r->txn != NULL ? mdb_txn_renew(r->txn)
+                            : mdb_txn_begin(s->environment.env, NULL, MDB_RDONLY, &r->txn);
+
+    if (rc == 0)
+        return r;
+    give_back(r);
+    report(s, "cannot read", environment_explain(rc));
+    return NULL;
+}
+
+static void end_reading(struct reader *r)
+{
+    mdb_txn_reset(r->txn);
+    give_back(r);
 }
 
 static enum store_result unwrap(struct store *s, struct bytes key, struct bytes sealed, int64_t now,
@@ -122,22 +141,102 @@ static enum store_result read_value(struct store *s, MDB_txn *txn, enum store_ta
 enum store_result store_get(struct store *s, enum store_table table, const void *key,
                             size_t key_len, int64_t now, void *buf, size_t size, size_t *len)
 {
-    enum store_result result = STORE_ERROR;
+    enum store_result result;
     struct reader *r;
-    int rc;
 
     if (key_len == 0 || key_len > STORE_KEY_MAX)
         return STORE_MISS;
-    r = take_reader(s);
-    rc = reader_begin(s, r);
-    if (rc == 0) {
-        result = read_value(s, r->txn, table, (struct bytes){key, key_len}, now, buf, size, len);
-        mdb_txn_reset(r->txn);
-    } else {
-        report(s, "cannot read", environment_explain(rc));
-    }
-    atomic_store_explicit(&r->busy, false, memory_order_release);
+    r = begin_reading(s);
+    if (r == NULL)
+        return STORE_ERROR;
+    result = read_value(s, r->txn, table, (struct bytes){key, key_len}, now, buf, size, len);
+    end_reading(r);
     return result;
+}
+
+/*
+ * Walking
+ */
+
+struct walk {
+    enum store_table table;
+    int64_t now;
+    store_visit visit;
+    void *arg;
+    bool ended; /* there are no more, or the visitor has seen enough */
+    uint8_t last[STORE_KEY_MAX];
+    size_t last_len; /* 0: none was seen yet */
+};
+
+/* To the first record behind the last one; that may be gone by now. */
+static int walk_on(const struct walk *w, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
+{
+    int rc;
+
+    if (w->last_len == 0)
+        return mdb_cursor_get(cursor, key, data, MDB_FIRST);
+    *key = (MDB_val){w->last_len, (void *)(uintptr_t)w->last};
+    rc = mdb_cursor_get(cursor, key, data, MDB_SET_RANGE);
+    if (rc == 0 && key->mv_size == w->last_len && memcmp(key->mv_data, w->last, w->last_len) == 0)
+        rc = mdb_cursor_get(cursor, key, data, MDB_NEXT);
+    return rc;
+}
+
+static bool visit_record(struct store *s, const struct walk *w, const MDB_val *key,
+                         const MDB_val *data)
+{
+    struct bytes name = {key->mv_data, key->mv_size}, value;
+
+    if (unwrap(s, name, (struct bytes){data->mv_data, data->mv_size}, w->now, &value) != STORE_OK)
+        return true;
+    return w->visit(w->arg, name.data, name.len, value.data, value.len);
+}
+
+static int walk_records(struct store *s, struct walk *w, MDB_cursor *cursor)
+{
+    MDB_val key, data;
+    int rc = walk_on(w, cursor, &key, &data);
+
+    for (unsigned n = 1; rc == 0; n++) {
+        w->ended = !visit_record(s, w, &key, &data);
+        w->last_len = key.mv_size;
+        memcpy(w->last, key.mv_data, key.mv_size);
+        if (w->ended || n == WALK_RECORDS)
+            return 0;
+        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    w->ended = true;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* The records of one transaction. */
+static bool walk_part(struct store *s, struct walk *w)
+{
+    struct reader *r = begin_reading(s);
+    MDB_cursor *cursor;
+    int rc;
+
+    if (r == NULL)
+        return false;
+    rc = mdb_cursor_open(r->txn, s->environment.tables[w->table], &cursor);
+    if (rc == 0) {
+        rc = walk_records(s, w, cursor);
+        mdb_cursor_close(cursor);
+    }
+    end_reading(r);
+    if (rc != 0)
+        report(s, "cannot read", environment_explain(rc));
+    return rc == 0;
+}
+
+bool store_each(struct store *s, enum store_table table, int64_t now, store_visit visit, void *arg)
+{
+    struct walk w = {.table = table, .now = now, .visit = visit, .arg = arg};
+
+    while (!w.ended)
+        if (!walk_part(s, &w))
+            return false;
+    return true;
 }
 
 /*
