@@ -1,5 +1,6 @@
 #include "callout/dead.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ struct dead *dead_new(size_t max)
 static void forget(struct dead *d, struct spot *s)
 {
     HASH_DEL(d->spots, s);
+    assert(d->spots != s); /* for clang-tidy, which cannot follow uthash */
     free(s);
 }
 

@@ -1,5 +1,6 @@
 #include "callout/sources.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 struct source {
     struct netaddr ip;
     bool missing;
-    unsigned load;
+    int load;
 };
 
 /* What is remembered under a hash. Should two have the same, one is treated as the other: no more
@@ -64,6 +65,7 @@ static struct note *note_find(struct note *notes, uint64_t key)
 static void note_drop(struct note **notes, struct note *n)
 {
     HASH_DEL(*notes, n);
+    assert(*notes != n); /* for clang-tidy, which cannot follow uthash */
     free(n);
 }
 
@@ -135,7 +137,7 @@ static struct source *find(struct sources *s, const struct netaddr *ip)
 
 void sources_set(struct sources *s, const struct sources_opts *opts)
 {
-    struct source next[SOURCES_MAX];
+    struct source next[SOURCES_MAX] = {0};
     size_t count = 0;
 
     for (size_t i = 0; i < opts->count && i < SOURCES_MAX; i++) {
@@ -304,10 +306,9 @@ void sources_load(struct sources *s, const struct netaddr *ip, int change)
 
     if (one == NULL)
         return;
-    if (change < 0 && one->load < 0U - (unsigned)change)
+    one->load += change;
+    if (one->load < 0)
         one->load = 0; /* they began before it was of the pool */
-    else
-        one->load += (unsigned)change;
 }
 
 size_t sources_missing(const struct sources *s, struct netaddr *out, size_t max)
