@@ -4,13 +4,12 @@
  * handed in.
  *
  *   CLOSED --refused--> OPEN --its time is over, somebody asks--> TRIAL --answered--> CLOSED
- *                        ^------------------refused, longer------/  \--no answer--> OPEN, not
- * longer
+ *                        ^-----------------refused, for longer---/  |
+ *                        ^-----------------no answer, 5 minutes----/
  *
  * A refusal at the greeting, EHLO or MAIL opens it at once. At RCPT a refusal may be one domain's
- * own policy: only the second, of another domain and with no other answer between, opens it; but
- * where the destination has shown only that one domain, that is the same, and the second refusal
- * of whichever domain does.
+ * own policy: the first is only remembered, the second with no answer between opens it, whichever
+ * domain that is of. What comes while it is open was asked before, and changes nothing.
  *
  * Threads: a plain value.
  */
@@ -25,7 +24,8 @@
 
 #define BREAKER_OPEN_FIRST  INT64_C(1800)  /* seconds; doubled each time ... */
 #define BREAKER_OPEN_MAX    INT64_C(86400) /* ... up to this; a jitter of a quarter is added */
-#define BREAKER_TRIAL_AGAIN INT64_C(300)   /* after a trial that nobody answered */
+#define BREAKER_LEVEL_MAX   10
+#define BREAKER_TRIAL_AGAIN INT64_C(300) /* after a trial that nobody answered */
 
 #define BREAKER_STATES(X) \
     X(CLOSED, "closed") \
@@ -40,7 +40,8 @@ enum breaker_state {
 
 struct breaker {
     enum breaker_state state;
-    unsigned level;    /* times it opened since it was last closed by an answer */
+    unsigned level;    /* times it opened since it was last closed by an answer, up to
+                          BREAKER_LEVEL_MAX */
     uint64_t struck;   /* hash of the domain whose recipient was refused last; 0: none since the
                           last answer */
     int64_t opened_at; /* seconds since the epoch; 0: never */
@@ -60,7 +61,7 @@ bool breaker_admit(struct breaker *b, int64_t now);
 bool breaker_refused(struct breaker *b, const struct verdict *v, uint64_t domain, int64_t now,
                      pace_random random);
 
-/* A reply at RCPT that is not about us. True when that closed it. */
+/* A reply at RCPT that is not about us. True when that closed it; what it was opened by stays. */
 bool breaker_answered(struct breaker *b);
 
 /* The trial came to no reply. Does nothing in other states. */

@@ -298,20 +298,25 @@ static bool fallback_did_better(const struct callout *c, const struct mx_candida
 
 static void remember_refusal(struct callout *c)
 {
-    struct destination_fact fact = {.null_sender_refused_at = clock_wall()};
+    int64_t now = clock_wall();
+    struct destination_fact fact;
 
-    fact.expires_at = fact.null_sender_refused_at + NULL_SENDER_REST;
+    (void)destination_get(c->engine->keep, c->refused_by, now, &fact); /* what else is known */
+    fact.null_sender_refused_at = now;
+    if (fact.expires_at < now + NULL_SENDER_REST)
+        fact.expires_at = now + NULL_SENDER_REST;
     destination_put(c->engine->keep, c->refused_by, &fact);
 }
 
 static bool refuses_null_sender(const struct callout *c, enum smtp_stage stage)
 {
     char name[DESTINATION_NAME_SIZE];
+    int64_t now = clock_wall();
     struct destination_fact fact;
 
     refusal_name(c, &c->plan.list[0], stage, name);
-    return destination_get(c->engine->keep, name, clock_wall(), &fact) &&
-           fact.null_sender_refused_at != 0;
+    return destination_get(c->engine->keep, name, now, &fact) &&
+           now < fact.null_sender_refused_at + NULL_SENDER_REST;
 }
 
 /* The null sender first, unless it is known to be refused. */

@@ -1,1 +1,119 @@
 #include "callout/pace.h"
+
+#include <limits.h>
+
+#define MICRO            INT64_C(1000000) /* of one recipient; also ms in 1000 seconds */
+#define DEBT_MAX         (1000 * 1000 * MICRO)
+#define TROUBLED_DEFAULT 16 /* connections, halved by trouble, where there is no limit */
+
+static int64_t bucket(const struct pace_limits *limits)
+{
+    return (limits->burst > 0 ? limits->burst : 1) * MICRO;
+}
+
+/* A rate in recipients a 1000 seconds is one in millionths a millisecond: nothing is rounded. */
+static void fill(struct pace *p, int64_t now)
+{
+    int64_t missing = bucket(&p->limits) - p->tokens_micro, rate = p->limits.rate_milli;
+    int64_t elapsed = now - p->filled_at;
+
+    if (elapsed <= 0)
+        return;
+    p->filled_at = now;
+    if (rate == 0 || elapsed > missing / rate)
+        p->tokens_micro += missing;
+    else
+        p->tokens_micro += elapsed * rate;
+}
+
+void pace_init(struct pace *p, const struct pace_limits *limits, int64_t now)
+{
+    *p = (struct pace){.limits = *limits, .tokens_micro = bucket(limits), .filled_at = now};
+}
+
+void pace_set_limits(struct pace *p, const struct pace_limits *limits, int64_t now)
+{
+    int64_t more;
+
+    fill(p, now);
+    more = bucket(limits) - bucket(&p->limits);
+    if (more > 0)
+        p->tokens_micro += more;
+    else if (p->tokens_micro > bucket(limits))
+        p->tokens_micro = bucket(limits);
+    p->limits = *limits;
+}
+
+unsigned pace_connections(const struct pace *p)
+{
+    unsigned all = p->limits.connections, left;
+
+    if (p->level == 0)
+        return all > 0 ? all : UINT_MAX;
+    left = (all > 0 ? all : TROUBLED_DEFAULT) >> p->level;
+    return left > 0 ? left : 1;
+}
+
+bool pace_paused(const struct pace *p, int64_t now)
+{
+    return now < p->pause_until;
+}
+
+int64_t pace_wait(struct pace *p, int64_t now)
+{
+    int64_t rate = p->limits.rate_milli;
+
+    fill(p, now);
+    if (rate == 0 || p->tokens_micro >= MICRO)
+        return 0;
+    return (MICRO - p->tokens_micro + rate - 1) / rate;
+}
+
+void pace_take(struct pace *p, int64_t now)
+{
+    fill(p, now);
+    if (p->limits.rate_milli > 0 && p->tokens_micro > -DEBT_MAX)
+        p->tokens_micro -= MICRO;
+}
+
+/* One level more; how long that is to last. */
+static int64_t worsen(struct pace *p, pace_random random)
+{
+    int64_t pause;
+
+    if (p->level < PACE_LEVEL_MAX)
+        p->level++;
+    pause = PACE_PAUSE_FIRST << (p->level - 1);
+    if (pause > PACE_PAUSE_MAX)
+        pause = PACE_PAUSE_MAX;
+    return pause - pause / 4 + random((uint32_t)(pause / 2 + 1));
+}
+
+bool pace_trouble(struct pace *p, int64_t now, pace_random random)
+{
+    p->good = 0;
+    if (pace_paused(p, now))
+        return false;
+    p->pause_until = p->same_until = now + worsen(p, random);
+    return true;
+}
+
+bool pace_shrink(struct pace *p, int64_t now, pace_random random)
+{
+    p->good = 0;
+    if (pace_paused(p, now) || now < p->same_until)
+        return false;
+    p->same_until = now + worsen(p, random);
+    return true;
+}
+
+void pace_good(struct pace *p, int64_t now)
+{
+    if (p->level == 0 || pace_paused(p, now))
+        return;
+    p->good++;
+    if (p->good < PACE_GOOD_ANSWERS)
+        return;
+    p->good = 0;
+    p->level--;
+}

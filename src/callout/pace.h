@@ -14,7 +14,7 @@
 
 #define PACE_LEVEL_MAX    10
 #define PACE_PAUSE_FIRST  INT64_C(5000)    /* ms; twice that at each further level ... */
-#define PACE_PAUSE_MAX    INT64_C(1800000) /* ... up to this */
+#define PACE_PAUSE_MAX    INT64_C(1800000) /* ... up to this, before the jitter */
 #define PACE_GOOD_ANSWERS 10               /* in a row, that take one level back */
 
 /* 0: without a limit. */
@@ -32,6 +32,7 @@ struct pace {
     unsigned level;       /* of the trouble: 0 is none */
     unsigned good; /* answers since the last trouble, or since the last level was taken back */
     int64_t pause_until;
+    int64_t same_until; /* what shrinks the budget until then is the same trouble */
 };
 
 /* Uniform in [0, bound). */
@@ -40,7 +41,7 @@ typedef uint32_t (*pace_random)(uint32_t bound);
 /* With a full bucket and no trouble. */
 void pace_init(struct pace *p, const struct pace_limits *limits, int64_t now);
 
-/* Other limits from now on; what was used stays used. */
+/* Other limits from now on; what was used stays used, but a smaller bucket makes no debt. */
 void pace_set_limits(struct pace *p, const struct pace_limits *limits, int64_t now);
 
 /* Connections at a time that are allowed now: halved by each level, never below 1; UINT_MAX where
@@ -61,10 +62,12 @@ void pace_take(struct pace *p, int64_t now);
    quarter of it either way. True when it is new. */
 bool pace_trouble(struct pace *p, int64_t now, pace_random random);
 
-/* The same without the pause: the budget shrinks, and others go on within it. */
+/* The same without the pause: the budget shrinks, and others go on within it. For as long as the
+   pause would have been, more of it is the same trouble; a pause may begin all the same. */
 bool pace_shrink(struct pace *p, int64_t now, pace_random random);
 
-/* A recipient was answered about without trouble. */
+/* A recipient was answered about without trouble. In a pause that proves nothing: it was asked
+   before. */
 void pace_good(struct pace *p, int64_t now);
 
 #endif

@@ -33,12 +33,12 @@ enum sources_pick {
 
 struct sources;
 
-/* Domains whose source is remembered, and rests: at most `max` each; the oldest make room. NULL:
-   out of memory. */
+/* Domains whose source is remembered, and rests: at most `max` (>= 1) each; those not
+   heard of longest make room. NULL: out of memory. */
 struct sources *sources_new(const struct sources_opts *opts, size_t max);
 void sources_free(struct sources **s); /* sets *s to NULL; NULL is allowed */
 
-/* Another pool; what is remembered of sources that stay, stays. */
+/* Another pool, of which each is taken once; what is remembered of sources that stay, stays. */
 void sources_set(struct sources *s, const struct sources_opts *opts);
 
 /*

@@ -1,11 +1,8 @@
-/* callout/domain_fact, callout/destination and callout/keep: what is kept of domains and of who
- * answers. */
+/* callout/domain_fact and callout/keep: what is kept of domains. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
-#include "callout/destination.h"
 #include "callout/domain_fact.h"
 #include "store_rig.h"
 #include "suite.h"
@@ -108,61 +105,6 @@ START_TEST(test_fact_in_the_store)
 }
 END_TEST
 
-static struct mx_plan plan_of(const char *name, const char *ip)
-{
-    struct mx_plan p = {.count = 1};
-
-    (void)str_copy(p.list[0].name, sizeof(p.list[0].name), name);
-    ck_assert(netaddr_parse(ip, &p.list[0].ip));
-    return p;
-}
-
-START_TEST(test_destination_names)
-{
-    static const struct {
-        const char *mx, *name;
-    } cases[] = {
-        {"mx1.mail.example.co.uk", "mx/example.co.uk"},
-        {"mx1.example.org", "mx/example.org"},
-        {"example.org", "mx/example.org"},
-        {"co.uk", "mx/co.uk"}, /* nobody's: itself */
-        {"localhost", "mx/localhost"},
-        {"", "ip/192.0.2.1"},
-    };
-    const struct provider known = {.name = "somebody"};
-    char name[DESTINATION_NAME_SIZE];
-    struct mx_plan p;
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        p = plan_of(cases[i].mx, "192.0.2.1");
-        destination_name(&p.list[0], NULL, name);
-        ck_assert_str_eq(name, cases[i].name);
-        destination_name(&p.list[0], &known, name);
-        ck_assert_str_eq(name, "provider/somebody");
-    }
-    (void)str_copy(p.list[0].path, sizeof(p.list[0].path), "/run/lmtp");
-    destination_name(&p.list[0], NULL, name);
-    ck_assert_str_eq(name, "unix/run/lmtp");
-}
-END_TEST
-
-START_TEST(test_destination_in_the_store)
-{
-    struct destination_fact f = {RIG_NOW, RIG_NOW + 10}, out;
-    struct keep *k = begin();
-
-    ck_assert(!destination_get(k, "mx/example.org", RIG_NOW, &out));
-    destination_put(k, "mx/example.org", &f);
-    for (int round = 0; round < 2; round++) {
-        ck_assert(destination_get(k, "mx/example.org", RIG_NOW, &out));
-        ck_assert_int_eq(out.null_sender_refused_at, RIG_NOW);
-        k = again(k);
-    }
-    ck_assert(!destination_get(k, "mx/example.org", RIG_NOW + 10, &out));
-    end(k);
-}
-END_TEST
-
 START_TEST(test_kept_without_a_store)
 {
     struct keep *k = keep_new(NULL, 2);
@@ -196,8 +138,6 @@ int main(void)
     tcase_add_test(tc, test_fact_times);
     tcase_add_test(tc, test_fact_round_trip);
     tcase_add_test(tc, test_fact_in_the_store);
-    tcase_add_test(tc, test_destination_names);
-    tcase_add_test(tc, test_destination_in_the_store);
     tcase_add_test(tc, test_kept_without_a_store);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
