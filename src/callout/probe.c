@@ -129,7 +129,9 @@ static bool goes_on(struct probe_run *p, const struct outcome *o)
 
     return p->handler.on_reply != NULL &&
            p->handler.on_reply(p->handler.arg, o, host, is_backup(p, host), &next) &&
-           session_ask(p->session->session, &next.recipient, next.new_transaction);
+           session_ask(p->session->session,
+                       &(struct session_job){p->opts.sender, &next.recipient, p->deadline},
+                       next.new_transaction);
 }
 
 static void on_outcome(void *arg, const struct outcome *o)
@@ -202,22 +204,21 @@ static bool probe_host(struct probe_run *p, const struct mx_candidate *c)
     struct engine *e = p->engine;
     struct probe_session *ps = calloc(1, sizeof(*ps));
     struct session_handler h = {.on_outcome = on_outcome, .on_closed = on_closed, .arg = ps};
-    struct session_target target = {.ip = c->ip, .port = port_of(p, c), .lmtp = p->opts.lmtp};
+    struct session_target target = {.ip = c->ip, .port = port_of(p, c), .no_tls = stays_here(p, c)};
     struct session_opts opts = p->opts.session;
+    const struct session_job job = {p->opts.sender, &p->recipient, p->deadline};
 
     if (ps == NULL)
         return false;
     (void)str_copy(target.name, sizeof(target.name), c->name);
     (void)str_copy(target.path, sizeof(target.path), c->path);
-    if (stays_here(p, c))
-        opts.tls = TLS_NONE;
+    opts.lmtp = p->opts.lmtp;
     if (p->handler.on_trace != NULL)
         h.on_trace = on_trace;
     trace_host(p, c);
     ps->engine = e;
     ps->run = p;
-    ps->session = session_start(e->loop, &opts, e->tls, &target, p->opts.sender, &p->recipient,
-                                p->deadline, &h);
+    ps->session = session_start(e->loop, &opts, e->tls, &target, 1, &job, &h);
     if (ps->session == NULL) {
         free(ps);
         return false;
