@@ -133,12 +133,14 @@ __attribute__((format(printf, 2, 3))) static bool say(struct client *c, const ch
 static void enter_ehlo(struct client *c)
 {
     c->keywords = 0; /* RFC 3207 section 4.2 */
+    limits_forget(&c->limits);
     say(c, "%s %s", c->opts.lmtp ? "LHLO" : "EHLO", c->opts.helo_name);
 }
 
 static void enter_helo(struct client *c)
 {
     c->keywords = 0;
+    limits_forget(&c->limits);
     say(c, "HELO %s", c->opts.helo_name);
 }
 
@@ -161,16 +163,26 @@ static bool say_rcpt(struct client *c)
 {
     const struct address *a = c->opts.recipient;
 
+    limits_use_rcpt(&c->limits, a->domain);
     return say(c, "RCPT TO:<%s@%s>", a->local, a->domain);
+}
+
+static void say_mail(struct client *c)
+{
+    c->rcpt_said = false;
+    c->mail_utf8 = needs_smtputf8(c);
+    limits_use_mail(&c->limits);
+    if (!say(c, "MAIL FROM:<%s>%s", c->opts.sender, c->mail_utf8 ? " SMTPUTF8" : ""))
+        return;
+    if ((c->keywords & KEYWORD_PIPELINING) != 0)
+        c->rcpt_said = say_rcpt(c);
 }
 
 static void enter_mail(struct client *c)
 {
-    c->rcpt_said = false;
-    if (!say(c, "MAIL FROM:<%s>%s", c->opts.sender, needs_smtputf8(c) ? " SMTPUTF8" : ""))
-        return;
-    if ((c->keywords & KEYWORD_PIPELINING) != 0)
-        c->rcpt_said = say_rcpt(c);
+    if (!c->mail_said)
+        say_mail(c);
+    c->mail_said = false;
 }
 
 static void enter_rcpt(struct client *c)
@@ -183,6 +195,9 @@ static void enter_rcpt(struct client *c)
 static void enter_rset(struct client *c)
 {
     say(c, "RSET");
+    c->mail_said = (c->keywords & KEYWORD_PIPELINING) != 0;
+    if (c->mail_said)
+        say_mail(c);
 }
 
 /* What was not taken by now is not sent, and what was half heard is not waited for. */
@@ -209,15 +224,21 @@ static bool wants_tls(struct client *c, const struct smtp_reply *r)
     return true;
 }
 
+/* What the envelope needs is there, or that was it. */
+static bool can_be_said(struct client *c)
+{
+    if (!needs_smtputf8(c) || (c->keywords & KEYWORD_SMTPUTF8) != 0)
+        return true;
+    fail(c, SMTP_FAILURE_SMTPUTF8, "SMTPUTF8 not offered");
+    c->outcome.stage = SMTP_STAGE_EHLO;
+    enter(c, CLIENT_QUIT);
+    return false;
+}
+
 static void envelope(struct client *c)
 {
-    if (needs_smtputf8(c) && (c->keywords & KEYWORD_SMTPUTF8) == 0) {
-        fail(c, SMTP_FAILURE_SMTPUTF8, "SMTPUTF8 not offered");
-        c->outcome.stage = SMTP_STAGE_EHLO;
-        enter(c, CLIENT_QUIT);
-        return;
-    }
-    enter(c, CLIENT_MAIL);
+    if (can_be_said(c))
+        enter(c, CLIENT_MAIL);
 }
 
 /* EHLO or HELO was accepted: TLS or the envelope. */
@@ -295,7 +316,7 @@ static void starttls_reply(struct client *c, const struct smtp_reply *r)
 /* Where RCPT was said too its reply is on the way, and nothing is said before it came. */
 static void mail_reply(struct client *c, const struct smtp_reply *r)
 {
-    if (r->code / 100 == 2) {
+    if (c->has_outcome || r->code / 100 == 2) {
         enter(c, CLIENT_RCPT);
     } else if (wants_tls(c, r)) {
         c->tls_due = c->rcpt_said;
@@ -325,10 +346,12 @@ static void rcpt_reply(struct client *c, const struct smtp_reply *r)
 /* RFC 5321 section 4.1.1.5: nothing but 250 is to be expected. */
 static void rset_reply(struct client *c, const struct smtp_reply *r)
 {
-    if (r->code == 250)
+    if (r->code != 250)
+        new_outcome(c, SMTP_FAILURE_NONE)->reply = *r;
+    if (c->mail_said || !c->has_outcome)
         enter(c, CLIENT_MAIL);
     else
-        conclude(c, r);
+        enter(c, CLIENT_QUIT);
 }
 
 static void quit_reply(struct client *c, const struct smtp_reply *r)
@@ -361,6 +384,8 @@ static void note_keyword(struct client *c, const char *line)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strlen(names[i]) == n && strncasecmp(line, names[i], n) == 0)
             c->keywords |= 1u << i;
+    if (n == strlen("LIMITS") && strncasecmp(line, "LIMITS", n) == 0)
+        limits_learn(&c->limits, line + n);
 }
 
 /* 421 may come at any time and in answer to anything (RFC 5321 section 3.8). */
@@ -461,12 +486,22 @@ void client_secured(struct client *c, const char *version)
     enter(c, CLIENT_EHLO);
 }
 
-void client_ask(struct client *c, const struct address *recipient, bool new_transaction)
+bool client_takes(const struct client *c, const char *domain, bool new_transaction)
+{
+    return c->state == CLIENT_READY && !c->early &&
+           limits_allow(&c->limits, domain, new_transaction);
+}
+
+void client_ask(struct client *c, const char *sender, const struct address *recipient,
+                bool new_transaction)
 {
     assert(c->state == CLIENT_READY);
     c->opts.recipient = recipient;
+    if (new_transaction)
+        c->opts.sender = sender;
     c->has_outcome = false;
-    enter(c, new_transaction ? CLIENT_RSET : CLIENT_RCPT);
+    if (can_be_said(c))
+        enter(c, new_transaction ? CLIENT_RSET : CLIENT_RCPT);
 }
 
 void client_quit(struct client *c)

@@ -10,7 +10,8 @@
  * then has been taken.
  *
  * Threads: a plain value owned by its user; what the options point to is borrowed.
- * RFC 5321, 2920 (PIPELINING), 3207 (STARTTLS), 6531 (SMTPUTF8).
+ * RFC 5321, 2920 (PIPELINING), 3207 (STARTTLS), 6531 (SMTPUTF8), 9422
+ * (LIMITS).
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -19,11 +20,12 @@
 #include <stddef.h>
 
 #include "smtp/address.h"
+#include "smtp/limits.h"
 #include "smtp/outcome.h"
 #include "smtp/reply.h"
 
 #define CLIENT_COMMAND_MAX 512                      /* RFC 5321 section 4.5.3.1.4, CRLF included */
-#define CLIENT_OUT_MAX     (2 * CLIENT_COMMAND_MAX) /* MAIL and RCPT in one write */
+#define CLIENT_OUT_MAX     (3 * CLIENT_COMMAND_MAX) /* RSET, MAIL and RCPT in one write */
 
 /* State, name, stage an outcome found there belongs to. */
 #define CLIENT_STATES(X) \
@@ -33,10 +35,11 @@
     X(HELO, "helo", HELO)             /* only after EHLO was answered 500, 502 or 504 */ \
     X(STARTTLS, "starttls", STARTTLS) \
     X(TLS, "tls", TLS)        /* the user shakes hands, then client_secured() */ \
-    X(MAIL, "mail", MAIL)     /* RCPT goes along where PIPELINING is offered */ \
+    X(MAIL, "mail", MAIL)     /* RCPT goes along where PIPELINING is offered; also where the reply \
+                                 is only awaited, RSET being refused */ \
     X(RCPT, "rcpt", RCPT)     /* also where the reply is only awaited, MAIL being refused */ \
     X(READY, "ready", RCPT)   /* the outcome is out; another recipient may be asked about */ \
-    X(RSET, "rset", MAIL)     /* for another transaction */ \
+    X(RSET, "rset", MAIL)     /* for another transaction; MAIL and RCPT may go along */ \
     X(QUIT, "quit", QUIT)     /* the outcome is out; waits for 221 */ \
     X(CLOSED, "closed", QUIT) /* the user closes the connection */
 
@@ -74,12 +77,15 @@ struct client {
     bool secured;      /* TLS is on */
     bool tls_asked;    /* STARTTLS was said on this connection */
     bool tls_due;      /* 530 at a pipelined MAIL: STARTTLS once RCPT is answered */
+    bool mail_said;    /* in the write with RSET */
     bool rcpt_said;    /* in the write with MAIL */
+    bool mail_utf8;    /* the transaction under way has SMTPUTF8 */
     bool early;        /* the reply being heard began before its command was taken */
     bool has_outcome;  /* `outcome` holds; until then it may keep the 530 that asked for TLS */
     size_t quit_heard; /* octets since QUIT; bounded */
     size_t out_len;    /* said but not taken */
     struct outcome outcome;
+    struct limits limits;
     struct reply_parser parser;
     char out[CLIENT_OUT_MAX];
 };
@@ -91,12 +97,17 @@ void client_connected(struct client *c);
 void client_secured(struct client *c, const char *version);
 
 /*
- * In CLIENT_READY: asks about another recipient, in the transaction under way or, after RSET, in
- * one of its own; or ends the session. A reply that nobody asked for, heard in CLIENT_READY, has
- * changed the outcome to a failure and ended the session already.
+ * In CLIENT_READY: asks about another recipient, in the transaction under way, whose sender stays
+ * and which has SMTPUTF8 or has not, or, after RSET, in one of its own; or ends the session. A
+ * reply that nobody asked for, heard in CLIENT_READY, has changed the outcome to a failure and
+ * ended the session already.
  */
-void client_ask(struct client *c, const struct address *recipient, bool new_transaction);
+void client_ask(struct client *c, const char *sender, const struct address *recipient,
+                bool new_transaction);
 void client_quit(struct client *c);
+
+/* Whether in CLIENT_READY, nothing having been heard there, and within the server's LIMITS. */
+bool client_takes(const struct client *c, const char *domain, bool new_transaction);
 
 /*
  * Bytes from the server: all that had arrived by now, in one call, because whatever comes on top of

@@ -4,8 +4,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -97,13 +95,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     int err = EVUTIL_SOCKET_ERROR();
 
     if ((what & BEV_EVENT_CONNECTED) != 0) {
+        c->secured = true;
         bufferevent_enable(bev, EV_READ);
-        if (c->tls) {
-            c->secured = true;
-            c->handler.on_secured(c->handler.arg, tls_version(bev));
-        } else {
-            c->handler.on_connected(c->handler.arg);
-        }
+        c->handler.on_secured(c->handler.arg, tls_version(bev));
     } else if (c->tls) {
         lose_tls(c, what, err);
     } else if ((what & BEV_EVENT_WRITING) == 0) {
@@ -112,7 +106,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     /* After a failed write the server's last words are still to be read; then its end is seen. */
 }
 
-/* Reading begins once connected, or secured. */
+/* Reading begins at once, or once secured. */
 static void listen_to(struct connection *c)
 {
     bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
@@ -120,56 +114,39 @@ static void listen_to(struct connection *c)
     bufferevent_enable(c->bev, EV_WRITE);
 }
 
-/* A non-blocking socket on its way to being connected; -1 with errno. */
-static int start_connecting(const struct sockaddr *to, socklen_t to_len)
-{
-    int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, err;
-
-    if (fd < 0)
-        return -1;
-    /* QUIT right behind RCPT is not to wait for an acknowledgement; that it would is no error. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, to, to_len) == 0 || errno == EINPROGRESS)
-        return fd;
-    err = errno;
-    close(fd);
-    errno = err;
-    return -1;
-}
-
-struct connection *connection_open(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
+struct connection *connection_open(struct loop *loop, int fd,
                                    const struct connection_handler *handler)
 {
     struct connection *c = calloc(1, sizeof(*c));
-    int fd = -1, err;
 
     if (c == NULL)
-        return NULL;
+        goto fail;
     c->base = loop_base(loop);
     c->handler = *handler;
-    fd = start_connecting(to, to_len);
-    if (fd < 0)
-        goto fail;
     c->bev = bufferevent_socket_new(c->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    if (c->bev == NULL) {
-        close(fd);
-        errno = ENOMEM;
+    if (c->bev == NULL)
         goto fail;
-    }
     listen_to(c);
-    if (bufferevent_socket_connect(c->bev, NULL, 0) == 0) /* connect() was called above */
-        return c;
-    errno = ENOMEM;
+    bufferevent_enable(c->bev, EV_READ);
+    return c;
 fail:
-    err = errno;
-    connection_close(&c);
-    errno = err;
+    free(c);
+    (void)close(fd);
     return NULL;
 }
 
 bool connection_write(struct connection *c, const void *data, size_t len)
 {
     return bufferevent_write(c->bev, data, len) == 0;
+}
+
+bool connection_is_quiet(const struct connection *c)
+{
+    char byte;
+
+    return evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 &&
+           recv(bufferevent_getfd(c->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
 }
 
 /* Nothing in either buffer, nothing in the kernel: the server waits for a TLS ClientHello. */

@@ -9,8 +9,8 @@
 #ifndef SMTP_CONNECTION_H
 #define SMTP_CONNECTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 #include "base/loop.h"
 #include "smtp/outcome.h"
@@ -20,22 +20,25 @@
 #define CONNECTION_READ_MAX 16384
 
 struct connection_handler {
-    void (*on_connected)(void *arg);
     void (*on_data)(void *arg, const char *data, size_t len); /* all that could be read */
     void (*on_secured)(void *arg, const char *version);
-    /* Closed by the server, or never established; `detail` may be "". All data came before. */
+    /* Closed by the server, or not secured; `detail` may be "". All data came before. */
     void (*on_lost)(void *arg, enum smtp_failure failure, const char *detail);
     void *arg;
 };
 
 struct connection;
 
-/* NULL with errno set when it failed at once. */
-struct connection *connection_open(struct loop *loop, const struct sockaddr *to, socklen_t to_len,
+/* Of a connected, non-blocking socket, which is the connection's from here on, also where it is
+   NULL: out of memory. */
+struct connection *connection_open(struct loop *loop, int fd,
                                    const struct connection_handler *handler);
 
 /* False when out of memory. */
 bool connection_write(struct connection *c, const void *data, size_t len);
+
+/* The server is there and has said nothing that was not handed over; known without waiting. */
+bool connection_is_quiet(const struct connection *c);
 
 /*
  * From plaintext to TLS on the same descriptor. NONE: on_secured or on_lost follows. PROTOCOL: the

@@ -53,6 +53,7 @@ struct outcome {
     enum smtp_failure failure;
     struct smtp_reply reply; /* code 0 unless failure is NONE */
     bool tls_failed;         /* an earlier STARTTLS on this host failed and plaintext was used */
+    bool reused;             /* the session had answered about another recipient before */
     char tls[16];            /* protocol version in use at the end, "TLSv1.3"; "" for none */
     char detail[128];        /* printable: errno text, TLS error; "" for none */
     char greeting[128];      /* how the server greeted, printable, perhaps cut; "" for not at all */

@@ -1,39 +1,47 @@
 #include "smtp/session.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "smtp/client.h"
 #include "smtp/connection.h"
+#include "smtp/dial.h"
 
 struct session {
     struct loop *loop;
     struct session_opts opts;
-    struct tls_context *tls; /* borrowed */
-    struct session_target target;
+    struct tls_context *tls;      /* borrowed */
+    struct session_target target; /* the preferred one; then the one that is connected to */
     struct session_handler handler;
     char sender[ADDRESS_TEXT_SIZE];
     struct address recipient;
     int64_t deadline;         /* up to the outcome */
     struct loop_timer *timer; /* of the present state; armed as long as the session lives */
+    struct dial *dial;        /* in CLIENT_CONNECT */
     struct connection *conn;  /* NULL before and after */
     bool tls_given_up;        /* the connection is the second, in plaintext */
     bool tls_started;         /* on the present connection */
     bool unwanted;            /* session_quit() */
-    bool reported;            /* on_outcome was called */
+    bool reported;            /* on_outcome was called ... */
+    bool reporting;           /* ... and has not returned */
     bool answered;            /* not for the first time */
     bool next_wanted;         /* session_ask() was called, for `recipient` ... */
     bool next_transaction;    /* ... in a transaction of its own */
+    bool kept;                /* session_keep() was called ... */
+    int64_t idle_ms;          /* ... for so long */
     struct client client;
 };
 
 static void step(struct session *s);
+
+static enum tls_mode tls_mode(const struct session *s)
+{
+    return s->target.no_tls ? TLS_NONE : s->opts.tls;
+}
 
 static void remark(struct session *s, const char *line)
 {
@@ -52,6 +60,8 @@ static int64_t state_ms(const struct session *s)
         return s->opts.greeting_ms;
     case CLIENT_TLS:
         return s->opts.tls_ms;
+    case CLIENT_READY:
+        return s->idle_ms;
     case CLIENT_QUIT:
         return s->opts.quit_ms;
     case CLIENT_CLOSED:
@@ -68,19 +78,20 @@ static int64_t least(int64_t a, int64_t b)
 
 /*
  * Armed once a state, and each state awaits one thing: a reply that comes a byte a second has no
- * longer than one that comes at once. Before the outcome the session's deadline counts too; after
- * it nothing lasts longer than QUIT may.
+ * longer than one that comes at once. In CLIENT_CONNECT each address has its time. Before the
+ * outcome the session's deadline counts too; after it nothing but being kept lasts longer than QUIT
+ * may.
  */
 static void arm(struct session *s)
 {
     int64_t ms = state_ms(s);
 
-    if (s->client.has_outcome)
-        ms = least(ms, s->opts.quit_ms);
-    else if (s->unwanted)
+    if (s->unwanted && (!s->client.has_outcome || s->client.state == CLIENT_READY))
         ms = 0;
-    else
+    else if (!s->client.has_outcome)
         ms = least(ms, s->deadline - clock_mono_ms());
+    else if (s->client.state != CLIENT_READY)
+        ms = least(ms, s->opts.quit_ms);
     loop_timer_arm(s->timer, ms);
 }
 
@@ -88,12 +99,18 @@ static void on_timer(void *arg)
 {
     struct session *s = arg;
 
-    if (s->unwanted)
+    if (s->client.has_outcome && !s->reported) {
+        arm(s); /* the question could not even be asked */
+    } else if (s->unwanted) {
         client_timeout(&s->client, "no longer wanted");
-    else if (clock_mono_ms() >= s->deadline)
+    } else if (!s->client.has_outcome && clock_mono_ms() >= s->deadline) {
         client_timeout(&s->client, "the session's time is up");
-    else
+    } else if (s->dial != NULL) {
+        dial_time_is_up(s->dial);
+        return;
+    } else {
         client_timeout(&s->client, "");
+    }
     step(s);
 }
 
@@ -115,22 +132,26 @@ static void on_trace(void *arg, char dir, const char *line)
     s->handler.on_trace(s->handler.arg, dir, line);
 }
 
-/* From the connection */
-
-static void on_connected(void *arg)
+/* As it is to speak to the target. */
+static void init_client(struct session *s)
 {
-    struct session *s = arg;
-    char ip[NETADDR_TEXT_MAX], line[128];
+    const enum tls_mode tls = tls_mode(s);
+    const struct client_opts opts = {
+        .helo_name = s->opts.helo_name,
+        .sender = s->sender,
+        .recipient = &s->recipient,
+        .starttls = tls != TLS_NONE && !s->tls_given_up,
+        .tls_required = tls >= TLS_ENCRYPT,
+        .lmtp = s->opts.lmtp,
+        .on_state = on_state,
+        .on_trace = s->handler.on_trace != NULL ? on_trace : NULL,
+        .arg = s,
+    };
 
-    if (s->target.path[0] != '\0')
-        str_format(line, sizeof(line), "connected to %s", s->target.path);
-    else
-        str_format(line, sizeof(line), "connected to %s port %u", netaddr_format(&s->target.ip, ip),
-                   (unsigned)s->target.port);
-    remark(s, line);
-    client_connected(&s->client);
-    step(s);
+    client_init(&s->client, &opts);
 }
+
+/* From the connection */
 
 static void on_data(void *arg, const char *data, size_t len)
 {
@@ -159,50 +180,81 @@ static void on_lost(void *arg, enum smtp_failure failure, const char *detail)
     step(s);
 }
 
+/* From the race for an address; after a failed handshake it was told of that before */
+
+static void on_attempt(void *arg)
+{
+    arm(arg);
+}
+
+static void tell_address(struct session *s, size_t index, enum session_address what,
+                         enum smtp_failure how)
+{
+    if (s->handler.on_address != NULL && !s->tls_given_up)
+        s->handler.on_address(s->handler.arg, index, what, how);
+}
+
+static void on_address_failed(void *arg, size_t index, enum smtp_failure how)
+{
+    tell_address(arg, index, SESSION_ADDRESS_FAILED, how);
+}
+
+static void on_address_late(void *arg, size_t index)
+{
+    tell_address(arg, index, SESSION_ADDRESS_LATE, SMTP_FAILURE_NONE);
+}
+
+static void remark_connected(struct session *s)
+{
+    char ip[NETADDR_TEXT_MAX], line[128];
+
+    if (s->target.path[0] != '\0')
+        str_format(line, sizeof(line), "connected to %s", s->target.path);
+    else
+        str_format(line, sizeof(line), "connected to %s port %u", netaddr_format(&s->target.ip, ip),
+                   (unsigned)s->target.port);
+    remark(s, line);
+}
+
+static void on_connected(void *arg, size_t index, const struct session_target *target, int fd)
+{
+    struct session *s = arg;
+    const struct connection_handler handler = {on_data, on_secured, on_lost, s};
+
+    s->dial = NULL;
+    s->target = *target;
+    tell_address(s, index, SESSION_ADDRESS_CONNECTED, SMTP_FAILURE_NONE);
+    remark_connected(s);
+    init_client(s);
+    s->conn = connection_open(s->loop, fd, &handler);
+    if (s->conn != NULL)
+        client_connected(&s->client);
+    else
+        client_lost(&s->client, SMTP_FAILURE_LOCAL, "out of memory");
+    step(s);
+}
+
+static void on_not_connected(void *arg, enum smtp_failure how, const char *detail)
+{
+    struct session *s = arg;
+
+    s->dial = NULL;
+    client_lost(&s->client, how, detail);
+    step(s);
+}
+
 /* What a step is made of */
 
-static void cannot_connect(struct session *s, int err)
+static void begin(struct session *s, const struct session_target *targets, size_t count)
 {
-    char text[128];
+    const struct dial_handler handler = {on_attempt,   on_address_failed, on_address_late,
+                                         on_connected, on_not_connected,  s};
 
-    client_lost(&s->client, connection_failure(err), strerror_r(err, text, sizeof(text)));
-}
-
-/* Where the target is; returns the length of its address. */
-static socklen_t target_address(const struct session_target *t, struct sockaddr_storage *out)
-{
-    struct sockaddr_un *un = (struct sockaddr_un *)out;
-
-    if (t->path[0] == '\0')
-        return netaddr_to_sockaddr(&t->ip, t->port, out);
-    memset(un, 0, sizeof(*un));
-    un->sun_family = AF_UNIX;
-    (void)str_copy(un->sun_path, sizeof(un->sun_path), t->path);
-    return sizeof(*un);
-}
-
-static void begin(struct session *s)
-{
-    struct sockaddr_storage to;
-    socklen_t to_len = target_address(&s->target, &to);
-    const struct client_opts opts = {
-        .helo_name = s->opts.helo_name,
-        .sender = s->sender,
-        .recipient = &s->recipient,
-        .starttls = s->opts.tls != TLS_NONE && !s->tls_given_up,
-        .tls_required = s->opts.tls >= TLS_ENCRYPT,
-        .lmtp = s->target.lmtp,
-        .on_state = on_state,
-        .on_trace = s->handler.on_trace != NULL ? on_trace : NULL,
-        .arg = s,
-    };
-    const struct connection_handler handler = {on_connected, on_data, on_secured, on_lost, s};
-
-    client_init(&s->client, &opts);
+    init_client(s);
     arm(s);
-    s->conn = connection_open(s->loop, (const struct sockaddr *)&to, to_len, &handler);
-    if (s->conn == NULL)
-        cannot_connect(s, errno);
+    s->dial = dial_start(s->loop, targets, count, &handler);
+    if (s->dial == NULL)
+        client_lost(&s->client, SMTP_FAILURE_LOCAL, "out of memory");
 }
 
 /*
@@ -213,7 +265,7 @@ static bool falls_back(const struct session *s)
 {
     const struct outcome *o = &s->client.outcome;
 
-    if (s->opts.tls != TLS_MAY || !s->tls_started || s->tls_given_up || s->unwanted)
+    if (tls_mode(s) != TLS_MAY || !s->tls_started || s->tls_given_up || s->unwanted)
         return false;
     if (s->client.state != CLIENT_CLOSED || s->reported || s->answered ||
         clock_mono_ms() >= s->deadline)
@@ -232,7 +284,7 @@ static void fall_back(struct session *s)
     remark(s, line);
     connection_close(&s->conn);
     s->tls_given_up = true;
-    begin(s);
+    begin(s, &s->target, 1);
 }
 
 /* An MX called by its address has no name to be asked for (RFC 6066 section 3). */
@@ -271,24 +323,31 @@ static void report(struct session *s)
 
     if (s->tls_given_up)
         o->tls_failed = true;
-    s->reported = true;
+    o->reused = s->answered;
+    s->reported = s->reporting = true;
     s->handler.on_outcome(s->handler.arg, o);
+    s->reporting = false;
 }
 
-/* What the owner wants after an answer: another recipient, or no more. */
+static void ask(struct session *s)
+{
+    s->next_wanted = s->kept = s->reported = false;
+    s->answered = true;
+    client_ask(&s->client, s->sender, &s->recipient, s->next_transaction);
+}
+
+/* What the owner wants after an answer: another recipient, to wait for one, or no more. */
 static void go_on(struct session *s)
 {
-    if (s->next_wanted) {
-        s->next_wanted = s->reported = false;
-        s->answered = true;
-        client_ask(&s->client, &s->recipient, s->next_transaction);
-    } else {
+    if (s->next_wanted)
+        ask(s);
+    else if (!s->kept || s->unwanted)
         client_quit(&s->client);
-    }
 }
 
 static void end(struct session *s)
 {
+    dial_close(&s->dial);
     connection_close(&s->conn);
     loop_timer_free(&s->timer);
     s->handler.on_closed(s->handler.arg);
@@ -298,18 +357,20 @@ static void end(struct session *s)
 /* After everything that happened, once; `s` may be gone when it returns. */
 static void step(struct session *s)
 {
+    bool first;
+
     if (s->client.state == CLIENT_TLS && !s->tls_started)
         start_tls(s);
     if (falls_back(s))
         fall_back(s);
-    for (;;) {
+    do {
         send_out(s);
-        if (s->client.has_outcome && !s->reported)
+        first = s->client.has_outcome && !s->reported;
+        if (first)
             report(s);
-        if (s->client.state != CLIENT_READY)
-            break;
-        go_on(s);
-    }
+        if (s->client.state == CLIENT_READY && first)
+            go_on(s);
+    } while (first);
     assert(loop_timer_armed(s->timer) || s->client.state == CLIENT_CLOSED);
     if (s->client.state == CLIENT_CLOSED)
         end(s);
@@ -317,14 +378,23 @@ static void step(struct session *s)
 
 /* The owner's side */
 
+static void take_job(struct session *s, const struct session_job *job, bool new_transaction)
+{
+    if (new_transaction)
+        (void)str_copy(s->sender, sizeof(s->sender), job->sender);
+    s->recipient = *job->recipient;
+    s->deadline = job->deadline;
+}
+
 struct session *session_start(struct loop *loop, const struct session_opts *opts,
-                              struct tls_context *tls, const struct session_target *target,
-                              const char *sender, const struct address *recipient, int64_t deadline,
+                              struct tls_context *tls, const struct session_target *targets,
+                              size_t count, const struct session_job *job,
                               const struct session_handler *handler)
 {
     struct session *s = calloc(1, sizeof(*s));
 
     assert(tls != NULL || opts->tls == TLS_NONE);
+    assert(count >= 1 && count <= SESSION_TARGETS_MAX);
     if (s == NULL)
         return NULL;
     s->timer = loop_timer_new(loop, on_timer, s);
@@ -335,29 +405,57 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     s->loop = loop;
     s->opts = *opts;
     s->tls = tls;
-    s->target = *target;
+    s->target = targets[0];
     s->handler = *handler;
-    s->recipient = *recipient;
-    s->deadline = deadline;
-    str_copy(s->sender, sizeof(s->sender), sender);
-    begin(s);
+    take_job(s, job, true);
+    begin(s, targets, count);
     return s;
 }
 
-bool session_ask(struct session *s, const struct address *recipient, bool new_transaction)
+/* Between an answer and the next question. */
+static bool is_idle(const struct session *s)
 {
-    if (s->client.state != CLIENT_READY || s->unwanted)
+    return s->client.state == CLIENT_READY && !s->unwanted && !s->next_wanted;
+}
+
+bool session_takes(const struct session *s, const char *domain, bool new_transaction)
+{
+    return is_idle(s) && client_takes(&s->client, domain, new_transaction) &&
+           connection_is_quiet(s->conn);
+}
+
+bool session_ask(struct session *s, const struct session_job *job, bool new_transaction)
+{
+    if (!session_takes(s, job->recipient->domain, new_transaction))
         return false;
-    s->recipient = *recipient;
-    s->next_wanted = true;
+    if (!new_transaction && job->recipient->smtputf8 && !s->client.mail_utf8)
+        return false;
+    take_job(s, job, new_transaction);
     s->next_transaction = new_transaction;
+    s->next_wanted = true;
+    if (s->reporting)
+        return true;
+    ask(s);
+    send_out(s);
+    if (s->client.has_outcome)
+        loop_timer_arm(s->timer, 0);
+    return true;
+}
+
+bool session_keep(struct session *s, int64_t idle_ms)
+{
+    if (!is_idle(s))
+        return false;
+    s->kept = true;
+    s->idle_ms = idle_ms;
+    arm(s);
     return true;
 }
 
 void session_quit(struct session *s)
 {
     s->next_wanted = false;
-    if (s->client.has_outcome)
+    if (s->client.has_outcome && s->client.state != CLIENT_READY)
         return; /* QUIT was said, or is once RCPT is answered; nothing is waited for any longer */
     s->unwanted = true;
     arm(s);

@@ -126,7 +126,7 @@ static void want(struct watch *w, char event)
         return;
     }
     w->asked++;
-    client_ask(&w->c, &other, event == 'n');
+    client_ask(&w->c, w->c.opts.sender, &other, event == 'n');
 }
 
 static void happen(struct watch *w, const char *data, size_t len)

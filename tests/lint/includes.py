@@ -12,7 +12,7 @@ RANK = {room: n for n, rooms in enumerate(RANKS) for room in rooms}
 
 FENCES = (
     (r'event2/|event\.h$|evhttp\.h$|evdns\.h$',
-     ('src/base/loop.c', 'src/smtp/connection.c', 'src/smtp/session.c', 'src/smtp/tls.c',
+     ('src/base/loop.c', 'src/smtp/connection.c', 'src/smtp/dial.c', 'src/smtp/tls.c',
       'src/dns/channel.c', 'src/frontend/*', 'src/daemon.c')),
     (r'lmdb\.h$', ('src/store/*',)),
     (r'ares', ('src/dns/channel.c',)),

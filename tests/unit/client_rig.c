@@ -104,7 +104,7 @@ void rig_event(struct rig *r, const char *event)
     else if (strcmp(event, "more") == 0)
         r->more = true;
     else if (strcmp(event, "ask") == 0 || strcmp(event, "ask anew") == 0)
-        client_ask(&r->c, &rig_other, strcmp(event, "ask") != 0);
+        client_ask(&r->c, "", &rig_other, strcmp(event, "ask") != 0);
     else if (strcmp(event, "enough") == 0)
         client_quit(&r->c);
     else

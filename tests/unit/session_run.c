@@ -91,10 +91,11 @@ void run_teardown(void)
 
 void run_session(void)
 {
-    const struct session_handler handler = {on_outcome, on_closed, on_trace, &run};
+    const struct session_handler handler = {
+        .on_outcome = on_outcome, .on_closed = on_closed, .on_trace = on_trace, .arg = &run};
+    const struct session_job job = {"", &recipient, clock_mono_ms() + run.deadline_ms};
 
-    run.session = session_start(run.loop, &run.opts, run.tls, &run.target, "", &recipient,
-                                clock_mono_ms() + run.deadline_ms, &handler);
+    run.session = session_start(run.loop, &run.opts, run.tls, &run.target, 1, &job, &handler);
     ck_assert_ptr_nonnull(run.session);
     run.started = true;
     if (run.quit_at_once)

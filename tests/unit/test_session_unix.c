@@ -47,7 +47,7 @@ START_TEST(spoken_to)
     char heard[512] = "";
     size_t len = 0;
 
-    run.target.lmtp = true;
+    run.opts.lmtp = true;
     if (fork() == 0) {
         int peer = accept(fd, NULL, NULL);
 
