@@ -4,12 +4,9 @@
 #include "conf/data_section.h"
 #include "conf/values.h"
 
-#define KIND            "provider"
-#define HOSTS_MAX       64
-#define GREETINGS_MAX   8
-#define CONNECTIONS_MAX 1000
-#define RECIPIENTS_MAX  10000
-#define BURST_MAX       100000
+#define KIND          "provider"
+#define HOSTS_MAX     64
+#define GREETINGS_MAX 8
 
 /* What the keys are read into: the provider is in its set from the beginning. */
 struct draft {
@@ -86,21 +83,21 @@ static bool set_connections(void *into, const char *value, struct error *err)
 {
     struct draft *d = into;
 
-    return read_count(value, CONNECTIONS_MAX, &d->provider->limits.connections, err);
+    return read_count(value, LIMIT_CONNECTIONS_MAX, &d->provider->limits.connections, err);
 }
 
 static bool set_per_connection(void *into, const char *value, struct error *err)
 {
     struct draft *d = into;
 
-    return read_count(value, RECIPIENTS_MAX, &d->provider->limits.per_connection, err);
+    return read_count(value, LIMIT_RECIPIENTS_MAX, &d->provider->limits.per_connection, err);
 }
 
 static bool set_per_transaction(void *into, const char *value, struct error *err)
 {
     struct draft *d = into;
 
-    return read_count(value, RECIPIENTS_MAX, &d->provider->limits.per_transaction, err);
+    return read_count(value, LIMIT_RECIPIENTS_MAX, &d->provider->limits.per_transaction, err);
 }
 
 static bool set_rate(void *into, const char *value, struct error *err)
@@ -114,7 +111,7 @@ static bool set_burst(void *into, const char *value, struct error *err)
 {
     struct draft *d = into;
 
-    return read_count(value, BURST_MAX, &d->provider->limits.burst, err);
+    return read_count(value, LIMIT_BURST_MAX, &d->provider->limits.burst, err);
 }
 
 /* For people. */

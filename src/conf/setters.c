@@ -81,6 +81,21 @@ bool set_duration(struct config *cfg, const struct option *o, const char *value,
     return value_duration(value, (int64_t)o->min, (int64_t)o->max, option_member(cfg, o), err);
 }
 
+bool add_greylist_retry(struct config *cfg, const struct option *o, const char *value,
+                        struct error *err)
+{
+    struct greylist_opts *g = &cfg->verifier.greylist;
+
+    if (g->count == GREYLIST_STEPS_MAX) {
+        error_set(err, "is one too many (%d at most)", GREYLIST_STEPS_MAX);
+        return false;
+    }
+    if (!value_duration(value, (int64_t)o->min, (int64_t)o->max, &g->retry_ms[g->count], err))
+        return false;
+    g->count++;
+    return true;
+}
+
 bool add_dns_server(struct config *cfg, const struct option *o, const char *value,
                     struct error *err)
 {
@@ -150,6 +165,55 @@ bool add_own_address(struct config *cfg, const struct option *o, const char *val
     return true;
 }
 
+/* What a socket for TCP to somebody else can be bound to; IPv4 in IPv6 goes by its IPv4 address. */
+static bool is_source(const struct netaddr *ip)
+{
+    const struct cidr ipv4 = {.base = {.family = AF_INET}};
+
+    if (ip->family == AF_INET6 && cidr_contains(&ipv4, ip))
+        return false;
+    switch (netaddr_scope(ip)) {
+    case NETADDR_UNSPECIFIED:
+    case NETADDR_LINK_LOCAL:
+    case NETADDR_MULTICAST:
+        return false;
+    case NETADDR_GLOBAL:
+    case NETADDR_LOOPBACK:
+    case NETADDR_PRIVATE:
+        break;
+    }
+    return true;
+}
+
+bool add_source_address(struct config *cfg, const struct option *o, const char *value,
+                        struct error *err)
+{
+    struct sources_opts *pool = &cfg->verifier.sources;
+    struct netaddr ip;
+
+    (void)o;
+    if (pool->count == SOURCES_MAX) {
+        error_set(err, "is one too many (%d at most)", SOURCES_MAX);
+        return false;
+    }
+    if (!netaddr_parse(value, &ip)) {
+        error_set(err, "is no IP address");
+        return false;
+    }
+    if (!is_source(&ip)) {
+        error_set(err, "is no address that a connection can come from");
+        return false;
+    }
+    for (size_t i = 0; i < pool->count; i++) {
+        if (netaddr_equal(&pool->list[i], &ip)) {
+            error_set(err, "is given twice");
+            return false;
+        }
+    }
+    pool->list[pool->count++] = ip;
+    return true;
+}
+
 bool set_private_destinations(struct config *cfg, const struct option *o, const char *value,
                               struct error *err)
 {
@@ -181,6 +245,11 @@ bool set_unsigned(struct config *cfg, const struct option *o, const char *value,
         return false;
     *(unsigned *)option_member(cfg, o) = (unsigned)n;
     return true;
+}
+
+bool set_rate(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    return value_rate(value, option_member(cfg, o), err);
 }
 
 bool set_bool(struct config *cfg, const struct option *o, const char *value, struct error *err)

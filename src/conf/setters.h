@@ -16,6 +16,7 @@
     X(set_log) \
     X(set_mode) \
     X(set_duration) \
+    X(add_greylist_retry) \
     X(add_network) \
     X(add_local_domain) \
     X(add_dns_server) \
@@ -23,6 +24,7 @@
     X(set_socket_group) \
     X(set_tls) \
     X(add_own_address) \
+    X(add_source_address) \
     X(set_private_destinations) \
     X(set_port) \
     X(add_policy_listen) \
@@ -31,6 +33,7 @@
     X(set_lifetime) \
     X(set_cache_size) \
     X(set_unsigned) \
+    X(set_rate) \
     X(set_bool) \
     X(set_catch_all_test) \
     X(set_path) \

@@ -49,7 +49,7 @@ static void print_with_unit(char *buf, size_t size, uint64_t n, const struct uni
     const struct unit *best = units;
 
     for (; units->name != NULL; units++)
-        if (n % units->factor == 0)
+        if (n >= units->factor && n % units->factor == 0)
             best = units;
     (void)str_format(buf, size, "%llu%s", (unsigned long long)(n / best->factor), best->name);
 }

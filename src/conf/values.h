@@ -14,6 +14,11 @@
 #include "base/error.h"
 #include "dns/resolver.h"
 
+/* What limits may be at most, a provider's and those of everybody else. */
+#define LIMIT_CONNECTIONS_MAX 1000
+#define LIMIT_RECIPIENTS_MAX  10000
+#define LIMIT_BURST_MAX       100000
+
 struct value_word {
     const char *name; /* NULL ends a list */
     int value;

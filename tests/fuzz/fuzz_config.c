@@ -23,6 +23,21 @@ const char *data_files_dir(void)
     return "/nowhere";
 }
 
+static void check_limits(const struct verifier_opts *v)
+{
+    const struct pace_limits *l = &v->limits;
+
+    REQUIRE(v->total >= 1 && v->max_waiting >= 1);
+    REQUIRE(l->connections >= 1 && l->per_connection >= 1 && l->rate_milli >= 1 && l->burst >= 1);
+    REQUIRE(v->idle_ms >= 0 && v->idle_ms <= 3600000);
+    REQUIRE(v->greylist.count <= GREYLIST_STEPS_MAX && v->sources.count <= SOURCES_MAX);
+    for (size_t i = 0; i < v->greylist.count; i++)
+        REQUIRE(v->greylist.retry_ms[i] >= 1000 && v->greylist.retry_ms[i] <= 86400000);
+    for (size_t i = 0; i < v->sources.count; i++)
+        for (size_t j = 0; j < i; j++)
+            REQUIRE(!netaddr_equal(&v->sources.list[i], &v->sources.list[j]));
+}
+
 static void check_config(const struct config *c)
 {
     const struct verifier_opts *v = &c->verifier;
@@ -31,7 +46,8 @@ static void check_config(const struct config *c)
     REQUIRE(c->state_dir[0] == '/' && strcmp(c->state_dir, c->store.dir) == 0);
     REQUIRE(c->policy->wait_ms >= 1 && c->policy->wait_ms <= 100000);
     REQUIRE(v->session.connect_ms >= 1 && v->session.quit_ms >= 1 && v->callout_ms >= 1);
-    REQUIRE(v->smtp_port >= 1 && v->total >= 1 && v->max_waiting >= 1);
+    REQUIRE(v->smtp_port >= 1);
+    check_limits(v);
     REQUIRE(c->store.size >= 1 << 20);
     REQUIRE(c->policy_listen_count >= 1 || c->milter_listen[0] != '\0');
     REQUIRE(c->policy_listen_count <= CONFIG_LISTEN_MAX);

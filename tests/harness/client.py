@@ -1,9 +1,13 @@
 """Those who ask calloutd: policy clients, the control socket, calloutctl."""
+import asyncio
+import collections
 import http.client
 import json
 import os
 import socket
 import subprocess
+import time
+import urllib.parse
 
 ATTRIBUTES = {
     "request": "smtpd_access_policy", "protocol_state": "RCPT", "protocol_name": "ESMTP",
@@ -77,6 +81,42 @@ def control_get(path, url):
             return answer.status, body
     finally:
         conn.close()
+
+
+# One of ask_all(): the HTTP status, the parsed JSON, and time.monotonic() of the question and answer.
+Answer = collections.namedtuple("Answer", "address code verdict asked answered")
+
+
+def ask_all(path, addresses, connections=1, **parameters):
+    """Asks the control socket about all of them, on so many connections that are kept open, each of
+    which asks on as soon as it has its answer. `parameters` are those of /v1/verify. In the order
+    of `addresses`."""
+    return asyncio.run(_ask_all(path, list(addresses), connections, parameters))
+
+
+async def _ask_all(path, addresses, connections, parameters):
+    answers, left = [None] * len(addresses), iter(enumerate(addresses))
+
+    async def asker():
+        reader, writer = await asyncio.open_unix_connection(path)
+        try:
+            for number, address in left:
+                query = urllib.parse.urlencode({"address": address, **parameters})
+                asked = time.monotonic()
+                writer.write(f"GET /v1/verify?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                code, body = await _response(reader)
+                answers[number] = Answer(address, code, json.loads(body), asked, time.monotonic())
+        finally:
+            writer.close()
+
+    await asyncio.gather(*(asker() for _ in range(min(connections, len(addresses)))))
+    return answers
+
+
+async def _response(reader):
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    fields = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+    return int(head[0].split()[1]), await reader.readexactly(int(fields["content-length"]))
 
 
 class CtlResult:

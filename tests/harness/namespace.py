@@ -45,21 +45,68 @@ def new_network():
 
 
 def setup_network():
-    lines = ["link set lo up"]
-    lines += [f"route add local {net} dev lo" for net in NETWORKS]
-    lines += [f"address add {THIS_HOST[0]}/32 dev lo"]
-    _ip("-4", lines)
-    if not os.path.exists("/proc/sys/net/ipv6/ip_nonlocal_bind"):
+    _ip("-4", ["link set lo up", *_routes("add", NETWORKS), f"address add {THIS_HOST[0]}/32 dev lo"])
+    if not _has_ipv6():
         return
     with open("/proc/sys/net/ipv6/ip_nonlocal_bind", "w", encoding="ascii") as f:
         f.write("1")
-    _ip("-6", [f"route add local {NETWORK6} dev lo",
-               f"address add {THIS_HOST[1]}/128 dev lo nodad"])
+    _ip("-6", [*_routes("add", (NETWORK6,)), f"address add {THIS_HOST[1]}/128 dev lo nodad"])
+
+
+def _has_ipv6():
+    return os.path.exists("/proc/sys/net/ipv6/ip_nonlocal_bind")
+
+
+def _routes(what, networks):
+    return [f"route {what} local {net} dev lo" for net in networks]
 
 
 def make_unreachable(address, how="unreachable"):
-    """`how`: unreachable, prohibit or blackhole, as ip-route(8) has them."""
-    _ip("-6" if ":" in address else "-4", [f"route add {how} {address} table local"])
+    """`how`: unreachable, prohibit or blackhole, as ip-route(8) has them: connect(2) fails at
+    once."""
+    _ip(_family(address), [f"route add {how} {address} table local"])
+
+
+def swallow(address):
+    """What is sent to this address, or network, is lost without a word: connect(2) goes on until
+    somebody's patience ends, and connections that are there get no further. (A packet that comes back
+    in over lo for somebody who is not this host is not forwarded.)"""
+    _ip(_family(address), [f"route add unicast {address} dev lo table local"])
+
+
+def deliver(address):
+    """The end of swallow(), or of make_unreachable()."""
+    _ip(_family(address), [f"route del {address} table local"])
+
+
+def public_down():
+    """Takes all hosts but this one away: there is no route to them. DNS and clients at loopback
+    addresses stay."""
+    _ip("-4", _routes("del", NETWORKS))
+    if _has_ipv6():
+        _ip("-6", _routes("del", (NETWORK6,)))
+
+
+def public_up():
+    _ip("-4", _routes("add", NETWORKS))
+    if _has_ipv6():
+        _ip("-6", _routes("add", (NETWORK6,)))
+
+
+def loopback_down():
+    """The whole network is gone, also the DNS at 127.0.0.1; unix sockets work."""
+    _ip("-4", ["link set lo down"])
+
+
+def loopback_up():
+    """As it was before, without what make_unreachable() and swallow() did."""
+    _ip("-4", ["link set lo up", *_routes("replace", NETWORKS)])
+    if _has_ipv6():
+        _ip("-6", [*_routes("replace", (NETWORK6,)), f"address replace {THIS_HOST[1]}/128 dev lo nodad"])
+
+
+def _family(address):
+    return "-6" if ":" in address else "-4"
 
 
 def _ip(family, lines):
