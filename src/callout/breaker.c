@@ -26,6 +26,7 @@ bool breaker_admit(struct breaker *b, int64_t now)
 
 static void keep_evidence(struct breaker *b, const struct evidence *e)
 {
+    b->stage = e->stage;
     b->code = e->code;
     b->enhanced = e->enhanced;
     str_printable(b->text, sizeof(b->text), e->text, strnlen(e->text, sizeof(e->text)));
@@ -46,22 +47,13 @@ static void open_it(struct breaker *b, int64_t now, pace_random random)
     b->open_until = now + span + random((uint32_t)(span / 4 + 1));
 }
 
-/* At RCPT, the first since an answer: it may be that domain's own policy. */
-static bool first_strike(struct breaker *b, const struct evidence *e, uint64_t domain)
+bool breaker_refused(struct breaker *b, const struct verdict *v, bool answers, uint64_t domain,
+                     int64_t now, pace_random random)
 {
-    bool first = b->struck == 0;
+    bool may_be_one = v->evidence.stage == SMTP_STAGE_RCPT || answers;
+    bool first = may_be_one && b->struck == 0;
 
-    if (e->stage != SMTP_STAGE_RCPT)
-        return false;
     b->struck = domain;
-    return first;
-}
-
-bool breaker_refused(struct breaker *b, const struct verdict *v, uint64_t domain, int64_t now,
-                     pace_random random)
-{
-    bool first = first_strike(b, &v->evidence, domain);
-
     if (b->state == BREAKER_OPEN || (b->state == BREAKER_CLOSED && first))
         return false;
     keep_evidence(b, &v->evidence);

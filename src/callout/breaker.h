@@ -7,9 +7,10 @@
  *                        ^-----------------refused, for longer---/  |
  *                        ^-----------------no answer, 5 minutes----/
  *
- * A refusal at the greeting, EHLO or MAIL opens it at once. At RCPT a refusal may be one domain's
- * own policy: the first is only remembered, the second with no answer between opens it, whichever
- * domain that is of. What comes while it is open was asked before, and changes nothing.
+ * A refusal at RCPT may be one domain's own policy, and one before it that of one host among many,
+ * where the destination has answered others: the first is only remembered, the second with no
+ * answer between opens it, whoever that is about. Else, at the greeting, EHLO or MAIL, the first
+ * does. What comes while it is open was asked before, and changes nothing.
  *
  * Threads: a plain value.
  */
@@ -46,6 +47,7 @@ struct breaker {
                           last answer */
     int64_t opened_at; /* seconds since the epoch; 0: never */
     int64_t open_until;
+    enum smtp_stage stage;
     uint16_t code; /* of the reply that opened it */
     struct enhanced_code enhanced;
     char text[256]; /* printable */
@@ -56,10 +58,11 @@ struct breaker {
    caller's: nobody else may until one of the next three. */
 bool breaker_admit(struct breaker *b, int64_t now);
 
-/* A callout came to unknown/blocked. True when that opened it: an alarm is due. `domain`: hash of
-   the recipient's, not 0. */
-bool breaker_refused(struct breaker *b, const struct verdict *v, uint64_t domain, int64_t now,
-                     pace_random random);
+/* A callout came to unknown/blocked. True when that opened it: an alarm is due. `answers`: the
+   destination has answered others about recipients lately. `domain`: hash of the recipient's, not
+   0. */
+bool breaker_refused(struct breaker *b, const struct verdict *v, bool answers, uint64_t domain,
+                     int64_t now, pace_random random);
 
 /* A reply at RCPT that is not about us. True when that closed it; what it was opened by stays. */
 bool breaker_answered(struct breaker *b);

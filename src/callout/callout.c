@@ -26,9 +26,9 @@ struct callout {
     char refused_by[DESTINATION_NAME_SIZE]; /* the null sender, before it was the fallback's turn;
                                                "": nobody did */
     struct probe_run *probe;
-    bool answered;           /* about the recipient; what comes now is about a made-up one */
-    bool testing;            /* one is being asked about */
-    struct verdict verdict;  /* of that answer */
+    bool answered;          /* about the recipient; what comes now is about a made-up one */
+    bool testing;           /* one is being asked about */
+    struct verdict verdict; /* of that answer */
     struct callout_trail trail;
     bool is_again; /* it is asked once more, as `again` says */
     struct callout_trail again;
@@ -219,6 +219,20 @@ static unsigned per_transaction(const struct provider *p)
     return p != NULL ? p->limits.per_transaction : 0;
 }
 
+/* What is said about us counts, whoever it is said to. */
+static enum verdict_reason hear_made_up(struct callout *c, const struct outcome *o,
+                                        const struct probe_place *at, const struct provider *p)
+{
+    struct reading r = read_reply(c, o, p, &c->domain.made_up);
+    struct verdict v;
+
+    verdict_init(&v, r.reason, SOURCE_PROBE);
+    fill_evidence(&v, o, at->host, p, r.rule);
+    if (at->proved)
+        gate_heard(c->engine->gate, at->destination, c->ask.recipient.domain, &v, &at->source);
+    return r.reason;
+}
+
 static bool on_reply(void *arg, const struct outcome *o, const struct probe_place *at,
                      struct probe_question *next)
 {
@@ -236,7 +250,7 @@ static bool on_reply(void *arg, const struct outcome *o, const struct probe_plac
         c->testing = true;
         return true;
     }
-    reason = read_reply(c, o, p, &c->domain.made_up).reason;
+    reason = hear_made_up(c, o, at, p);
     c->testing = catch_all_heard(&c->domain, o, reason, at->host->name, next);
     if (!c->testing)
         set_fact(c, c->domain.fact.catch_all);

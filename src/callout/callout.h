@@ -36,7 +36,7 @@ struct callout_ask {
     bool fresh;          /* also of hosts that are known to be dead */
     enum callout_priority priority;
     const struct callout_trail *again; /* as it was asked before (greylisting); for the call */
-    int64_t deadline;    /* clock_mono_ms, of all of it */
+    int64_t deadline;                  /* clock_mono_ms, of all of it */
 };
 
 /* How it was asked: who asks once more does it like that. A plain value. */

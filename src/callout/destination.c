@@ -9,8 +9,8 @@
 
 /*
  * u8 version, i64 null_sender_refused_at, i64 greylist_ms, i64 greylisted_at, u8 level, i64
- * pause_until, the breaker (u8 state, u8 level, u64 struck, i64 opened_at, i64 open_until, u16
- * code, u8 class, u16 subject, u16 detail, text, mx), i64 expires_at.
+ * pause_until, the breaker (u8 state, u8 level, u64 struck, i64 opened_at, i64 open_until, u8
+ * stage, u16 code, u8 class, u16 subject, u16 detail, text, mx), i64 expires_at.
  * Version 1: u8 version, i64 null_sender_refused_at, i64 expires_at.
  */
 #define FACT_VERSION      2
@@ -39,6 +39,7 @@ static void put_breaker(struct codec_writer *w, const struct breaker *b)
     codec_put_uint(w, b->struck, 8);
     codec_put_uint(w, (uint64_t)b->opened_at, 8);
     codec_put_uint(w, (uint64_t)b->open_until, 8);
+    codec_put_uint(w, b->stage, 1);
     codec_put_uint(w, b->code, 2);
     codec_put_uint(w, b->enhanced.cls, 1);
     codec_put_uint(w, b->enhanced.subject, 2);
@@ -54,6 +55,7 @@ static void get_breaker(struct codec_reader *r, struct breaker *b)
     b->struck = codec_get_uint(r, 8, UINT64_MAX);
     b->opened_at = codec_get_time(r);
     b->open_until = codec_get_time(r);
+    b->stage = (enum smtp_stage)codec_get_uint(r, 1, SMTP_STAGE_QUIT);
     b->code = (uint16_t)codec_get_uint(r, 2, 599);
     b->enhanced.cls = (uint8_t)codec_get_uint(r, 1, 5);
     b->enhanced.subject = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);

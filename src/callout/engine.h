@@ -33,13 +33,13 @@ struct engine {
     struct store *store; /* borrowed; NULL: cacheless */
     struct keep *keep;   /* before `store` */
     struct facts *facts;
-    struct selfcheck *selfcheck;    /* NULL: not wanted */
-    struct flight *flights;         /* uthash, by key: under way or waiting for their commit */
-    struct gate *gate;              /* every session is there */
+    struct selfcheck *selfcheck; /* NULL: not wanted */
+    struct flight *flights;      /* uthash, by key: under way or waiting for their commit */
+    struct gate *gate;           /* every session is there */
     struct dead *dead;
     struct sources *sources;
     struct outage network, dns;
-    struct reprobe *reprobe;        /* NULL while there is none yet */
+    struct reprobe *reprobe; /* NULL while there is none yet */
     unsigned flight_count;
     unsigned waiter_count;
     bool stopping;

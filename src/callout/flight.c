@@ -41,7 +41,7 @@ struct flight {
     int64_t began_wall;             /* clock_wall_ms */
     struct lifetime deferred;       /* while it is greylisted */
     bool scheduled;                 /* `deferred` counts */
-    int64_t started, deadline; /* clock_mono_ms */
+    int64_t started, deadline;      /* clock_mono_ms */
     struct lookup *lookup;
     bool routed, lmtp;
     struct callout *callout;
@@ -196,10 +196,10 @@ static void flight_remember_refusal(struct flight *f)
     const struct verdict *v = &f->verdict;
     const struct lifetime *lives = f->engine->opts.lifetimes;
     bool early = v->evidence.stage < SMTP_STAGE_RCPT;
-    bool at_breaker = early && !f->routed && v->reason == REASON_BLOCKED; /* callout/standing */
-    int64_t rest = lives[early ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh;
+    bool longer = early && v->reason != REASON_BLOCKED; /* else see callout/standing */
+    int64_t rest = lives[longer ? STATUS_UNKNOWN : STATUS_DEFERRED].refresh;
 
-    if (v->passing || at_breaker)
+    if (v->passing)
         return;
     if (f->routed)
         rest = ROUTED_DEFERRED_REFRESH;
@@ -418,8 +418,7 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
                                        v);
         return true;
     }
-    if (!ask->fresh && !ask->no_probe &&
-        reprobe_is_due(e->reprobe, &ask->address, ask->apart, v))
+    if (!ask->fresh && !ask->no_probe && reprobe_is_due(e->reprobe, &ask->address, ask->apart, v))
         return true;
     if (e->flight_count < e->opts.total + e->opts.max_waiting)
         return false;

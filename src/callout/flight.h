@@ -30,8 +30,8 @@ struct flight_ask {
     enum callout_priority priority;
     bool again; /* a re-probe: asked as `trail` says */
     struct callout_trail trail;
-    struct loop *on;  /* where cb is to run */
-    verifier_cb cb;   /* NULL: nobody waits, this is a refresh */
+    struct loop *on; /* where cb is to run */
+    verifier_cb cb;  /* NULL: nobody waits, this is a refresh */
     void *arg;
 };
 

@@ -19,6 +19,7 @@
 
 #include "callout/destination.h"
 #include "callout/engine.h"
+#include "callout/gate_report.h"
 #include "callout/providers.h"
 #include "callout/verdict.h"
 #include "smtp/session.h"
@@ -28,7 +29,8 @@ struct turn;
 
 struct turn_ask {
     char destination[DESTINATION_NAME_SIZE];
-    const struct provider *provider; /* whose limits count; NULL: those of everybody. For the call */
+    const struct provider
+        *provider; /* whose limits count; NULL: those of everybody. For the call */
     bool routed;
     enum callout_priority priority;
     bool goes_on;       /* a callout that had its turn there: it is not kept waiting again */
@@ -89,19 +91,6 @@ unsigned gate_session_count(const struct gate *g);
 
 /* Asks every session to end with QUIT (daemon stop). */
 void gate_quit_all(struct gate *g);
-
-/* Where there is trouble, for status and health. A plain value. */
-struct gate_report {
-    char name[DESTINATION_NAME_SIZE];
-    enum breaker_state breaker;
-    unsigned level;        /* of callout/pace */
-    int64_t until;         /* seconds since the epoch: of the pause, or the breaker; 0: none */
-    unsigned waiting;      /* turns */
-    unsigned connections;
-    bool bulk_pauses;
-    enum verdict_reason why; /* of the last trouble */
-    char refusal[256];       /* the reply that opened the breaker */
-};
 
 /* Of at most `max` destinations where anything is to be told, those whose breaker is not closed
    first; returns how many there are in all. */

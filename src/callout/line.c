@@ -139,8 +139,7 @@ static bool start_session(struct line *l, struct turn *t)
     if (l->targets == NULL)
         return false;
     memcpy(l->targets, t->targets, t->count * sizeof(*l->targets));
-    l->session =
-        session_start(e->loop, &t->session, e->tls, l->targets, t->count, &t->job, &h);
+    l->session = session_start(e->loop, &t->session, e->tls, l->targets, t->count, &t->job, &h);
     return l->session != NULL;
 }
 
@@ -195,7 +194,6 @@ bool line_take(struct line *l, struct turn *t)
 {
     if (!session_ask(l->session, &t->job, true))
         return false;
-    renumber(l, t);
     use(l, t);
     trace_target(t, &l->peer, "on a session kept with");
     return true;

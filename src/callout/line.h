@@ -33,7 +33,7 @@ struct turn {
     struct session_opts session;
     struct session_job job;
     struct turn *prev, *next;
-    size_t target; /* the one that its session is with */
+    size_t target;                    /* the one that its session is with */
     uint8_t map[SESSION_TARGETS_MAX]; /* its number among those that were asked for */
     size_t count;
     struct session_target targets[];
@@ -58,12 +58,12 @@ struct line {
     struct engine *engine;
     struct desk *desk;
     struct session *session;
-    struct turn *turn;           /* who uses it; NULL: nobody, it is kept or ends */
+    struct turn *turn;              /* who uses it; NULL: nobody, it is kept or ends */
     struct session_target *targets; /* of the turn that opened it */
     struct session_target peer;     /* the one it is with, once connected */
     bool connected, kept;
     int64_t began;
-    unsigned asked, refused;     /* recipients; those of them with a 5yz */
+    unsigned asked, refused; /* recipients; those of them with a 5yz */
     enum tls_mode tls;
     bool lmtp;
     char helo_name[256];

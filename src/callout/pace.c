@@ -11,10 +11,23 @@ static int64_t bucket(const struct pace_limits *limits)
     return (limits->burst > 0 ? limits->burst : 1) * MICRO;
 }
 
+/* After trouble there are no bursts. */
+static int64_t bucket_left(const struct pace *p)
+{
+    return p->level > 0 ? MICRO : bucket(&p->limits);
+}
+
+static int64_t rate_left(const struct pace *p)
+{
+    int64_t left = p->limits.rate_milli >> p->level;
+
+    return left > 0 || p->limits.rate_milli == 0 ? left : 1;
+}
+
 /* A rate in recipients a 1000 seconds is one in millionths a millisecond: nothing is rounded. */
 static void fill(struct pace *p, int64_t now)
 {
-    int64_t missing = bucket(&p->limits) - p->tokens_micro, rate = p->limits.rate_milli;
+    int64_t missing = bucket_left(p) - p->tokens_micro, rate = rate_left(p);
     int64_t elapsed = now - p->filled_at;
 
     if (elapsed <= 0)
@@ -61,7 +74,7 @@ bool pace_paused(const struct pace *p, int64_t now)
 
 int64_t pace_wait(struct pace *p, int64_t now)
 {
-    int64_t rate = p->limits.rate_milli;
+    int64_t rate = rate_left(p);
 
     fill(p, now);
     if (rate == 0 || p->tokens_micro >= MICRO)
@@ -116,4 +129,10 @@ void pace_good(struct pace *p, int64_t now)
         return;
     p->good = 0;
     p->level--;
+}
+
+bool pace_is_full(struct pace *p, int64_t now)
+{
+    fill(p, now);
+    return p->limits.rate_milli == 0 || p->tokens_micro >= bucket_left(p);
 }

@@ -1,7 +1,8 @@
 /*
  * How fast a destination is asked: how many connections at a time, how many recipients a second,
  * and how much of that is left after trouble. Trouble (421, a throttle, no connection) makes a
- * pause, longer each time, and halves the budget; answers restore it step by step. Pure: time and
+ * pause, longer each time, halves connections and rate and takes the bursts away; answers restore
+ * them step by step. Pure: time and
  * random numbers are handed in.
  *
  * Threads: a plain value, of one thread at a time.
@@ -69,5 +70,8 @@ bool pace_shrink(struct pace *p, int64_t now, pace_random random);
 /* A recipient was answered about without trouble. In a pause that proves nothing: it was asked
    before. */
 void pace_good(struct pace *p, int64_t now);
+
+/* Nothing was taken from the bucket lately. */
+bool pace_is_full(struct pace *p, int64_t now);
 
 #endif

@@ -360,7 +360,8 @@ static void all_dead(struct probe_run *p, enum smtp_failure how)
 {
     p->have_best = true;
     p->best = (struct outcome){.stage = SMTP_STAGE_CONNECT, .failure = how};
-    (void)str_copy(p->best.detail, sizeof(p->best.detail), "could not be reached a short while ago");
+    (void)str_copy(p->best.detail, sizeof(p->best.detail),
+                   "could not be reached a short while ago");
     p->best_at = (struct probe_place){.host = candidate(p, 0)};
     p->group[0] = 0;
     (void)name_destination(p);

@@ -10,8 +10,8 @@ static bool passing(const struct verdict *v)
 {
     enum verdict_reason reason = v->reason;
 
-    return v->passing || reason == REASON_PENDING || reason == REASON_OVERLOAD || reason == REASON_SKIPPED ||
-           reason == REASON_LOCAL_FAULT;
+    return v->passing || reason == REASON_PENDING || reason == REASON_OVERLOAD ||
+           reason == REASON_SKIPPED || reason == REASON_LOCAL_FAULT;
 }
 
 static bool doubtful(const struct verdict *v)

@@ -131,9 +131,15 @@ bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *
     return false;
 }
 
+/* Not what is said of one recipient (X.1.Z, X.2.Z), or of one transaction (452, X.5.Z). */
 bool standing_is_throttle(const struct verdict *v)
 {
-    return v->evidence.code == 421 || v->reason == REASON_RATE_LIMITED;
+    unsigned subject = v->evidence.enhanced.subject;
+
+    if (v->evidence.code == 421)
+        return true;
+    return v->reason == REASON_RATE_LIMITED && v->evidence.code != 452 && subject != 1 &&
+           subject != 2 && subject != 5;
 }
 
 /* No connection, or one that nobody greeted on. */
@@ -159,8 +165,8 @@ static enum standing_news on_blocked(struct standing *s, const char *domain,
 {
     const struct breaker *b = &s->breaker;
 
-    if (!breaker_refused(&s->breaker, v, hash_bytes(domain, strlen(domain)), clock_wall(),
-                         rng_below))
+    if (!breaker_refused(&s->breaker, v, s->recent_count > 0, hash_bytes(domain, strlen(domain)),
+                         clock_wall(), rng_below))
         return STANDING_SAME;
     log_error("ALARM: %s refuses us: no callouts there for %lld s: mx=%s stage=%s code=%u: %s",
               s->name, (long long)(b->open_until - b->opened_at), b->mx, smtp_stage_name(b->stage),
@@ -172,15 +178,15 @@ static enum standing_news on_blocked(struct standing *s, const char *domain,
 static enum standing_news on_trouble(struct standing *s, const struct verdict *v, bool others)
 {
     int64_t now = clock_mono_ms();
-    bool is_new = others ? pace_shrink(&s->pace, now, rng_below)
-                         : pace_trouble(&s->pace, now, rng_below);
+    bool is_new =
+        others ? pace_shrink(&s->pace, now, rng_below) : pace_trouble(&s->pace, now, rng_below);
 
     if (!is_new)
         return STANDING_SAME;
     fill(&s->why, v, standing_is_throttle(v) ? REASON_RATE_LIMITED : v->reason);
-    log_warning("%s: %s: level %u%s: %s", s->name,
-                standing_is_throttle(v) ? "slows us down" : "cannot be reached", s->pace.level,
-                others ? ", that source rests" : ", a pause", v->evidence.text);
+    log_info("%s: %s: level %u%s: %s", s->name,
+             standing_is_throttle(v) ? "slows us down" : "cannot be reached", s->pace.level,
+             others ? ", that source rests" : ", a pause", v->evidence.text);
     save(s);
     return others ? STANDING_SHRUNK : STANDING_TROUBLE;
 }
@@ -216,7 +222,8 @@ enum standing_news standing_heard(struct standing *s, const char *domain, const 
         return on_blocked(s, domain, v);
     if (standing_is_throttle(v))
         return on_trouble(s, v, others);
-    if (v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code != 0 && !recall_about_us(v->reason))
+    if (v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code != 0 &&
+        !recall_about_us(v->reason))
         on_answer(s, v);
     return STANDING_SAME;
 }

@@ -58,8 +58,7 @@ bool standing_bulk_rests(struct standing *s, struct verdict *out);
 enum standing_news standing_heard(struct standing *s, const char *domain, const struct verdict *v,
                                   bool others);
 
-/* A reply of the destination that slows us down: 421 anywhere, or a throttle (X.7.Z and the like).
- */
+/* A reply of the destination that slows us down: 421 anywhere, or a throttle. */
 bool standing_is_throttle(const struct verdict *v);
 
 /* The trial came to no answer. */

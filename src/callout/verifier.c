@@ -14,8 +14,8 @@
 #include "callout/reprobe.h"
 #include "callout/selfcheck.h"
 
-#define REFUSALS_MAX 10000 /* domains remembered to refuse us */
-#define KEPT_MAX     2000  /* facts kept in memory, besides the store */
+#define REFUSALS_MAX       10000 /* domains remembered to refuse us */
+#define KEPT_MAX           2000  /* facts kept in memory, besides the store */
 #define DEAD_ADDRESSES_MAX 10000
 #define SOURCE_FACTS_MAX   10000 /* domains whose source is remembered; rests */
 
@@ -161,7 +161,8 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     e->loop = loop_new("engine");
     if (e->loop != NULL)
         v->grace = loop_timer_new(e->loop, on_grace_over, v);
-    if (v->grace == NULL || !make_parts(e) || !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
+    if (v->grace == NULL || !make_parts(e) ||
+        !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
         !tls_context_new(&e->tls, err) || !loop_start_thread(e->loop)) {
         verifier_free(vp);
         return false;

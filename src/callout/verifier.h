@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "callout/gate_report.h"
 #include "callout/greylist.h"
 #include "callout/pace.h"
 #include "callout/providers.h"
@@ -130,7 +131,6 @@ void verifier_health(struct verifier *v, struct verifier_health *out);
 /* Destinations where there is trouble, or somebody waits: at most so many of them. Returns how many
    there are. Like verifier_count(). */
 #define VERIFIER_REPORTS_MAX 100
-struct gate_report;
 size_t verifier_trouble(struct verifier *v, struct gate_report out[VERIFIER_REPORTS_MAX]);
 
 /*

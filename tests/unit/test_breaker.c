@@ -46,7 +46,7 @@ static bool refused(enum smtp_stage stage, uint64_t domain, int64_t now)
 {
     struct verdict v = blocked(stage);
 
-    return breaker_refused(&b, &v, domain, now, least);
+    return breaker_refused(&b, &v, false, domain, now, least);
 }
 
 /* Opened at NOW, its trial begun. */
@@ -198,7 +198,7 @@ START_TEST(test_jitter)
 {
     struct verdict v = blocked(SMTP_STAGE_MAIL);
 
-    ck_assert(breaker_refused(&b, &v, ONE, NOW, most));
+    ck_assert(breaker_refused(&b, &v, false, ONE, NOW, most));
     ck_assert_int_eq(b.open_until, NOW + BREAKER_OPEN_FIRST + BREAKER_OPEN_FIRST / 4);
 }
 END_TEST
@@ -208,7 +208,7 @@ START_TEST(test_evidence)
     struct verdict v = blocked(SMTP_STAGE_MAIL);
 
     memset(v.evidence.text, 'x', sizeof(v.evidence.text) - 1);
-    ck_assert(breaker_refused(&b, &v, ONE, NOW, least));
+    ck_assert(breaker_refused(&b, &v, false, ONE, NOW, least));
     ck_assert_uint_eq(b.code, 554);
     ck_assert_uint_eq(b.enhanced.subject, 7);
     ck_assert_str_eq(b.mx, "mx1.example.net");
