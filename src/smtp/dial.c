@@ -78,6 +78,13 @@ static bool under_way(const struct dial *d)
     return false;
 }
 
+/* Also whoever has not failed and is not the last to have begun. */
+static bool had_head_start(const struct attempt *a)
+{
+    return a != &a->dial->attempts[a->dial->next - 1] ||
+           clock_mono_ms() - a->began >= DIAL_HEAD_START_MS;
+}
+
 static void fail(struct attempt *a, enum smtp_failure how, const char *detail)
 {
     struct dial *d = a->dial;
@@ -109,10 +116,9 @@ static void win(struct attempt *a)
     size_t index = (size_t)(a - d->attempts);
     int fd = detach(a);
     const struct session_target target = a->target;
-    int64_t now = clock_mono_ms();
 
     for (size_t i = 0; i < d->next; i++)
-        if (d->attempts[i].fd >= 0 && now - d->attempts[i].began >= DIAL_HEAD_START_MS)
+        if (d->attempts[i].fd >= 0 && had_head_start(&d->attempts[i]))
             h.on_address_late(h.arg, i);
     dial_close(&d);
     h.on_connected(h.arg, index, &target, fd);

@@ -357,7 +357,7 @@ static void end(struct session *s)
 /* After everything that happened, once; `s` may be gone when it returns. */
 static void step(struct session *s)
 {
-    bool first;
+    bool due;
 
     if (s->client.state == CLIENT_TLS && !s->tls_started)
         start_tls(s);
@@ -365,12 +365,12 @@ static void step(struct session *s)
         fall_back(s);
     do {
         send_out(s);
-        first = s->client.has_outcome && !s->reported;
-        if (first)
+        due = s->client.has_outcome && !s->reported;
+        if (due)
             report(s);
-        if (s->client.state == CLIENT_READY && first)
+        if (due && s->client.state == CLIENT_READY)
             go_on(s);
-    } while (first);
+    } while (due);
     assert(loop_timer_armed(s->timer) || s->client.state == CLIENT_CLOSED);
     if (s->client.state == CLIENT_CLOSED)
         end(s);

@@ -2,7 +2,8 @@
  * smtp/client: any server, any order of events. The input's first byte chooses the options; the
  * rest is cut at '|' into what arrives at once. "!c", "!s", "!e", "!d" alone are the events
  * connected, secured, end of the connection, deadline; "!a", "!n", "!q" what is wanted after an
- * answer: another recipient, one in a new transaction, no more.
+ * answer: another recipient, one in a new transaction, no more; "!t", "!u" one in a new transaction
+ * as somebody else, if the limits allow it, and the same for one that needs SMTPUTF8.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static void check_command(struct watch *w, const char *s)
     else if (starts(s, "RCPT TO:<u@d.example>\r\n") ||
              starts(s, "RCPT TO:<\xc3\xbc@d.example>\r\n"))
         REQUIRE(++w->rcpts <= w->mails);
-    else if (starts(s, "RCPT TO:<v@d.example>\r\n"))
+    else if (starts(s, "RCPT TO:<v@d.example>\r\n") ||
+             starts(s, "RCPT TO:<\xc3\xb6@e.example>\r\n"))
         REQUIRE(w->asked > 0 && w->rcpts > 0);
     else if (starts(s, "RSET\r\n"))
         REQUIRE(++w->rsets <= w->asked);
@@ -75,7 +77,13 @@ static void take(struct watch *w)
         check_command(w, s);
         s = end + 2;
     }
-    REQUIRE(w->mails <= 2 + w->rsets);
+    REQUIRE(w->mails <= 2 + w->rsets && w->mails <= w->c.limits.mails);
+}
+
+/* To commands of the same write, of which one was refused. */
+static bool waits_for_replies(const struct client *c)
+{
+    return c->state == CLIENT_RCPT || (c->state == CLIENT_MAIL && c->rcpt_said);
 }
 
 /* Once it is out, the outcome stays. */
@@ -85,7 +93,7 @@ static void check_outcome(struct watch *w)
 
     REQUIRE(w->c.has_outcome == (w->c.state == CLIENT_QUIT || w->c.state == CLIENT_CLOSED ||
                                  w->c.state == CLIENT_READY ||
-                                 (w->c.state == CLIENT_RCPT && w->c.has_outcome)));
+                                 (waits_for_replies(&w->c) && w->c.has_outcome)));
     if (!w->c.has_outcome)
         return;
     REQUIRE((o->failure == SMTP_FAILURE_NONE) == (o->reply.code != 0));
@@ -115,18 +123,35 @@ static void receive(struct watch *w, const char *data, size_t len)
     free(own);
 }
 
+static void want_if_it_takes(struct watch *w, const struct address *recipient)
+{
+    const struct limits *l = &w->c.limits;
+
+    if (!client_takes(&w->c, recipient->domain, true))
+        return;
+    w->asked++;
+    client_ask(&w->c, "t@me.example", recipient, true);
+    /* Without PIPELINING MAIL follows RSET. */
+    REQUIRE(l->mail_max == 0 || l->mails + (w->c.mail_said ? 0 : 1) <= l->mail_max ||
+            w->c.state == CLIENT_QUIT);
+}
+
 static void want(struct watch *w, char event)
 {
     static const struct address other = {.local = "v", .domain = "d.example"};
+    static const struct address utf8 = {
+        .local = "\xc3\xb6", .domain = "e.example", .smtputf8 = true};
 
     if (w->c.state != CLIENT_READY)
         return;
     if (event == 'q') {
         client_quit(&w->c);
-        return;
+    } else if (event == 't' || event == 'u') {
+        want_if_it_takes(w, event == 't' ? &other : &utf8);
+    } else {
+        w->asked++;
+        client_ask(&w->c, w->c.opts.sender, &other, event == 'n');
     }
-    w->asked++;
-    client_ask(&w->c, w->c.opts.sender, &other, event == 'n');
 }
 
 static void happen(struct watch *w, const char *data, size_t len)
@@ -141,7 +166,7 @@ static void happen(struct watch *w, const char *data, size_t len)
         client_lost(&w->c, SMTP_FAILURE_CLOSED, "");
     else if (event == 'd')
         client_timeout(&w->c, "");
-    else if (event == 'a' || event == 'n' || event == 'q')
+    else if (event != '\0' && strchr("anqtu", event) != NULL)
         want(w, event);
     else
         receive(w, data, len);

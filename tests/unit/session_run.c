@@ -10,6 +10,22 @@
 #include "scripted_server.h"
 
 static const struct address recipient = {.local = "u", .domain = "d.example"};
+static const struct address other = {.local = "v", .domain = "d.example"};
+
+static void on_address(void *arg, size_t index, enum session_address what, enum smtp_failure how)
+{
+    static const char *const names[] = {"connected", "failed", "late"};
+    struct run *r = arg;
+    size_t n = strlen(r->addresses);
+
+    ck_assert(r->started);
+    ck_assert_int_eq(r->outcomes, 0);
+    ck_assert((what == SESSION_ADDRESS_FAILED) == (how != SMTP_FAILURE_NONE));
+    snprintf(r->addresses + n, sizeof(r->addresses) - n, "%zu %s %s\n", index, names[what],
+             smtp_failure_name(how));
+    if (r->at_address != NULL)
+        r->at_address();
+}
 
 static void on_outcome(void *arg, const struct outcome *o)
 {
@@ -21,6 +37,8 @@ static void on_outcome(void *arg, const struct outcome *o)
     r->outcome = *o;
     if (r->quit_on_outcome)
         session_quit(r->session);
+    if (r->at_outcome != NULL)
+        r->at_outcome();
 }
 
 static void on_closed(void *arg)
@@ -28,7 +46,7 @@ static void on_closed(void *arg)
     struct run *r = arg;
 
     ck_assert(r->started);
-    ck_assert_int_eq(r->outcomes, 1);
+    ck_assert_int_eq(r->outcomes, r->outcomes_wanted);
     r->closes++;
     loop_stop(r->loop);
 }
@@ -75,6 +93,7 @@ void run_setup(void)
                  .quit_ms = LONG_MS},
         .target = {.name = "mx.example"},
         .deadline_ms = LONG_MS,
+        .outcomes_wanted = 1,
     };
     ck_assert(netaddr_parse("127.0.0.1", &run.target.ip));
     run.loop = loop_new("test");
@@ -91,18 +110,38 @@ void run_teardown(void)
 
 void run_session(void)
 {
-    const struct session_handler handler = {
-        .on_outcome = on_outcome, .on_closed = on_closed, .on_trace = on_trace, .arg = &run};
+    const struct session_handler handler = {on_address, on_outcome, on_closed, on_trace, &run};
     const struct session_job job = {"", &recipient, clock_mono_ms() + run.deadline_ms};
+    bool several = run.target_count > 0;
 
-    run.session = session_start(run.loop, &run.opts, run.tls, &run.target, 1, &job, &handler);
+    run.session = session_start(run.loop, &run.opts, run.tls, several ? run.targets : &run.target,
+                                several ? run.target_count : 1, &job, &handler);
     ck_assert_ptr_nonnull(run.session);
     run.started = true;
     if (run.quit_at_once)
         session_quit(run.session);
     loop_run(run.loop);
-    ck_assert_int_eq(run.outcomes, 1);
     ck_assert_int_eq(run.closes, 1);
+}
+
+struct session_target *run_add_target(const char *ip, uint16_t port)
+{
+    struct session_target *t = &run.targets[run.target_count++];
+
+    *t = run.target;
+    ck_assert(netaddr_parse(ip, &t->ip));
+    t->port = port;
+    return t;
+}
+
+bool run_ask(const char *sender, bool new_transaction)
+{
+    const struct session_job job = {sender, &other, clock_mono_ms() + run.deadline_ms};
+    int outcomes = run.outcomes;
+    bool asked = session_ask(run.session, &job, new_transaction);
+
+    ck_assert_int_eq(run.outcomes, outcomes);
+    return asked;
 }
 
 void run_against(const char *const *const *scripts, const char *heard)

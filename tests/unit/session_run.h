@@ -17,14 +17,20 @@ struct run {
     struct loop *loop;
     struct tls_context *tls;
     struct session_opts opts;
-    struct session_target target;
+    struct session_target target; /* of a single one; else `targets` */
+    struct session_target targets[SESSION_TARGETS_MAX];
+    size_t target_count;
     int64_t deadline_ms;
     struct session *session;
     bool started; /* session_start() has returned */
     bool quit_at_once;
     bool quit_on_outcome;
     const char *quit_on_trace; /* session_quit() when this is heard */
+    void (*at_outcome)(void);  /* instead: what the owner does when an outcome is out */
+    void (*at_address)(void);  /* what it does when it hears of an address */
     int outcomes, closes;
+    int outcomes_wanted;  /* by the end */
+    char addresses[1024]; /* a line for each: its index, what became of it */
     struct outcome outcome;
     char trace[8192];
 };
@@ -35,8 +41,14 @@ extern struct run run;
 void run_setup(void);
 void run_teardown(void);
 
-/* Runs a session to its end: one outcome, then closed, neither inside session_start(). */
+/* Runs a session to its end: its outcomes, then closed, neither inside session_start(). */
 void run_session(void);
+
+/* Another target for the race: an address and a port. */
+struct session_target *run_add_target(const char *ip, uint16_t port);
+
+/* Asks about v@d.example, as whom `sender` says; what session_ask() says to that. */
+bool run_ask(const char *sender, bool new_transaction);
 
 /*
  * Runs it against the scripts of a server (scripted_server.h), which have to be followed; `heard`
@@ -51,6 +63,7 @@ void run_expect(enum smtp_stage stage, enum smtp_failure failure, int code);
 
 #define EHLO     "<220 mx", ">EHLO me.example"
 #define ENVELOPE ">MAIL FROM:<>", "<250 ok", ">RCPT TO:<u@d.example>"
+#define OTHER    ">RCPT TO:<v@d.example>"
 #define BYE      ">QUIT", "<221 bye"
 #define STARTTLS EHLO, "<250-mx", "<250 STARTTLS", ">STARTTLS", "<220 go"
 #define ACCEPTED ENVELOPE, "<250 2.1.5 fine", BYE

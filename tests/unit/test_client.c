@@ -257,14 +257,27 @@ START_TEST(test_smtputf8)
 }
 END_TEST
 
-/* Nothing that could be taken for a second command leaves, whatever the caller let through. */
 START_TEST(test_more_recipients)
 {
     static struct rig r;
     static const char *const script[] = {
-        "!more",   TO_PIPE,        "<250 ok",   "<250 ok", "=rcpt 250", "!ask",          OTHER,
-        "<550 no", "=rcpt 550",    "!ask anew", ">RSET",   "<250 ok",   ">MAIL FROM:<>", OTHER,
-        "<250 ok", "<452 4.5.3 x", "=rcpt 452", "!enough", BYE,         "=rcpt 452",     NULL};
+        "!more",   TO_PIPE,   "<250 ok",   "<250 ok",   "=rcpt 250",    "!ask",
+        OTHER,     "<550 no", "=rcpt 550", "!ask anew", ">RSET",        ">MAIL FROM:<>",
+        OTHER,     "<250 ok", "=none",     "<250 ok",   "<452 4.5.3 x", "=rcpt 452",
+        "!enough", BYE,       "=rcpt 452", NULL};
+    static const char *const one_by_one[] = {
+        "!more",         TO_MAIL,     "<250 ok", ">RCPT TO:<u@d.example>",
+        "<250 ok",       "!ask anew", ">RSET",   "<250 ok",
+        ">MAIL FROM:<>", "<250 ok",   OTHER,     "<250 ok",
+        "=rcpt 250",     "!enough",   BYE,       NULL};
+    static const char *const rset_refused[] = {
+        "!more",   TO_PIPE,         "<250 ok",   "<250 ok",   "!ask anew",
+        ">RSET",   ">MAIL FROM:<>", OTHER,       "<502 what", "=mail 502",
+        "<250 ok", "<250 ok",       "=mail 502", BYE,         NULL};
+    static const char *const surplus[] = {
+        "!more",          TO_PIPE, "<250 ok", "<250 ok", "!ask anew", ">RSET",
+        ">MAIL FROM:<>",  OTHER,   "<250 ok", "<250 ok", "<250 ok",   "<550 5.1.1 no",
+        "=rcpt protocol", BYE,     NULL};
     static const char *const half[] = {
         "!more", TO_PIPE, "<250 ok", "<250 ok", "<250 sur\\",     "!ask",
         OTHER,   "<plus", "<550 no", ">QUIT",   "=rcpt protocol", NULL};
@@ -273,10 +286,101 @@ START_TEST(test_more_recipients)
     rig_run(&r, script);
     ck_assert_int_eq(r.c.state, CLIENT_CLOSED);
     rig_init(&r, MAY);
+    rig_run(&r, one_by_one);
+    rig_init(&r, MAY);
+    rig_run(&r, rset_refused);
+    rig_init(&r, MAY);
+    rig_run(&r, surplus);
+    rig_init(&r, MAY);
     rig_run(&r, half); /* the reply that began before RCPT is none to it */
 }
 END_TEST
 
+/* As whom is asked may change with the transaction; SMTPUTF8 is looked for again. */
+START_TEST(test_another_sender)
+{
+    static const char *const to_ready[] = {"!more", TO_PIPE, "<250 ok", "<250 ok", NULL};
+    static const char *const asked[] = {">RSET",   ">MAIL FROM:<s@me.example>",
+                                        OTHER,     "<250 ok",
+                                        "<250 ok", "<250 ok",
+                                        "!enough", BYE,
+                                        NULL};
+    static const char *const no_utf8[] = {"=ehlo smtputf8", BYE, NULL};
+    static struct rig r;
+
+    rig_init(&r, MAY);
+    rig_run(&r, to_ready);
+    client_ask(&r.c, "s@me.example", &rig_other, true);
+    rig_step(&r);
+    rig_run(&r, asked);
+    rig_init(&r, MAY);
+    rig_run(&r, to_ready);
+    client_ask(&r.c, "\xc3\xb6@e.example", &rig_other, true);
+    rig_step(&r);
+    rig_run(&r, no_utf8);
+    rig_init(&r, MAY);
+    rig_run(&r, to_ready);
+    client_ask(&r.c, "", &mailbox_utf8, false);
+    rig_step(&r);
+    rig_run(&r, no_utf8);
+}
+END_TEST
+
+static void expect_takes(const struct client *c, bool anew, bool along, bool other_domain)
+{
+    ck_assert_int_eq(client_takes(c, "d.example", true), anew);
+    ck_assert_int_eq(client_takes(c, "d.example", false), along);
+    ck_assert_int_eq(client_takes(c, "e.example", true), other_domain);
+}
+
+/* What EHLO told last holds, and what was said before that counts. */
+START_TEST(test_limits)
+{
+    static const char *const told[] = {"!more",
+                                       HELLO,
+                                       "<250-mx",
+                                       "<250-PIPELINING",
+                                       "<250 limits MAILMAX=2 RCPTMAX=2 RCPTDOMAINMAX=1",
+                                       ENVELOPE,
+                                       "<250 ok",
+                                       "<250 ok",
+                                       NULL};
+    static const char *const forgotten[] = {"!more",
+                                            HELLO,
+                                            "<250-mx",
+                                            "<250-STARTTLS",
+                                            "<250 LIMITS MAILMAX=1 RCPTMAX=1",
+                                            ">STARTTLS",
+                                            "<220 go",
+                                            "!secured",
+                                            ">EHLO me.example",
+                                            "<250-mx",
+                                            "<250-LIMITS RCPTDOMAINMAX=1",
+                                            "<250 PIPELINING",
+                                            ENVELOPE,
+                                            "<250 ok",
+                                            "<250 ok",
+                                            NULL};
+    static struct rig r;
+
+    rig_init(&r, NONE);
+    ck_assert(!client_takes(&r.c, "d.example", true));
+    rig_run(&r, told);
+    expect_takes(&r.c, true, true, false);
+    rig_run(&r, (const char *const[]){"!ask", OTHER, "<550 no", NULL});
+    expect_takes(&r.c, true, false, false);
+    rig_run(&r, (const char *const[]){"!ask anew", ">RSET", ">MAIL FROM:<>", OTHER, "<250 ok",
+                                      "<250 ok", "<550 no", NULL});
+    expect_takes(&r.c, false, true, false);
+    rig_run(&r, (const char *const[]){"<2\\", NULL}); /* something is coming */
+    expect_takes(&r.c, false, false, false);
+    rig_init(&r, MAY);
+    rig_run(&r, forgotten);
+    expect_takes(&r.c, true, true, false);
+}
+END_TEST
+
+/* Nothing that could be taken for a second command leaves, whatever the caller let through. */
 START_TEST(test_no_command_is_smuggled)
 {
     static const char *const script[] = {HELLO, "<250 mx", "=mail local", BYE, NULL};
@@ -361,6 +465,8 @@ int main(void)
     tcase_add_loop_test(tc, test_dialogue, 0, sizeof(dialogues) / sizeof(dialogues[0]));
     tcase_add_test(tc, test_smtputf8);
     tcase_add_test(tc, test_more_recipients);
+    tcase_add_test(tc, test_another_sender);
+    tcase_add_test(tc, test_limits);
     tcase_add_test(tc, test_no_command_is_smuggled);
     tcase_add_test(tc, test_noise_after_quit_is_bounded);
     tcase_add_test(tc, test_tells_what_it_does);

@@ -8,6 +8,7 @@
 #include "suite.h"
 
 #define ANSWERED "!more", TO_PIPE, "<250 ok", "<250 ok"
+#define ANEW     ANSWERED, "!ask anew", ">RSET", ">MAIL FROM:<>", OTHER
 #define OTHER    ">RCPT TO:<v@d.example>"
 
 /* The ways into each state. */
@@ -111,10 +112,37 @@ static const struct walk walks[] = {
      {"rcpt 250 -> ready", "rcpt 354 -> quit", "rcpt 450 -> ready", "rcpt 550 -> ready",
       "rcpt 421 -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit", "rcpt closed -> closed",
       "rcpt timeout -> quit"}},
-    {{"rset", CLIENT_RSET, MAY, {ANSWERED, "!ask anew", ">RSET", "=none", NULL}},
+    {{"rset",
+      CLIENT_RSET,
+      MAY,
+      {"!more", TO_MAIL, "<250 ok", ">RCPT TO:<u@d.example>", "<250 ok", "!ask anew", ">RSET",
+       "=none", NULL}},
      {"none -> mail", "mail 354 -> quit", "mail 450 -> quit", "mail 550 -> quit",
       "mail 421 -> quit", "mail protocol -> quit", "mail protocol -> quit", "mail closed -> closed",
       "mail timeout -> quit"}},
+    {{"rset, pipelined", CLIENT_RSET, MAY, {ANEW, "=none", NULL}},
+     {"none -> mail", "mail 354 -> mail", "mail 450 -> mail", "mail 550 -> mail",
+      "mail 421 -> quit", "mail protocol -> quit", "mail protocol -> quit", "mail closed -> closed",
+      "mail timeout -> quit"}},
+    {{"mail after RSET, pipelined", CLIENT_MAIL, MAY, {ANEW, "<250 ok", "=none", NULL}},
+     {"none -> rcpt", "mail 354 -> rcpt", "mail 450 -> rcpt", "mail 550 -> rcpt",
+      "mail 421 -> quit", "mail protocol -> quit", "mail protocol -> quit", "mail closed -> closed",
+      "mail timeout -> quit"}},
+    {{"mail after a refused RSET", CLIENT_MAIL, MAY, {ANEW, "<502 no", "=mail 502", NULL}},
+     {"mail 502 -> rcpt", "mail 502 -> rcpt", "mail 502 -> rcpt", "mail 502 -> rcpt",
+      "mail 502 -> rcpt", "mail 502 -> quit", "mail 502 -> quit", "mail 502 -> closed",
+      "mail 502 -> quit"}},
+    {{"rcpt after a refused RSET",
+      CLIENT_RCPT,
+      MAY,
+      {ANEW, "<502 no", "<250 ok", "=mail 502", NULL}},
+     {"mail 502 -> quit", "mail 502 -> quit", "mail 502 -> quit", "mail 502 -> quit",
+      "mail 502 -> quit", "mail 502 -> quit", "mail 502 -> quit", "mail 502 -> closed",
+      "mail 502 -> quit"}},
+    {{"rcpt after RSET, pipelined", CLIENT_RCPT, MAY, {ANEW, "<250 ok", "<250 ok", "=none", NULL}},
+     {"rcpt 250 -> ready", "rcpt 354 -> quit", "rcpt 450 -> ready", "rcpt 550 -> ready",
+      "rcpt 421 -> quit", "rcpt protocol -> quit", "rcpt protocol -> quit", "rcpt closed -> closed",
+      "rcpt timeout -> quit"}},
     {{"quit", CLIENT_QUIT, MAY, {"!connected", "<554 no", ">QUIT", NULL}},
      {"greeting 554 -> quit", "greeting 554 -> quit", "greeting 554 -> quit",
       "greeting 554 -> quit", "greeting 554 -> closed", "greeting 554 -> quit",
