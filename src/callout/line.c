@@ -192,11 +192,14 @@ bool line_serves(const struct line *l, struct turn *t)
 
 bool line_take(struct line *l, struct turn *t)
 {
-    if (!session_ask(l->session, &t->job, true))
-        return false;
-    use(l, t);
+    l->turn = t; /* it hears what is said from now on */
     trace_target(t, &l->peer, "on a session kept with");
-    return true;
+    if (session_ask(l->session, &t->job, true)) {
+        use(l, t);
+        return true;
+    }
+    l->turn = NULL;
+    return false;
 }
 
 bool line_is_good(const struct line *l)

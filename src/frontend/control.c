@@ -139,6 +139,7 @@ static void inquiry_run(struct inquiry *q, struct evkeyvalq *params)
                                    .fresh = flag(params, "fresh", false),
                                    .no_probe = !flag(params, "probe", true),
                                    .want_catch_all = true,
+                                   .bulk = flag(params, "bulk", false),
                                    .trace = flag(params, "trace", false)};
     struct verdict v;
     const char *why;
@@ -202,19 +203,59 @@ static void handle_health(struct control *c, struct evhttp_request *rq)
     evhttp_send_reply(rq, HTTP_OK, "OK", NULL);
 }
 
+static json_t *trouble_json(const struct gate_report *r)
+{
+    json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "name", r->name, "breaker",
+                          breaker_state_name(r->breaker), "level", (int)r->level, "waiting",
+                          (int)r->waiting, "connections", (int)r->connections, "bulk_pauses",
+                          (int)r->bulk_pauses);
+
+    verdict_json_time(o, "until", r->until);
+    if (r->breaker != BREAKER_CLOSED)
+        (void)json_object_set_new(o, "reply", json_string(r->refusal));
+    else if (r->level > 0)
+        (void)json_object_set_new(o, "reason", json_string(verdict_reason_name(r->why)));
+    return o;
+}
+
+/* Where there is trouble, or somebody waits; `more`: how many are left out. */
+static json_t *destinations_json(struct verifier *v, size_t *more)
+{
+    struct gate_report *reports = calloc(VERIFIER_REPORTS_MAX, sizeof(*reports));
+    json_t *list = json_array();
+    size_t count = reports != NULL ? verifier_trouble(v, reports) : 0, i;
+
+    for (i = 0; i < count && i < VERIFIER_REPORTS_MAX; i++)
+        (void)json_array_append_new(list, trouble_json(&reports[i]));
+    *more = count - i;
+    free(reports);
+    return list;
+}
+
+static json_t *problems_json(const struct verifier_health *health)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < health->count; i++)
+        (void)json_array_append_new(list, json_string(health->problems[i]));
+    return list;
+}
+
 static void handle_status(struct control *c, struct evhttp_request *rq)
 {
-    struct verifier_counts n = verifier_count(c->fe->rcpt.verifier);
+    struct verifier *v = c->fe->rcpt.verifier;
+    struct verifier_counts n = verifier_count(v);
     struct verifier_health health;
-    json_t *problems = json_array();
+    size_t more = 0;
+    json_t *destinations = destinations_json(v, &more);
 
-    verifier_health(c->fe->rcpt.verifier, &health);
-    for (size_t i = 0; i < health.count; i++)
-        (void)json_array_append_new(problems, json_string(health.problems[i]));
+    verifier_health(v, &health);
     send_json(rq, HTTP_OK, "OK",
-              json_pack("{s:s, s:s, s:o, s:i, s:i, s:i}", "version", PACKAGE_VERSION, "health",
-                        health_name(&health), "problems", problems, "flights", (int)n.flights,
-                        "sessions", (int)n.sessions, "waiters", (int)n.waiters));
+              json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:o, s:i}", "version", PACKAGE_VERSION,
+                        "health", health_name(&health), "problems", problems_json(&health),
+                        "flights", (int)n.flights, "sessions", (int)n.sessions, "waiters",
+                        (int)n.waiters, "greylisted", (int)n.greylisted, "destinations",
+                        destinations, "more_destinations", (int)more));
 }
 
 static void on_request(struct evhttp_request *rq, void *arg)

@@ -38,7 +38,7 @@ static void set_canonical(json_t *o, const struct policy_opts *opts, const struc
     set_address(o, "canonical", key.canonical);
 }
 
-static void set_time(json_t *o, const char *key, int64_t at)
+void verdict_json_time(json_t *o, const char *key, int64_t at)
 {
     char text[32];
     time_t t = (time_t)at;
@@ -134,9 +134,9 @@ json_t *verdict_json(const struct policy_opts *opts, const char *asked,
         set_evidence(o, v);
     set_text(o, "detail", detail);
     set_text(o, "source", verdict_source_name(v->source));
-    set_time(o, "probed_at", v->probed_at);
-    set_time(o, "refresh_at", v->refresh_at);
-    set_time(o, "expires_at", v->expires_at);
+    verdict_json_time(o, "probed_at", v->probed_at);
+    verdict_json_time(o, "refresh_at", v->refresh_at);
+    verdict_json_time(o, "expires_at", v->expires_at);
     (void)json_object_set_new(o, "ms", json_integer(v->ms));
     return o;
 }

@@ -19,4 +19,7 @@
 json_t *verdict_json(const struct policy_opts *opts, const char *asked,
                      const struct address *address, const char *detail, const struct verdict *v);
 
+/* Puts a time, in seconds since the epoch, into `o`, if it is one: 0 is none. */
+void verdict_json_time(json_t *o, const char *key, int64_t at);
+
 #endif

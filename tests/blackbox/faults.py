@@ -133,7 +133,7 @@ def test_refusal_is_the_destinations(w):
         S: 554 5.7.1 Your address is on a list
         C: QUIT
         S: 221 Bye"""))
-    w.daemon()
+    w.daemon(allowed=["ALARM: mx/example.org refuses us"])
     with client.PolicyClient() as c:
         w.equal("the one asked for", c.ask("bob@example.org"), "DUNNO")
         w.equal("another one there", c.ask("alice@example.org"), "DUNNO")
