@@ -328,7 +328,7 @@ static size_t choose_targets(struct gate *g, const struct turn_ask *ask, struct 
                              enum sources_pick *why)
 {
     struct netaddr source[2];
-    enum sources_pick picked[2] = {
+    const enum sources_pick picked[2] = {
         pick(g, ask, AF_INET, &source[0]),
         pick(g, ask, AF_INET6, &source[1]),
     };

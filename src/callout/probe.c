@@ -321,21 +321,28 @@ static void add_to_group(struct probe_run *p, uint16_t preference, enum dead_sta
     }
 }
 
-/* Asks the next candidates; with none or no time left, reports the best there is. */
-static void probe_next(struct probe_run *p)
+/* The candidates to be asked next; false when none is left. */
+static bool find_group(struct probe_run *p)
 {
     size_t first = 0;
 
     while (first < p->plan->count && p->done[first])
         first++;
-    if (first == p->plan->count || (p->have_best && clock_mono_ms() >= p->deadline)) {
-        probe_finish(p);
-        return;
-    }
+    if (first == p->plan->count)
+        return false;
     p->group_count = 0;
     add_to_group(p, candidate(p, first)->preference, DEAD_NOT);
     add_to_group(p, candidate(p, first)->preference, DEAD_LATE);
-    ask_group(p, false);
+    return true;
+}
+
+/* Asks the next candidates; with none or no time left, reports the best there is. */
+static void probe_next(struct probe_run *p)
+{
+    if (clock_mono_ms() < p->deadline && find_group(p))
+        ask_group(p, false);
+    else
+        probe_finish(p);
 }
 
 /* The answer is there already, or no turn came in time; a session keeps the deadline by itself. */
@@ -379,8 +386,8 @@ static void begin(struct probe_run *p)
         if (p->done[i] && dead++ == 0)
             first = how;
     }
-    if (dead < p->plan->count)
-        probe_next(p);
+    if (find_group(p))
+        ask_group(p, false);
     else
         all_dead(p, first);
 }
