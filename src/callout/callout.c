@@ -383,6 +383,7 @@ static bool probe_with(struct callout *c, const char *sender)
         .routed = c->ask.routed,
         .goes_on = c->refused_by[0] != '\0',
         .try_dead = c->ask.fresh,
+        .more = c->ask.want_catch_all ? c->domain.probes : 0,
         .any_source = !c->is_again,
         .source = c->again.source,
         .priority = c->ask.priority,

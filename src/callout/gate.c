@@ -389,6 +389,7 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     t->queue = ask->goes_on ? 0 : ask->priority + 1;
     t->goes_on = ask->goes_on;
     t->fresh_session = ask->fresh_session;
+    t->more = ask->more;
     t->session = *ask->session;
     t->job = ask->job;
     (void)str_copy(t->domain, sizeof(t->domain), ask->domain);
@@ -450,7 +451,9 @@ static void hand_on(struct line *l)
     struct turn *t = first_turn(d);
 
     l->turn = NULL;
-    if (e->stopping || !line_is_good(l) || (t == NULL && e->opts.idle_ms == 0))
+    if (e->stopping || !line_is_good(l))
+        return;
+    if (t == NULL && (e->opts.idle_ms == 0 || d->gate->starved > 0))
         return;
     l->kept = session_keep(l->session, e->opts.idle_ms);
     if (l->kept && t != NULL)
@@ -548,51 +551,4 @@ void gate_free(struct gate **gp)
         desk_free(d);
     free(*gp);
     *gp = NULL;
-}
-
-/* Status */
-
-static bool has_news(struct desk *d)
-{
-    const struct standing *s = &d->standing;
-
-    return s->breaker.state != BREAKER_CLOSED || s->pace.level > 0 || s->bulk_until != 0 ||
-           d->waiting > 0;
-}
-
-static void report(const struct desk *d, struct gate_report *r)
-{
-    const struct standing *s = &d->standing;
-    int64_t left = s->pace.pause_until - clock_mono_ms();
-
-    *r = (struct gate_report){
-        .breaker = s->breaker.state,
-        .level = s->pace.level,
-        .waiting = d->waiting,
-        .connections = d->line_count,
-        .bulk_pauses = s->bulk_until != 0,
-        .why = s->why.reason,
-    };
-    (void)str_copy(r->name, sizeof(r->name), s->name);
-    (void)str_copy(r->refusal, sizeof(r->refusal), s->breaker.text);
-    if (r->breaker != BREAKER_CLOSED)
-        r->until = s->breaker.open_until;
-    else if (left > 0)
-        r->until = clock_wall() + left / 1000;
-}
-
-size_t gate_tell(struct gate *g, struct gate_report *out, size_t max)
-{
-    struct desk *d, *tmp;
-    size_t count = 0, told = 0;
-
-    for (int open = 1; open >= 0; open--)
-        HASH_ITER (hh, g->desks, d, tmp) {
-            if ((d->standing.breaker.state != BREAKER_CLOSED) != open || !has_news(d))
-                continue;
-            count++;
-            if (told < max)
-                report(d, &out[told++]);
-        }
-    return count;
 }

@@ -35,6 +35,7 @@ struct turn_ask {
     enum callout_priority priority;
     bool goes_on;       /* a callout that had its turn there: it is not kept waiting again */
     bool fresh_session; /* none that was kept */
+    unsigned more;      /* recipients that may follow on the same session: turn_ask_more() */
     bool any_source;    /* else `source` alone, as long as it is in the pool */
     struct netaddr source;
     const char *domain; /* of the recipient */

@@ -1,5 +1,6 @@
 #include "callout/line.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -177,11 +178,21 @@ static bool same_target(const struct line *l, const struct session_target *b)
            (l->tls != TLS_VERIFY || strcmp(a->name, b->name) == 0);
 }
 
+/* By the limits, and by what the server was seen to bear. */
+static unsigned most_recipients(const struct line *l)
+{
+    unsigned limit = l->desk->limits.per_connection, seen = l->desk->standing.per_connection;
+
+    if (limit == 0 || (seen != 0 && seen < limit))
+        limit = seen;
+    return limit != 0 ? limit : UINT_MAX;
+}
+
 bool line_serves(const struct line *l, struct turn *t)
 {
     if (!l->kept || t->fresh_session || l->tls != t->session.tls || l->lmtp != t->session.lmtp ||
         strcmp(l->helo_name, t->session.helo_name) != 0 ||
-        !session_takes(l->session, t->domain, true))
+        l->asked + 1 + t->more > most_recipients(l) || !session_takes(l->session, t->domain, true))
         return false;
     for (t->target = 0; t->target < t->count; t->target++)
         if (same_target(l, &t->targets[t->target]))
@@ -205,10 +216,7 @@ bool line_take(struct line *l, struct turn *t)
 bool line_is_good(const struct line *l)
 {
     const struct standing *s = &l->desk->standing;
-    unsigned most = l->desk->limits.per_connection;
 
-    if (s->per_connection != 0 && (most == 0 || s->per_connection < most))
-        most = s->per_connection;
-    return (most == 0 || l->asked < most) && l->refused < REFUSED_MAX &&
+    return l->asked < most_recipients(l) && l->refused < REFUSED_MAX &&
            s->breaker.state == BREAKER_CLOSED && !pace_paused(&s->pace, clock_mono_ms());
 }

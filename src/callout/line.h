@@ -27,6 +27,7 @@ struct turn {
     struct turn_handler handler;
     unsigned queue;
     bool goes_on, fresh_session;
+    unsigned more;
     bool trial;         /* the breaker's */
     bool network_trial; /* see outage_admit() */
     char domain[ADDRESS_DOMAIN_MAX + 1];

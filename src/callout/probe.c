@@ -278,6 +278,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .priority = p->opts.priority,
         .goes_on = p->opts.goes_on || p->had_turn,
         .fresh_session = fresh_session,
+        .more = p->opts.more,
         .any_source = p->opts.any_source,
         .source = p->opts.source,
         .domain = p->recipient.domain,

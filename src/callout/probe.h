@@ -35,6 +35,7 @@ struct probe_opts {
     bool routed;     /* they are servers of our own: no TLS with those on this host */
     bool goes_on;    /* the destination was asked about the same recipient just now */
     bool try_dead;   /* also what is known to be dead */
+    unsigned more;   /* other recipients that on_reply may come with */
     bool any_source; /* else `source`: see struct turn_ask */
     struct netaddr source;
     enum callout_priority priority;

@@ -114,20 +114,21 @@ bool standing_bulk_rests(struct standing *s, struct verdict *out)
 
 bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *trial)
 {
-    bool was_open = s->breaker.state == BREAKER_OPEN;
+    bool open = s->breaker.state != BREAKER_CLOSED;
+    bool due = s->breaker.state == BREAKER_OPEN && clock_wall() >= s->breaker.open_until;
 
     *trial = false;
+    if (open && !due) {
+        tell_breaker(s, out);
+        return true;
+    }
     if (pace_paused(&s->pace, clock_mono_ms())) {
         fill(out, &s->why, s->why.reason);
         return true;
     }
     if (bulk && standing_bulk_rests(s, out))
         return true;
-    if (!breaker_admit(&s->breaker, clock_wall())) {
-        tell_breaker(s, out);
-        return true;
-    }
-    *trial = was_open;
+    *trial = breaker_admit(&s->breaker, clock_wall()) && open;
     return false;
 }
 
