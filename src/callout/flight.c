@@ -219,11 +219,12 @@ static void flight_schedule(struct flight *f)
         .null_sender = f->null_sender,
         .want_catch_all = f->want_catch_all,
         .again = f->again,
+        .routed = f->routed,
         .began = f->began_wall,
         .trail = &f->trail,
     };
 
-    if (!f->routed && !f->no_probe)
+    if (!f->no_probe)
         f->scheduled = reprobe_heard(f->engine->reprobe, &c, &f->verdict, &f->deferred);
 }
 
@@ -418,7 +419,7 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
                                        v);
         return true;
     }
-    if (!ask->fresh && !ask->no_probe && reprobe_is_due(e->reprobe, &ask->address, ask->apart, v))
+    if (!ask->fresh && reprobe_is_due(e->reprobe, &ask->address, ask->apart, v))
         return true;
     if (e->flight_count < e->opts.total + e->opts.max_waiting)
         return false;
@@ -451,7 +452,15 @@ static void flight_hurry(struct flight *f, enum callout_priority priority)
         callout_hurry(f->callout, priority);
 }
 
-void flight_join(struct engine *e, const struct flight_ask *ask)
+/* A re-probe that comes to a callout under way: that is the try. */
+static void flight_becomes_again(struct flight *f, const struct flight_ask *ask)
+{
+    f->again = true;
+    if (f->callout == NULL)
+        f->trail = ask->trail;
+}
+
+bool flight_join(struct engine *e, const struct flight_ask *ask)
 {
     struct flight *f = flight_find(e, ask);
     struct verdict v;
@@ -465,14 +474,17 @@ void flight_join(struct engine *e, const struct flight_ask *ask)
             f = flight_start(e, ask);
         if (f != NULL) {
             flight_hurry(f, ask->priority);
+            if (ask->again)
+                flight_becomes_again(f, ask);
             if (ask->cb != NULL)
                 flight_add_waiter(f, ask);
-            return;
+            return true;
         }
         verdict_init(&v, REASON_LOCAL_FAULT, SOURCE_PROBE);
     }
     if (ask->cb != NULL)
         flight_deliver(ask->on, ask->cb, ask->arg, &v, NULL);
+    return false;
 }
 
 void flight_end_all(struct engine *e)

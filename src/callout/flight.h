@@ -35,8 +35,9 @@ struct flight_ask {
     void *arg;
 };
 
-/* Joins the flight to the same address, or starts one. Every ask is answered exactly once. */
-void flight_join(struct engine *e, const struct flight_ask *ask);
+/* Joins the flight to the same address, or starts one. Every ask is answered exactly once. False:
+   that was done already, or soon will be; no callout is made for it. */
+bool flight_join(struct engine *e, const struct flight_ask *ask);
 
 /* Answers every waiter with what is known by now, or deferred/pending, and ends every flight
    (daemon stop). */

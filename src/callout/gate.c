@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "callout/line.h"
+#include "callout/origin.h"
 
 #define DESKS_MAX  10000 /* remembered while nobody is there; those in trouble stay */
 #define SWEEP_STEP 32
@@ -296,58 +297,6 @@ void gate_line_gone(struct desk *d)
     engine_check_idle(g->engine);
 }
 
-/* Sources */
-
-static bool in_pool(const struct sources_opts *o, const struct netaddr *ip)
-{
-    for (size_t i = 0; i < o->count; i++)
-        if (netaddr_equal(&o->list[i], ip))
-            return true;
-    return false;
-}
-
-static enum sources_pick pick(struct gate *g, const struct turn_ask *ask, int family,
-                              struct netaddr *out)
-{
-    struct engine *e = g->engine;
-    int64_t now = clock_mono_ms();
-
-    *out = (struct netaddr){.family = AF_UNSPEC};
-    if (ask->routed)
-        return SOURCES_ANY;
-    if (!ask->any_source && ask->source.family == family &&
-        in_pool(&e->opts.sources, &ask->source)) {
-        *out = ask->source;
-        return sources_usable(e->sources, out, ask->destination, now) ? SOURCES_ONE : SOURCES_REST;
-    }
-    return sources_pick(e->sources, family, ask->destination, ask->domain, now, out);
-}
-
-/* The targets that can be reached from a source of ours; `why`: the worst reason for another. */
-static size_t choose_targets(struct gate *g, const struct turn_ask *ask, struct turn *t,
-                             enum sources_pick *why)
-{
-    struct netaddr source[2];
-    const enum sources_pick picked[2] = {
-        pick(g, ask, AF_INET, &source[0]),
-        pick(g, ask, AF_INET6, &source[1]),
-    };
-
-    for (size_t i = 0; i < ask->count; i++) {
-        struct session_target *to = &t->targets[t->count];
-        bool v6 = ask->targets[i].ip.family == AF_INET6;
-
-        if (picked[v6] > SOURCES_ONE) {
-            *why = picked[v6];
-            continue;
-        }
-        *to = ask->targets[i];
-        to->source = source[v6];
-        t->map[t->count++] = (uint8_t)i;
-    }
-    return t->count;
-}
-
 /* The door */
 
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
@@ -370,7 +319,7 @@ static bool has_no_source(struct gate *g, const struct turn_ask *ask, struct tur
 {
     enum sources_pick why = SOURCES_ANY;
 
-    if (choose_targets(g, ask, t, &why) > 0)
+    if (origin_choose(g->engine, ask, t, &why) > 0)
         return false;
     verdict_init(out, why == SOURCES_REST ? REASON_RATE_LIMITED : REASON_LOCAL_FAULT, SOURCE_STORE);
     out->passing = true;

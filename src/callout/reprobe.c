@@ -17,6 +17,7 @@
 #define PUT_OFF_MS   300000 /* where the destination was not asked at all */
 #define JITTER_SHARE 20     /* a twentieth of the delay */
 #define SLACK_MS     60000
+#define LATE_MS      5000              /* that a try takes, and comes behind its time */
 #define GIVE_UP_MS   INT64_C(86400000) /* behind the last try: put off for too long */
 #define LEARNED_FOR  2592000           /* seconds */
 
@@ -65,13 +66,14 @@ static bool address_of(struct reprobe *r, const struct schedule_entry *entry, st
     if (!address_parse(entry->recipient, strlen(entry->recipient), a, &why))
         return false;
     k = key_of(a, entry->apart);
-    if (schedule_get(r->schedule, k.bytes, k.len, &known))
+    if (schedule_get(r->schedule, k.bytes, k.len, &known) &&
+        strcmp(known.recipient, entry->recipient) == 0)
         return true;
     address_keep_case(a); /* it was scheduled where local parts are not folded */
     return true;
 }
 
-static void ask_again(struct reprobe *r, const struct schedule_entry *entry)
+static void ask_again(struct reprobe *r, struct schedule_entry *entry)
 {
     struct flight_ask ask = {
         .deadline = INT64_MAX,
@@ -83,14 +85,23 @@ static void ask_again(struct reprobe *r, const struct schedule_entry *entry)
         .again = true,
         .trail = {.source = entry->source},
     };
+    struct key k;
 
     if (!address_of(r, entry, &ask.address)) {
         log_warning("schedule: no address, not asked again: <%s>", entry->recipient);
         return;
     }
+    k = key_of(&ask.address, entry->apart);
+    if (r->engine->opts.greylist.count == 0) {
+        schedule_remove(r->schedule, k.bytes, k.len);
+        return;
+    }
     (void)str_copy(ask.trail.sender, sizeof(ask.trail.sender), entry->sender);
     (void)str_copy(ask.trail.helo, sizeof(ask.trail.helo), entry->helo);
-    flight_join(r->engine, &ask);
+    if (flight_join(r->engine, &ask))
+        return;
+    entry->due = clock_wall_ms() + BUSY_MS; /* another answer waits for its commit, or no room */
+    (void)schedule_put(r->schedule, k.bytes, k.len, entry);
 }
 
 static void on_timer(void *arg)
@@ -171,15 +182,17 @@ static void fill_entry(struct reprobe *r, const struct reprobe_case *c,
 static bool put(struct reprobe *r, const struct key *k, const struct schedule_entry *entry,
                 int64_t now, struct lifetime *life)
 {
+    int64_t last = entry->last_due > entry->due ? entry->last_due : entry->due;
+
     if (!schedule_put(r->schedule, k->bytes, k->len, entry))
         return false;
     arm(r);
     life->refresh = (entry->due - now + 999) / 1000;
-    life->forget = (entry->last_due - now + r->engine->opts.callout_ms + SLACK_MS) / 1000;
+    life->forget = (last - now + r->engine->opts.callout_ms + SLACK_MS) / 1000;
     return true;
 }
 
-/* Nobody was asked: as if the time had not come yet. */
+/* Nobody was asked: as if the time had not come yet. But not for ever. */
 static bool put_off(struct reprobe *r, const struct key *k, struct schedule_entry *entry,
                     struct lifetime *life)
 {
@@ -193,9 +206,24 @@ static bool put_off(struct reprobe *r, const struct key *k, struct schedule_entr
     if (o->retry_ms[0] < ms)
         ms = o->retry_ms[0];
     entry->due = now + some_later(ms);
-    if (entry->last_due < entry->due)
-        entry->last_due = entry->due;
     return put(r, k, entry, now, life);
+}
+
+/*
+ * How long the server kept us out, at most: what was planned up to this try, and how much later
+ * tries come as a rule; but not the time that we were away, or kept from asking.
+ */
+static int64_t waited(struct reprobe *r, const struct schedule_entry *entry, int64_t now)
+{
+    struct greylist_plan plan;
+    int64_t planned = 0, most = 0;
+
+    greylist_make_plan(&r->engine->opts.greylist, entry->learned_ms, &plan);
+    for (size_t i = 0; i < plan.count && i <= entry->step; i++) {
+        planned += plan.delay_ms[i];
+        most += plan.delay_ms[i] + plan.delay_ms[i] / JITTER_SHARE + LATE_MS;
+    }
+    return now - entry->first_at <= most ? now - entry->first_at : planned;
 }
 
 static bool was_let_in(const struct verdict *v)
@@ -216,20 +244,22 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
     struct key k = key_of(c->address, c->apart);
     struct schedule_entry entry;
     bool known = schedule_get(r->schedule, k.bytes, k.len, &entry);
-    bool more = r->engine->opts.greylist.count > 0 &&
-                (greylist_may_be(v) || (c->again && v->status == STATUS_DEFERRED));
     int64_t now = clock_wall_ms();
+    bool again = c->again || (known && entry.due <= now); /* nobody need be asked twice */
+    bool more = r->engine->opts.greylist.count > 0 && !c->routed &&
+                (greylist_may_be(v) || (again && v->status == STATUS_DEFERRED));
+    bool unasked = c->trail->destination[0] == '\0' && v->status == STATUS_DEFERRED;
 
-    if (v->passing || c->trail->destination[0] == '\0')
-        return known && c->again && put_off(r, &k, &entry, life);
+    if ((v->passing || unasked) && !c->routed)
+        return known && again && put_off(r, &k, &entry, life);
     if (!more) {
-        if (known && was_let_in(v))
-            learn(r, c, c->began - entry.first_at);
+        if (known && !c->routed && was_let_in(v))
+            learn(r, c, waited(r, &entry, c->began));
         if (known)
             schedule_remove(r->schedule, k.bytes, k.len);
         return false;
     }
-    if (known && !c->again)
+    if (known && !again)
         return put(r, &k, &entry, now, life);
     if (known)
         entry.step++;
@@ -247,11 +277,13 @@ bool reprobe_is_due(struct reprobe *r, const struct address *a, bool apart, stru
     struct key k = key_of(a, apart);
     struct schedule_entry entry;
 
-    if (!schedule_get(r->schedule, k.bytes, k.len, &entry))
+    if (r->engine->opts.greylist.count == 0 || !schedule_get(r->schedule, k.bytes, k.len, &entry) ||
+        (!r->running && entry.due <= clock_wall_ms()))
         return false;
     verdict_init(out, REASON_GREYLISTED, SOURCE_STORE);
     out->passing = true;
     out->probed_at = entry.first_at / 1000;
+    out->refresh_at = (entry.due + 999) / 1000;
     return true;
 }
 

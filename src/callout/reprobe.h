@@ -32,6 +32,7 @@ struct reprobe_case {
     const struct address *address;
     bool apart, null_sender, want_catch_all; /* as it was asked */
     bool again;                              /* it was a re-probe */
+    bool routed;                             /* the server is our own: it is never asked again */
     int64_t began;                           /* clock_wall_ms */
     const struct callout_trail *trail;
 };

@@ -270,6 +270,11 @@ enum sources_pick sources_pick(struct sources *s, int family, const char *destin
     return SOURCES_ONE;
 }
 
+bool sources_has(struct sources *s, const struct netaddr *ip)
+{
+    return find(s, ip) != NULL;
+}
+
 bool sources_usable(struct sources *s, const struct netaddr *ip, const char *destination,
                     int64_t now)
 {

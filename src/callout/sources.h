@@ -54,6 +54,9 @@ size_t sources_check(struct sources *s,
 enum sources_pick sources_pick(struct sources *s, int family, const char *destination,
                                const char *domain, int64_t now, struct netaddr *out);
 
+/* Whether it is of the pool. */
+bool sources_has(struct sources *s, const struct netaddr *ip);
+
 /* Whether this one may be used there now: it is of the pool (or AF_UNSPEC, or of a family that the
    pool has none of), here, and does not rest. */
 bool sources_usable(struct sources *s, const struct netaddr *ip, const char *destination,

@@ -198,7 +198,7 @@ static void on_letter(void *arg)
 {
     struct letter *l = arg;
 
-    flight_join(&l->verifier->engine, &l->ask);
+    (void)flight_join(&l->verifier->engine, &l->ask);
     free(l);
 }
 

@@ -54,19 +54,19 @@ def sendmail(workdir, extra=""):
                           SENDMAIL.format(extra=extra))
 
 
-def postfix_mx(workdir, certs=None):
+def postfix_mx(workdir, certs=None, settings=""):
     tls = "" if certs is None else (f"smtpd_tls_security_level = may\n"
                                     f"smtpd_tls_chain_files = {certs}/good.key, {certs}/good.pem\n")
     domain, _address, port = REAL[0]
     users = " ".join(f"{{ {u} = x }}" for u in USERS)
     return peers.Postfix(workdir, "postfix", port, f"mx.{domain}",
                          f"mydestination = {domain}\nlocal_recipient_maps = inline:{{ {users} }}\n"
-                         + tls)
+                         + tls + settings)
 
 
-def exim_mx(workdir):
+def exim_mx(workdir, at_rcpt=""):
     domain, _address, port = REAL[1]
-    return peers.Exim(workdir, "exim", port, f"mx.{domain}", domain, USERS)
+    return peers.Exim(workdir, "exim", port, f"mx.{domain}", domain, USERS, at_rcpt=at_rcpt)
 
 
 def opensmtpd_mx(workdir):

@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 from . import namespace
@@ -17,7 +18,7 @@ from . import namespace
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".peers")
 ACCOUNTS = (("postfix", 7101), ("postdrop", 7102), ("Debian-exim", 7103), ("opensmtpd", 7104),
             ("opensmtpq", 7105), ("calloutd", 7106), ("smmta", 7107), ("smmsp", 7108),
-            ("dovecot", 7109), ("dovenull", 7110), ("vmail", 7111))
+            ("dovecot", 7109), ("dovenull", 7110), ("vmail", 7111), ("postgrey", 7112))
 PATIENCE = 60.0
 
 
@@ -51,6 +52,13 @@ def wait_greeting(port, proc, log):
             pass
         time.sleep(0.02)
     raise RuntimeError(f"no greeting on port {port}: {_tail(log)}")
+
+
+def as_installed(package, *argv):
+    """A command that finds its modules where they would be if the package was installed."""
+    return ["unshare", "--mount", "/bin/sh", "-c",
+            'mount -t overlay -o lowerdir="$0":/usr overlay /usr && exec "$@"',
+            peer(package, "usr"), *argv]
 
 
 def _tail(path):
@@ -411,8 +419,72 @@ class DovecotLmtp(Mta):
             name=name, dir=self.dir, port=port, hostname=hostname, extra=settings))
 
     def start(self):
-        # It finds its programs and modules where they would be if it was installed.
-        self.spawn(["unshare", "--mount", "/bin/sh", "-c",
-                    'mount -t overlay -o lowerdir="$0":/usr overlay /usr && exec "$@"',
-                    peer("dovecot-lmtpd", "usr"), "/usr/sbin/dovecot", "-F", "-c", self.conf])
+        self.spawn(as_installed("dovecot-lmtpd", "/usr/sbin/dovecot", "-F", "-c", self.conf))
         wait_greeting(self.port, self.proc, self.logfile)
+
+
+class Postgrey(Mta):
+    """A policy server on 127.0.0.1:port that greylists for `delay` seconds."""
+
+    def __init__(self, workdir, name, port, delay):
+        super().__init__(workdir, name, port)
+        self.delay = delay
+        self.logfile = os.path.join(self.dir, "output")
+
+    def start(self):
+        data = f"/var/lib/{os.path.basename(self.dir)}"
+        os.makedirs(data)
+        shutil.chown(data, "postgrey", "postgrey")
+        self.spawn(as_installed(
+            "postgrey", "/usr/sbin/postgrey", f"--inet=127.0.0.1:{self.port}", f"--dbdir={data}",
+            f"--delay={self.delay}", "--user=postgrey", "--group=postgrey", "--hostname=mx.example",
+            f"--pidfile={data}/pid", "--whitelist-clients=/dev/null",
+            "--whitelist-recipients=/dev/null"))
+        wait_for(self, "its port", lambda: _listens(self.port))
+
+
+GREYLISTD = """[timeouts]
+retryMin = {delay}
+[socket]
+path = {dir}/socket
+owner = root:root
+mode = 0666
+[data]
+statefile = {dir}/states
+tripletfile = {dir}/triplets
+"""
+
+
+class Greylistd(Mta):
+    """greylistd(8), as Exim asks it on the unix socket `socket`."""
+
+    def __init__(self, workdir, name, delay):
+        super().__init__(workdir, name, None)
+        self.socket = os.path.join(self.dir, "socket")
+        os.makedirs(os.path.join(self.dir, "etc", "greylistd"))
+        self.write("etc/greylistd/config", GREYLISTD.format(dir=self.dir, delay=delay))
+
+    def start(self):
+        # It reads no other file than /etc/greylistd/config.
+        self.spawn(["unshare", "--mount", "/bin/sh", "-c",
+                    'mount -t overlay -o lowerdir="$0":/etc overlay /etc && exec "$@"',
+                    os.path.join(self.dir, "etc"), sys.executable,
+                    peer("greylistd", "usr/sbin/greylistd")])
+        wait_for(self, "its socket", lambda: os.path.exists(self.socket))
+
+
+def wait_for(mta, what, condition):
+    """Until condition() is true of one that does not greet."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if mta.proc.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{what} is not there: {_tail(os.path.join(mta.dir, 'output'))}")
+        time.sleep(0.02)
+
+
+def _listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return True
+    except OSError:
+        return False

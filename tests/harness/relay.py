@@ -1,6 +1,7 @@
 """A relay in front of a real MTA that counts its connections and reads what the client says."""
 import socket
 import threading
+import time
 
 from . import scripted
 
@@ -11,6 +12,7 @@ class Tap:
     def __init__(self, address, upstream, port=25):
         self.address, self.upstream, self.port = address, upstream, port
         self.sessions = []  # one list of lines a connection; "(TLS)" where it became opaque
+        self.began = []     # time.monotonic() of each
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind((address, port))
@@ -48,6 +50,7 @@ class Tap:
                 return
             sock, _peer = self._listener.accept()
             lines = []
+            self.began.append(time.monotonic())
             self.sessions.append(lines)
             thread = threading.Thread(target=self._pass, args=(sock, lines), daemon=True)
             self._threads.append(thread)

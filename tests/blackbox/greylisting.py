@@ -1,0 +1,308 @@
+"""Greylisting waited out: real greylisters, the whole schedule, and what comes in between."""
+import calendar
+import os
+import signal
+import subprocess
+import time
+import urllib.parse
+
+from harness import client, daemon, dns, hostile, mailworld, namespace, peers
+
+TEMPFAIL = {'action "outbound".deferred': "tempfail"}
+POSTGREY_PORT = 10023
+POSTGREY = f"""smtpd_recipient_restrictions =
+    reject_unauth_destination, check_policy_service inet:127.0.0.1:{POSTGREY_PORT}
+smtpd_relay_restrictions =
+"""
+# As Debian's greylistd has it put into Exim's configuration. Null senders are not greylisted.
+GREYLISTD = """  defer
+    message = $sender_host_address is not yet authorized to deliver \\
+              mail from <$sender_address> to <$local_part@$domain>. \\
+              Please try later.
+    !senders = :
+    domains = +local_domains
+    verify = recipient
+    condition = ${{readsocket{{{socket}}}{{--grey $sender_host_address $sender_address \\
+                 $local_part@$domain}}{{5s}}{{}}{{false}}}}
+"""
+
+
+def needs_root(function):
+    function.needs_root = True
+    return function
+
+
+def policy(recipient, **attributes):
+    with client.PolicyClient() as c:
+        return c.ask(recipient, **attributes)
+
+
+def ask(d, recipient, **parameters):
+    """The JSON of one verdict."""
+    query = urllib.parse.urlencode({"address": recipient, **parameters})
+    return client.control_get(d.control, f"/v1/verify?{query}")[1]
+
+
+def brief(verdict):
+    return f"{verdict['status']}/{verdict['reason']}"
+
+
+def known(d, recipient):
+    """What is known without asking anybody."""
+    return brief(ask(d, recipient, probe=0))
+
+
+def seconds(text):
+    """Since the epoch, of a time as JSON has it."""
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def reload(d, **changes):
+    d.write_conf(**changes)
+    d.kill(signal.SIGHUP)
+    d.wait_notified("READY=1")
+
+
+def start(w, *rules, retry="{1s, 1s, 1s}", addresses=("192.0.2.1",), settings=None, allowed=(), **options):
+    """A server with these rules for example.org, and a daemon."""
+    server = w.run(hostile.Server(addresses, *rules, **options))
+    return server, w.daemon({"greylist.retry": retry, **(settings or {})}, allowed)
+
+
+def none_early(w, tries, *delays):
+    """Each delay counts from the try before."""
+    for before, after, delay in zip(tries, tries[1:], delays):
+        w.check(after.at >= before.at + delay, f"early: {after.at - before.at}, not {delay}")
+
+
+class Replies:
+    """Each recipient's tries are answered one after the other; the last reply stays."""
+
+    def __init__(self, **replies):
+        self.replies = {f"{k}@example.org": list(v) for k, v in replies.items()}
+
+    def rcpt(self, _conn, recipient):
+        left = self.replies.get(recipient)
+        return left and (left.pop(0) if len(left) > 1 else left[0])
+
+
+GREY = "451 4.7.1 Greylisted"
+
+
+class Greylisting:
+    """A real server that greylists for `DELAY` seconds, behind a relay that counts."""
+
+    DELAY, RETRY = 3, "{1s, 3s, 3s}"
+
+    def __init__(self, w, number):
+        self.w = w
+        self.domain = mailworld.REAL[number][0]
+        peers.prepare(w.workdir)
+        w.dns(*mailworld.records())
+        self.tap = mailworld.tap(number)
+        w._ends.append(self.tap.stop)
+
+    def tries(self, user):
+        """Their times."""
+        said = f"RCPT TO:<{user}@{self.domain}>".upper()
+        return [at for at, lines in list(zip(self.tap.began, self.tap.sessions))
+                for line in list(lines) if line.upper() == said]
+
+    def show(self, settings=None):
+        """The first recipient learns the delay, before and after kill -9; the second goes by it."""
+        w = self.w
+        bob, alice, nobody = (f"{u}@{self.domain}" for u in ("bob", "alice", "nobody"))
+        d = w.daemon({**TEMPFAIL, "greylist.retry": self.RETRY, **(settings or {})})
+        w.matches("the first time", policy(bob), r"^450 4\.7\.1")
+        w.equal("own retries", {policy(bob)[:9] for _ in range(20)}, {"450 4.7.1"})
+        w.until("asked again", lambda: len(self.tries("bob")) == 2)
+        d.wait_idle()
+        w.problems += d.stop(signal.SIGKILL)
+        d.start()
+        w.until("let in", lambda: known(d, bob) == "valid/mailbox_exists")
+        w.equal("answer then", policy(bob), "DUNNO")
+        tries = self.tries("bob")
+        late = tries[1] - tries[0] >= self.DELAY
+        w.equal("tries", len(tries), 2 if late else 3)
+        w.matches("another", policy(alice), r"^450 4\.7\.1")
+        w.matches("an unknown one", policy(nobody), r"^(450 4\.7\.1|550 5\.1\.1)")
+        w.until("let in", lambda: known(d, alice) == "valid/mailbox_exists")
+        tries = self.tries("alice")
+        w.equal("tries of another", len(tries), 2)
+        w.check(tries[1] - tries[0] >= self.DELAY, "not by the delay that was learned")
+        w.until("not let in", lambda: known(d, nobody) == "invalid/no_mailbox")
+        d.wait_idle()
+        w.equal("left", d.status()["greylisted"], 0)
+        w.problems += self.tap.problems()
+
+
+@needs_root
+def test_postgrey(w):
+    """Postfix with postgrey: deferred, then valid by itself; the delay is learned; kill -9 loses nothing."""
+    g = Greylisting(w, 0)
+    w.start(peers.Postgrey(w.workdir, "postgrey", POSTGREY_PORT, g.DELAY))
+    w.start(mailworld.postfix_mx(w.workdir, settings=POSTGREY))
+    g.show()
+
+
+@needs_root
+def test_greylistd(w):
+    """Exim with greylistd, which does so to senders that are not null."""
+    g = Greylisting(w, 1)
+    grey = w.start(peers.Greylistd(w.workdir, "greylistd", g.DELAY))
+    w.start(mailworld.exim_mx(w.workdir, at_rcpt=GREYLISTD.format(socket=grey.socket)))
+    g.show({"probe_sender": '"bob@opensmtpd.example"'})
+
+
+# Rules of its own
+
+def test_whole_schedule(w):
+    """As many tries as there are delays, none early, all as the first, then cannot_verify; a reload
+    of sender and name in between changes nothing."""
+    w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
+          "other.example.net. A 203.0.113.250")
+    server, d = start(w, Replies(bob=[GREY]))
+    first = ask(d, "bob@example.org")
+    w.equal("at first", brief(first), "deferred/greylisted")
+    said = seconds(first["refresh_at"])
+    d.wait_idle()
+    reload(d, probe_sender='"bob@example.org"', helo_name='"other.example.net"')
+    server.wait("asked again", lambda: len(server.recipients) == 2)
+    w.check(time.time() >= said - 1, f"asked before {first['refresh_at']}")
+    w.until("the end", lambda: known(d, "bob@example.org") == "unknown/cannot_verify")
+    d.wait_idle()
+    w.equal("tries", len(server.recipients), 4)
+    none_early(w, server.recipients, 1, 1, 1)
+    w.equal("asked as", {(r.helo, r.sender, r.source) for r in server.recipients},
+            {("probe.example.net", "", server.recipients[0].source)})
+    w.equal("left", d.status()["greylisted"], 0)
+    w.equal("then", brief(ask(d, "bob@example.org")), "unknown/cannot_verify")
+    w.equal("tries then", len(server.recipients), 4)
+
+
+def test_sources(w):
+    """Of several source addresses each recipient has the one it began with."""
+    domains = [f"d{n}.example" for n in range(8)]
+    w.dns(*(line for n, domain in enumerate(domains) for line in (
+        f"{domain}. MX 10 mx.{domain}.", f"mx.{domain}. A 192.0.2.{n + 1}")))
+    server, d = start(w, hostile.Greylister(2.5), retry="{1s, 1s, 1s, 1s}",
+                      addresses=[f"192.0.2.{n + 1}" for n in range(8)],
+                      settings={"source_addresses": '{"198.51.100.1", "198.51.100.2", "198.51.100.3"}'})
+    everybody = [f"{user}@{domain}" for domain in domains for user in ("bob", "alice")]
+    client.ask_all(d.control, everybody, connections=8)
+    w.until("let in", lambda: {known(d, r) for r in everybody} == {"valid/mailbox_exists"})
+    for r in everybody:
+        w.equal(f"sources of {r}", len({t.source for t in server.tries(r)}), 1)
+    w.check(len(server.asked_from) > 1, f"one source for all: {server.asked_from}")
+
+
+def test_family(w):
+    """Who was asked from an IPv4 address is asked from there again, although IPv6 works by then."""
+    w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
+          "mx1.example.org. AAAA 2001:db8::1")
+    namespace.make_unreachable("2001:db8::1")
+    server, d = start(w, hostile.Greylister(0.5), addresses=["192.0.2.1"], raced=True,
+                      settings={"source_addresses": '{"198.51.100.1", "2001:db8::99"}'})
+    w.equal("at first", brief(ask(d, "bob@example.org")), "deferred/greylisted")
+    namespace.deliver("2001:db8::1")
+    six = w.run(hostile.Server(["2001:db8::1"], Replies(bob=[GREY]), raced=True))
+    reload(d)
+    w.until("let in", lambda: known(d, "bob@example.org") != "deferred/greylisted")
+    w.equal("verdict", known(d, "bob@example.org"), "valid/mailbox_exists")
+    w.equal("tries", (len(server.recipients), len(six.recipients)), (2, 0))
+
+
+def test_unknown_then(w):
+    """A greylister that lets us in and knows no such user: invalid; 252: cannot_verify."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, "550 5.1.1 User unknown"], carl=[GREY, "252 2.1.5 Perhaps"]))
+    for user in ("bob", "carl"):
+        w.equal(user, brief(ask(d, f"{user}@example.org")), "deferred/greylisted")
+    w.until("known", lambda: known(d, "bob@example.org") == "invalid/no_mailbox")
+    w.until("known", lambda: known(d, "carl@example.org") == "unknown/cannot_verify")
+    w.equal("tries", len(server.recipients), 4)
+    d.wait_idle()
+    w.equal("left", d.status()["greylisted"], 0)
+
+
+def test_what_is_no_greylisting(w):
+    """A 4yz that blames the system, the network or the mailbox's size is not waited out."""
+    replies = ["452 4.3.1 Out of space", "451 4.3.0 Queue file error", "450 4.4.1 No route", "451 4.4.3 DNS",
+               "452 4.2.2 Mailbox full", "452 4.5.3 Too many recipients", "450 4.1.1 said: 550 unknown"]
+    w.dns()
+    server, d = start(w, Replies(**{f"u{n}": [r] for n, r in enumerate(replies)}))
+    answers = client.ask_all(d.control, [f"u{n}@example.org" for n in range(len(replies))])
+    w.check("deferred/greylisted" not in [brief(a.verdict) for a in answers], f"{answers}")
+    d.wait_idle()
+    w.equal("scheduled", d.status()["greylisted"], 0)
+    w.check(len(server.recipients) >= len(replies), "not all of them were asked about")
+
+
+def test_fresh_meanwhile(w):
+    """--fresh asks at once, and the schedule stays as it was; once let in it is over."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, GREY, GREY, "250 Ok"]),
+                      retry="{2s, 60s}")
+    first = ask(d, "bob@example.org")
+    d.wait_idle()
+    again = ask(d, "bob@example.org", fresh=1)
+    w.equal("fresh", brief(again), "deferred/greylisted")
+    w.check(abs(seconds(again["refresh_at"]) - seconds(first["refresh_at"])) <= 1, f"{first}, {again}")
+    server.wait("asked again", lambda: len(server.recipients) == 3)
+    none_early(w, [server.recipients[0], server.recipients[2]], 2)
+    d.wait_idle()
+    w.equal("fresh, later", brief(ask(d, "bob@example.org", fresh=1)), "valid/mailbox_exists")
+    d.wait_idle()
+    w.equal("left", d.status()["greylisted"], 0)
+    w.equal("tries", len(server.recipients), 4)
+
+
+def test_fresh_at_the_same_time(w):
+    """A re-probe that finds its recipient being asked about already is that try."""
+    held = hostile.Reply(GREY, after=2.5)
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, held, "250 Ok"]), retry="{1s, 1s}")
+    ask(d, "bob@example.org")
+    d.wait_idle()
+    w.equal("fresh", brief(ask(d, "bob@example.org", fresh=1)), "deferred/greylisted")
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    w.equal("tries", len(server.recipients), 3)
+    none_early(w, server.recipients[1:], 1)
+
+
+def test_learned_delay(w):
+    """What a destination let us in after comes first the next time there, also after kill -9."""
+    w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
+          "other.example. MX 10 mx2.example.org.", "mx2.example.org. A 192.0.2.2")
+    server, d = start(w, hostile.Greylister(2.5), retry="{1s, 1s, 1s, 1s, 1s}",
+                      addresses=["192.0.2.1", "192.0.2.2"])
+    ask(d, "bob@example.org")
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    bob = server.tries("bob@example.org")
+    d.wait_idle()
+    w.problems += d.stop(signal.SIGKILL)
+    d.start()
+    others = ["carl@example.org", "dora@other.example"]
+    client.ask_all(d.control, others)
+    for r in others:
+        w.until("let in", lambda r=r: known(d, r) == "valid/mailbox_exists")
+        tries = server.tries(r)
+        w.equal(f"tries of {r}", len(tries), 2)
+        w.check(tries[1].at - tries[0].at >= 2.5, "not by the delay that was learned")
+    w.check(len(bob) > 2, f"nothing to be learned: {bob}")
+
+
+def test_absence_is_not_learned(w):
+    """That we were away when our time came says nothing of how long the server waits."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, "250 Ok"], carl=[GREY, "250 Ok"]), retry="{1s, 60s}")
+    ask(d, "bob@example.org")
+    d.wait_idle()
+    server.forgiving = True
+    w.problems += d.stop(signal.SIGKILL)
+    time.sleep(8)  # is what this is about
+    d.start()
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    d.wait_idle()
+    carl = ask(d, "carl@example.org")
+    w.check(seconds(carl["refresh_at"]) - seconds(carl["probed_at"]) <= 4, f"learned too much: {carl}")
