@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "callout/line.h"
+#include "callout/origin.h"
 
 #define DESKS_MAX  10000 /* remembered while nobody is there; those in trouble stay */
 #define SWEEP_STEP 32
@@ -296,58 +297,6 @@ void gate_line_gone(struct desk *d)
     engine_check_idle(g->engine);
 }
 
-/* Sources */
-
-static bool in_pool(const struct sources_opts *o, const struct netaddr *ip)
-{
-    for (size_t i = 0; i < o->count; i++)
-        if (netaddr_equal(&o->list[i], ip))
-            return true;
-    return false;
-}
-
-static enum sources_pick pick(struct gate *g, const struct turn_ask *ask, int family,
-                              struct netaddr *out)
-{
-    struct engine *e = g->engine;
-    int64_t now = clock_mono_ms();
-
-    *out = (struct netaddr){.family = AF_UNSPEC};
-    if (ask->routed)
-        return SOURCES_ANY;
-    if (!ask->any_source && ask->source.family == family &&
-        in_pool(&e->opts.sources, &ask->source)) {
-        *out = ask->source;
-        return sources_usable(e->sources, out, ask->destination, now) ? SOURCES_ONE : SOURCES_REST;
-    }
-    return sources_pick(e->sources, family, ask->destination, ask->domain, now, out);
-}
-
-/* The targets that can be reached from a source of ours; `why`: the worst reason for another. */
-static size_t choose_targets(struct gate *g, const struct turn_ask *ask, struct turn *t,
-                             enum sources_pick *why)
-{
-    struct netaddr source[2];
-    enum sources_pick picked[2] = {
-        pick(g, ask, AF_INET, &source[0]),
-        pick(g, ask, AF_INET6, &source[1]),
-    };
-
-    for (size_t i = 0; i < ask->count; i++) {
-        struct session_target *to = &t->targets[t->count];
-        bool v6 = ask->targets[i].ip.family == AF_INET6;
-
-        if (picked[v6] > SOURCES_ONE) {
-            *why = picked[v6];
-            continue;
-        }
-        *to = ask->targets[i];
-        to->source = source[v6];
-        t->map[t->count++] = (uint8_t)i;
-    }
-    return t->count;
-}
-
 /* The door */
 
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
@@ -365,22 +314,6 @@ static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, 
     return true;
 }
 
-static bool has_no_source(struct gate *g, const struct turn_ask *ask, struct turn *t,
-                          struct verdict *out)
-{
-    enum sources_pick why = SOURCES_ANY;
-
-    if (choose_targets(g, ask, t, &why) > 0)
-        return false;
-    verdict_init(out, why == SOURCES_REST ? REASON_RATE_LIMITED : REASON_LOCAL_FAULT, SOURCE_STORE);
-    out->passing = true;
-    out->has_evidence = true;
-    (void)str_copy(out->evidence.text, sizeof(out->evidence.text),
-                   why == SOURCES_REST ? "every source address rests there"
-                                       : "none of source_addresses is on this host");
-    return true;
-}
-
 static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask,
                       const struct turn_handler *h)
 {
@@ -389,9 +322,15 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     t->queue = ask->goes_on ? 0 : ask->priority + 1;
     t->goes_on = ask->goes_on;
     t->fresh_session = ask->fresh_session;
+    t->any_source = ask->any_source;
+    t->source = ask->source;
     t->session = *ask->session;
     t->job = ask->job;
     (void)str_copy(t->domain, sizeof(t->domain), ask->domain);
+    for (t->count = 0; t->count < ask->count; t->count++) {
+        t->targets[t->count] = ask->targets[t->count];
+        t->map[t->count] = (uint8_t)t->count;
+    }
 }
 
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
@@ -406,7 +345,7 @@ struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct 
         return NULL;
     }
     fill_turn(t, d, ask, h);
-    if (refuses(d, ask, t, refused) || has_no_source(g, ask, t, refused)) {
+    if (refuses(d, ask, t, refused) || !origin_choose(t, refused)) {
         turn_free(t);
         return NULL;
     }
@@ -487,6 +426,18 @@ static int64_t rest_of(const struct standing *s)
     return ms < PACE_PAUSE_MAX ? ms : PACE_PAUSE_MAX;
 }
 
+/* Whoever waits to come from a source that rests now comes from another. */
+static void choose_again(struct desk *d)
+{
+    struct turn *t, *tmp;
+    struct verdict v;
+
+    for (unsigned q = 0; q < QUEUE_COUNT; q++)
+        DL_FOREACH_SAFE (d->queues[q], t, tmp)
+            if (!origin_choose(t, &v))
+                refuse(t, &v);
+}
+
 void gate_heard(struct gate *g, const char *destination, const char *domain,
                 const struct verdict *v, const struct netaddr *source)
 {
@@ -512,6 +463,8 @@ void gate_heard(struct gate *g, const char *destination, const char *domain,
         refuse_all(d);
         break;
     }
+    if (others)
+        choose_again(d);
 }
 
 unsigned gate_session_count(const struct gate *g)

@@ -27,6 +27,8 @@ struct turn {
     struct turn_handler handler;
     unsigned queue;
     bool goes_on, fresh_session;
+    bool any_source; /* else `source`: see struct turn_ask */
+    struct netaddr source;
     bool trial;         /* the breaker's */
     bool network_trial; /* see outage_admit() */
     char domain[ADDRESS_DOMAIN_MAX + 1];

@@ -53,8 +53,7 @@ static void on_source(void *arg, const struct netaddr *ip, bool missing)
 
     (void)arg;
     if (missing)
-        log_warning("source_addresses: %s is not on this host: not used",
-                    netaddr_format(ip, text));
+        log_warning("source_addresses: %s is not on this host: not used", netaddr_format(ip, text));
     else
         log_info("source_addresses: %s is on this host now", netaddr_format(ip, text));
 }
