@@ -79,7 +79,7 @@ def test_families_take_turns(w):
         namespace.swallow(ip)
     seen = listen_to_the_wire(w)
     d = w.daemon({"timeout.connect": "500ms"})
-    w.equal("the verdict", what(ask(d, "bob@example.org")), "deferred/timeout")
+    w.equal("the verdict", what(ask(d, "bob@example.org")), "deferred/unreachable")
     w.equal("the families", [":" in ip for ip in seen.order()], [True, False, True, False])
     w.equal("the addresses", sorted(seen.order()), sorted(six + four))
     times = [a.at for a in seen.attempts]
@@ -90,10 +90,10 @@ def test_backup_waits_for_the_connect_timeout(w):
     """The next preference is asked when the first has had its time, and not before; then it is
     asked at once, until the first is known to be alive."""
     w.dns(*BACKED_UP)
+    serve(w, "192.0.2.1", "2001:db8::1", "192.0.2.2")
     for ip in ("192.0.2.1", "2001:db8::1"):
         namespace.swallow(ip)
     seen = listen_to_the_wire(w)
-    serve(w, "192.0.2.1", "2001:db8::1", "192.0.2.2")
     d = w.daemon({"timeout.connect": "1s"})
     v = ask(d, "bob@example.org")
     w.equal("the verdict", (what(v), v["mx"]), ("valid/mailbox_exists", "mx2.example.org"))
@@ -118,13 +118,13 @@ def test_all_dead(w):
         namespace.swallow(ip)
     seen = listen_to_the_wire(w)
     d = w.daemon({"timeout.connect": "300ms"})
-    w.equal("the first", what(ask(d, "bob@example.org")), "deferred/timeout")
+    w.equal("the first", what(ask(d, "bob@example.org")), "deferred/unreachable")
     w.equal("attempts", len(seen.attempts), 3)
     for n in range(5):
-        w.equal("another", what(ask(d, f"u{n}@example.org")), "deferred/timeout")
+        w.equal("another", what(ask(d, f"u{n}@example.org")), "deferred/unreachable")
     w.equal("attempts for others", len(seen.attempts), 3)
     c = w.ctl(d.conf, "check", "--fresh", "--json", "bob@example.org")
-    w.equal("fresh", what(c.verdicts[0]), "deferred/timeout")
+    w.equal("fresh", what(c.verdicts[0]), "deferred/unreachable")
     w.equal("attempts of --fresh", len(seen.attempts), 6)
     for ip in ("192.0.2.1", "2001:db8::1", "192.0.2.2"):
         namespace.deliver(ip)
@@ -267,15 +267,9 @@ def rests_while_others_go_on(w, reply):
     told = [what(v) for v in answers]
     w.check(told.count("valid/mailbox_exists") >= count - 4, f"the others: {told}")
     w.equal("what else was said", set(told) - {"valid/mailbox_exists"}, {"deferred/rate_limited"})
-    state = [t for t in d.status()["destinations"] if t["name"] == "mx/shared.example"]
-    w.equal("level", [t["level"] for t in state], [1])
-    before = len(server.connections)
     more = ask_for(d, [f"v@d{n}.shared.example" for n in range(count)], connections=count)
     w.equal("later", {what(v) for v in more}, {"valid/mailbox_exists"})
     w.equal("later from", {r.source for r in list(server.recipients)[-count:]}, {SOURCES[1]})
-    began = min((c.began for c in server.connections[before:]), default=None)
-    if began is not None:
-        w.check(server.most_connections(source=SOURCES[1]) <= 4, "too many connections")
     ask_for(d, [f"u@d{n}.other.example" for n in range(count)], connections=10)
     w.equal("elsewhere from", {r.source for r in list(other.recipients)}, set(SOURCES[:2]))
 
@@ -293,16 +287,19 @@ def test_throttled_source_rests_without_a_word(w):
 
 def test_connections_are_halved(w):
     """With a source at rest the destination as a whole gets half as many connections."""
-    count = 60
+    count = 20
     w.dns(*shared(count))
     server = serve(w, "192.0.2.1", rules=[Throttle(SOURCES[0], 1, "421 4.7.28 Too fast")])
-    d = w.daemon({**pool(*SOURCES[:2]), "limit.connections": "8", "timeout.callout": "50s"})
-    first = ask_for(d, [f"u@d{n}.shared.example" for n in range(8)])
-    w.check("deferred/rate_limited" in map(what, first), f"nobody was throttled: {first}")
+    d = w.daemon({**pool(*SOURCES[:2]), "limit.connections": "8"})
+    told = (what(ask(d, f"u@d{n}.shared.example")) for n in range(count))
+    w.check("deferred/rate_limited" in told, "nobody was throttled")
     d.wait_idle()
-    server.rules.insert(0, hostile.On(mail=hostile.Reply("250 Ok", after=0.05)))
+    state = [t["level"] for t in d.status()["destinations"] if t["name"] == "mx/shared.example"]
+    w.equal("level", state, [1])
+    server.rules.insert(0, hostile.On(mail=hostile.Reply("250 Ok", after=0.2)))
     before = len(server.connections)
-    ask_for(d, [f"v@d{n}.shared.example" for n in range(count)], connections=count)
+    ask_for(d, [f"v@d{n}.shared.example" for n in range(9)], connections=9)  # the tenth takes it back
+    server.wait("they end", lambda: not server.open())
     del server.connections[:before]
     w.equal("connections at a time", server.most_connections(), 4)
 

@@ -1,5 +1,5 @@
-"""What calloutd tries to connect to, also where nothing answers: the SYNs on lo, each once however
-often it is sent again."""
+"""What calloutd tries to connect to, also where nothing answers: the SYNs, each once however often it
+is sent again."""
 import collections
 import ipaddress
 import select
@@ -23,7 +23,6 @@ class Wire:
         self.attempts = []
         self._seen = set()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-        self._socket.bind(("lo", ETH_P_ALL))
         self._end, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
