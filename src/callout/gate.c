@@ -314,22 +314,6 @@ static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, 
     return true;
 }
 
-static bool has_no_source(struct gate *g, const struct turn_ask *ask, struct turn *t,
-                          struct verdict *out)
-{
-    enum sources_pick why = SOURCES_ANY;
-
-    if (origin_choose(g->engine, ask, t, &why) > 0)
-        return false;
-    verdict_init(out, why == SOURCES_REST ? REASON_RATE_LIMITED : REASON_LOCAL_FAULT, SOURCE_STORE);
-    out->passing = true;
-    out->has_evidence = true;
-    (void)str_copy(out->evidence.text, sizeof(out->evidence.text),
-                   why == SOURCES_REST ? "every source address rests there"
-                                       : "none of source_addresses is on this host");
-    return true;
-}
-
 static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask,
                       const struct turn_handler *h)
 {
@@ -339,9 +323,15 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     t->goes_on = ask->goes_on;
     t->fresh_session = ask->fresh_session;
     t->more = ask->more;
+    t->any_source = ask->any_source;
+    t->source = ask->source;
     t->session = *ask->session;
     t->job = ask->job;
     (void)str_copy(t->domain, sizeof(t->domain), ask->domain);
+    for (t->count = 0; t->count < ask->count; t->count++) {
+        t->targets[t->count] = ask->targets[t->count];
+        t->map[t->count] = (uint8_t)t->count;
+    }
 }
 
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
@@ -356,7 +346,7 @@ struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct 
         return NULL;
     }
     fill_turn(t, d, ask, h);
-    if (refuses(d, ask, t, refused) || has_no_source(g, ask, t, refused)) {
+    if (refuses(d, ask, t, refused) || !origin_choose(t, refused)) {
         turn_free(t);
         return NULL;
     }
@@ -439,6 +429,18 @@ static int64_t rest_of(const struct standing *s)
     return ms < PACE_PAUSE_MAX ? ms : PACE_PAUSE_MAX;
 }
 
+/* Whoever waits to come from a source that rests now comes from another. */
+static void choose_again(struct desk *d)
+{
+    struct turn *t, *tmp;
+    struct verdict v;
+
+    for (unsigned q = 0; q < QUEUE_COUNT; q++)
+        DL_FOREACH_SAFE (d->queues[q], t, tmp)
+            if (!origin_choose(t, &v))
+                refuse(t, &v);
+}
+
 void gate_heard(struct gate *g, const char *destination, const char *domain,
                 const struct verdict *v, const struct netaddr *source)
 {
@@ -464,6 +466,8 @@ void gate_heard(struct gate *g, const char *destination, const char *domain,
         refuse_all(d);
         break;
     }
+    if (others)
+        choose_again(d);
 }
 
 unsigned gate_session_count(const struct gate *g)

@@ -1,5 +1,7 @@
 #include "callout/health.h"
 
+#include <string.h>
+
 #include "base/str.h"
 #include "callout/gate.h"
 #include "callout/selfcheck.h"
@@ -22,13 +24,18 @@ static void tell_outage(const struct outage *o, struct verifier_health *h)
 
 static void tell_sources(const struct sources *s, struct verifier_health *h)
 {
-    struct netaddr missing[1];
-    char ip[NETADDR_TEXT_MAX], *line;
-    size_t count = sources_missing(s, missing, 1);
+    struct netaddr missing[SOURCES_MAX];
+    size_t count = sources_missing(s, missing, SOURCES_MAX), used;
+    char ip[NETADDR_TEXT_MAX], *line = count > 0 ? next_line(h) : NULL;
 
-    if (count > 0 && (line = next_line(h)) != NULL)
-        (void)str_format(line, VERIFIER_PROBLEM_SIZE, "source_addresses: %s is not on this host",
-                         netaddr_format(&missing[0], ip));
+    if (line == NULL)
+        return;
+    (void)str_copy(line, VERIFIER_PROBLEM_SIZE, "source_addresses: not on this host:");
+    for (size_t i = 0; i < count; i++) {
+        used = strlen(line);
+        (void)str_format(line + used, VERIFIER_PROBLEM_SIZE - used, " %s",
+                         netaddr_format(&missing[i], ip));
+    }
 }
 
 static void tell_refusers(struct gate *g, struct verifier_health *h)

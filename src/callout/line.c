@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "callout/selfcheck.h"
 
 /* Many servers delay every reply after some refusals, and then close (Postfix: 10, then 20). */
 #define REFUSED_MAX 5
@@ -37,7 +38,9 @@ static void on_address(void *arg, size_t index, enum session_address what, enum 
             log_info("network: connections are made again");
         break;
     case SESSION_ADDRESS_FAILED:
-        if (how != SMTP_FAILURE_LOCAL && !e->network.out && t->path[0] == '\0')
+        if (how == SMTP_FAILURE_LOCAL && t->source.family != AF_UNSPEC)
+            (void)selfcheck_sources(e); /* taken away meanwhile: the next one has another */
+        else if (how != SMTP_FAILURE_LOCAL && !e->network.out && t->path[0] == '\0')
             dead_failed(e->dead, &t->ip, t->port, how, l->desk->routed ? ROUTED_DEAD_MS : 0, now);
         break;
     case SESSION_ADDRESS_LATE:

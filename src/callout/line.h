@@ -28,6 +28,8 @@ struct turn {
     unsigned queue;
     bool goes_on, fresh_session;
     unsigned more;
+    bool any_source; /* else `source`: see struct turn_ask */
+    struct netaddr source;
     bool trial;         /* the breaker's */
     bool network_trial; /* see outage_admit() */
     char domain[ADDRESS_DOMAIN_MAX + 1];

@@ -19,6 +19,7 @@ struct lookup {
     struct mx_lookup *mx;       /* one of these three is under way */
     struct route_lookup *route; /* in place of `mx` */
     struct root_check *root;    /* after it */
+    uint64_t heard;             /* what it has to vouch for */
     struct verdict verdict;     /* waits for `root` */
     uint32_t ttl;
 };
@@ -77,6 +78,8 @@ static void dns_failed(struct lookup *l, const char *what)
     l->verdict.passing = true;
 }
 
+static bool is_vouched_for(struct lookup *l);
+
 static void on_root(void *arg, bool knows)
 {
     struct lookup *l = arg;
@@ -84,6 +87,8 @@ static void on_root(void *arg, bool knows)
     l->root = NULL;
     if (knows) {
         dns_worked(l->engine, clock_mono_ms());
+        if (!is_vouched_for(l))
+            return;
     } else {
         resolver_forget(l->engine->resolver);
         set_verdict(l, REASON_LOCAL_FAULT, "the DNS servers deny even the root");
@@ -92,11 +97,18 @@ static void on_root(void *arg, bool knows)
     conclude(l);
 }
 
-/* False when out of memory. */
-static bool check_root(struct lookup *l)
+/* False: the root is being asked for, as often as it takes until that was after the answer came. A
+   lookup that cannot find out (out of memory) is no proof. */
+static bool is_vouched_for(struct lookup *l)
 {
-    l->root = root_check_start(l->engine->resolver, on_root, l);
-    return l->root != NULL;
+    struct resolver *r = l->engine->resolver;
+
+    if (resolver_vouched(r) >= l->heard)
+        return true;
+    l->root = root_check_start(r, on_root, l);
+    if (l->root == NULL)
+        set_verdict(l, REASON_LOCAL_FAULT, "out of memory");
+    return l->root == NULL;
 }
 
 /* What the DNS came to */
@@ -145,7 +157,8 @@ static void on_mx_plan(void *arg, const struct mx_plan *plan)
     l->ttl = plan->ttl;
     if (plan->result == MX_SERVFAIL || plan->result == MX_TIMEOUT)
         dns_failed(l, plan->detail);
-    if (plan->result != MX_NO_DOMAIN || worked_at >= plan->asked_at || !check_root(l))
+    l->heard = plan->heard;
+    if (plan->result != MX_NO_DOMAIN || is_vouched_for(l))
         conclude(l);
 }
 

@@ -1,59 +1,92 @@
 #include "callout/origin.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 
-/* Whether the address of the time before is to be used again. */
-static bool is_bound(const struct engine *e, const struct turn_ask *ask)
+static struct sources *pool_of(const struct turn *t)
 {
-    return !ask->any_source && !ask->routed && sources_has(e->sources, &ask->source);
+    return t->desk->gate->engine->sources;
 }
 
-static enum sources_pick pick(struct engine *e, const struct turn_ask *ask, int family,
-                              struct netaddr *out)
+/* Whether the address of the time before is to be used again. */
+static bool is_bound(const struct turn *t)
 {
+    return !t->any_source && !t->desk->routed && sources_has(pool_of(t), &t->source);
+}
+
+static enum sources_pick pick(const struct turn *t, int family, struct netaddr *out)
+{
+    const char *destination = t->desk->standing.name;
     int64_t now = clock_mono_ms();
 
     *out = (struct netaddr){.family = AF_UNSPEC};
-    if (ask->routed)
+    if (t->desk->routed)
         return SOURCES_ANY;
-    if (ask->source.family == family && is_bound(e, ask)) {
-        *out = ask->source;
-        return sources_usable(e->sources, out, ask->destination, now) ? SOURCES_ONE : SOURCES_REST;
+    if (t->source.family == family && is_bound(t)) {
+        *out = t->source;
+        return sources_usable(pool_of(t), out, destination, now) ? SOURCES_ONE : SOURCES_REST;
     }
-    return sources_pick(e->sources, family, ask->destination, ask->domain, now, out);
+    return sources_pick(pool_of(t), family, destination, t->domain, now, out);
 }
 
-static bool has_family(const struct turn_ask *ask, int family)
+static bool has_family(const struct turn *t, int family)
 {
-    for (size_t i = 0; i < ask->count; i++)
-        if (ask->targets[i].ip.family == family)
+    for (size_t i = 0; i < t->count; i++)
+        if (t->targets[i].ip.family == family)
             return true;
     return false;
 }
 
-size_t origin_choose(struct engine *e, const struct turn_ask *ask, struct turn *t,
-                     enum sources_pick *why)
+/* `why`: the worst reason for leaving one out. */
+static void choose(struct turn *t, enum sources_pick *why)
 {
-    bool one_family = is_bound(e, ask) && has_family(ask, ask->source.family);
+    bool one_family = is_bound(t) && has_family(t, t->source.family);
     struct netaddr source[2];
-    enum sources_pick picked[2] = {
-        pick(e, ask, AF_INET, &source[0]),
-        pick(e, ask, AF_INET6, &source[1]),
+    const enum sources_pick picked[2] = {
+        pick(t, AF_INET, &source[0]),
+        pick(t, AF_INET6, &source[1]),
     };
+    size_t count = t->count;
 
-    for (size_t i = 0; i < ask->count; i++) {
-        struct session_target *to = &t->targets[t->count];
-        bool v6 = ask->targets[i].ip.family == AF_INET6;
+    t->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool v6 = t->targets[i].ip.family == AF_INET6;
 
-        if (one_family && ask->targets[i].ip.family != ask->source.family)
+        if (one_family && t->targets[i].ip.family != t->source.family)
             continue;
         if (picked[v6] > SOURCES_ONE) {
             *why = picked[v6];
             continue;
         }
-        *to = ask->targets[i];
-        to->source = source[v6];
-        t->map[t->count++] = (uint8_t)i;
+        t->targets[t->count] = t->targets[i];
+        t->targets[t->count].source = source[v6];
+        t->map[t->count++] = t->map[i];
     }
-    return t->count;
+}
+
+bool origin_choose(struct turn *t, struct verdict *refused)
+{
+    enum sources_pick why = SOURCES_ANY;
+
+    choose(t, &why);
+    if (t->count > 0)
+        return true;
+    verdict_init(refused, why == SOURCES_REST ? REASON_RATE_LIMITED : REASON_LOCAL_FAULT,
+                 SOURCE_STORE);
+    refused->passing = true;
+    refused->has_evidence = true;
+    (void)str_copy(refused->evidence.text, sizeof(refused->evidence.text),
+                   why == SOURCES_REST ? "every source address rests there"
+                                       : "none of source_addresses is on this host");
+    return false;
+}
+
+bool origin_stands(const struct turn *t)
+{
+    int64_t now = clock_mono_ms();
+
+    for (size_t i = 0; i < t->count && !t->desk->routed; i++)
+        if (!sources_usable(pool_of(t), &t->targets[i].source, t->desk->standing.name, now))
+            return false;
+    return true;
 }

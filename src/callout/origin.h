@@ -1,6 +1,6 @@
 /*
- * Where from: which of a turn's targets can be asked, each from which source address. Internal to
- * the gate.
+ * Where from: which of a turn's targets can be asked now, each from which source address. Internal
+ * to the gate.
  *
  *  - servers of our own, and where there is no pool of the family: the system's choice;
  *  - who asks again does so from the same address as before, while it is of the pool; by it we are
@@ -12,14 +12,17 @@
 #ifndef CALLOUT_ORIGIN_H
 #define CALLOUT_ORIGIN_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
-#include "callout/gate.h"
 #include "callout/line.h"
-#include "callout/sources.h"
 
-/* Fills the targets of `t`, and returns how many. Of those that are left out *why is the reason. */
-size_t origin_choose(struct engine *e, const struct turn_ask *ask, struct turn *t,
-                     enum sources_pick *why);
+/*
+ * Sets the sources of the turn's targets, by what rests and what is missing now; targets without
+ * one are left out. False: none is left, and *refused is the answer, of this moment only.
+ */
+bool origin_choose(struct turn *t, struct verdict *refused);
+
+/* Whether the sources chosen may all still be used. */
+bool origin_stands(const struct turn *t);
 
 #endif

@@ -25,6 +25,7 @@ struct subject {
 struct selfcheck {
     struct engine *engine;
     struct loop_timer *timer;
+    size_t sources_missing;
     size_t count;
     struct subject subjects[VERIFIER_PROBLEMS_MAX];
 };
@@ -46,10 +47,26 @@ static void judge(struct subject *s, const struct mx_plan *plan)
     (void)str_copy(s->problem, sizeof(s->problem), problem);
 }
 
+static void on_source(void *arg, const struct netaddr *ip, bool missing)
+{
+    char text[NETADDR_TEXT_MAX];
+
+    (void)arg;
+    if (missing)
+        log_warning("source_addresses: %s is not on this host: not used", netaddr_format(ip, text));
+    else
+        log_info("source_addresses: %s is on this host now", netaddr_format(ip, text));
+}
+
+size_t selfcheck_sources(struct engine *e)
+{
+    return sources_check(e->sources, on_source, NULL);
+}
+
 /* When every subject has its answer. */
 static void rest(struct selfcheck *c)
 {
-    int64_t ms = AGAIN_MS;
+    int64_t ms = c->sources_missing > 0 ? SOON_MS : AGAIN_MS;
 
     for (size_t i = 0; i < c->count; i++) {
         if (c->subjects[i].lookup != NULL)
@@ -77,6 +94,7 @@ static void look(void *arg)
 {
     struct selfcheck *c = arg;
 
+    c->sources_missing = selfcheck_sources(c->engine);
     for (size_t i = 0; i < c->count; i++) {
         struct subject *s = &c->subjects[i];
 

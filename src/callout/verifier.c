@@ -124,6 +124,8 @@ static bool make_parts(struct engine *e)
     e->sources = sources_new(&e->opts.sources, SOURCE_FACTS_MAX);
     e->gate = gate_new(e);
     e->reprobe = reprobe_new(e);
+    if (e->sources != NULL)
+        (void)selfcheck_sources(e);
     outage_init(&e->network, OUTAGE_NETWORK);
     outage_init(&e->dns, OUTAGE_DNS);
     return e->facts != NULL && e->keep != NULL && e->dead != NULL && e->sources != NULL &&
@@ -182,6 +184,7 @@ static void reconfigure(void *arg)
         let_go(&e->opts);
         e->opts = *c->opts;
         sources_set(e->sources, &e->opts.sources);
+        (void)selfcheck_sources(e);
         atomic_store(&c->verifier->has_sender, has_sender(&e->opts));
     }
     call_finish(c, ok);

@@ -337,7 +337,6 @@ struct dns_answer *dns_answer_empty(enum dns_status status)
     if (a == NULL)
         return NULL;
     a->status = status;
-    a->asked_at = INT64_MIN;
     a->refs = 1;
     return a;
 }

@@ -68,8 +68,7 @@ struct dns_answer {
     size_t count; /* records, in whichever of the two arrays the type calls for; NS: in neither */
     struct netaddr *ips;
     struct dns_mx *mxs;
-    int64_t
-        asked_at; /* clock_mono_ms, when the question left; INT64_MIN: no server has said this */
+    uint64_t heard; /* in the order of resolver_vouched(); 0: no server has said this */
     unsigned refs;
 };
 
@@ -86,7 +85,7 @@ bool dns_name_clean(const char *name, char out[DNS_NAME_SIZE]);
 
 /*
  * Reads a whole message (wire format) as the answer to `type` at `name` (clean, or "" for the
- * root). CNAMEs in it are followed from `name`, at most 16 of them. asked_at is left to the caller.
+ * root). CNAMEs in it are followed from `name`, at most 16 of them. `heard` is left to the caller.
  * Never fails but for memory: NULL.
  *
  * SERVFAIL: any rcode but NOERROR and NXDOMAIN, a message that is malformed, no response or still

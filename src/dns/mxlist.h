@@ -63,9 +63,8 @@ struct mx_plan {
                           stored. 0 for an address literal */
     size_t count;      /* candidates, in the order they are to be tried */
     struct mx_candidate list[MX_CANDIDATES_MAX];
-    int64_t asked_at; /* clock_mono_ms: an answer with records that came since
-                         (resolver_worked_at) proves that what was denied here was denied by
-                         servers that work. INT64_MIN: none was asked. Of mxlookup */
+    uint64_t heard;   /* the newest of what this rests on: see resolver_vouched(). 0: no server was
+                         asked. Of mxlookup */
     char detail[160]; /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */
 };
 

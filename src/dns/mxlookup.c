@@ -28,8 +28,7 @@ struct mx_lookup {
     struct mxlist list;
     struct host_query host_queries[MX_HOSTS_MAX][MX_FAMILIES];
     size_t pending;
-    int64_t began;
-    int64_t asked_at; /* of the plan */
+    uint64_t heard; /* of the plan */
     struct mx_plan plan;
 };
 
@@ -49,21 +48,15 @@ static void lookup_finish(void *arg)
 {
     struct mx_lookup *l = arg;
 
-    l->plan.asked_at = l->asked_at;
+    l->plan.heard = l->heard;
     l->cb(l->arg, &l->plan);
     lookup_free(l);
 }
 
-/*
- * The newest of what an answer rests on. One that came since the lookup began counts from there:
- * the MX answer vouches for the denials about its hosts; one from the cache as it was asked.
- */
-static void asked_note(struct mx_lookup *l, const struct dns_answer *answer)
+static void heard_note(struct mx_lookup *l, const struct dns_answer *answer)
 {
-    int64_t at = answer->asked_at < l->began ? answer->asked_at : l->began;
-
-    if (at > l->asked_at)
-        l->asked_at = at;
+    if (answer->heard > l->heard)
+        l->heard = answer->heard;
 }
 
 static void lookup_plan(struct mx_lookup *l)
@@ -82,7 +75,7 @@ static void on_addresses(void *arg, struct dns_answer *answer, uint32_t ttl)
     struct mx_host *host = &l->list.hosts[hq->host];
 
     hq->query = NULL;
-    asked_note(l, answer);
+    heard_note(l, answer);
     host->answers[hq->family] = dns_answer_ref(answer);
     host->ttls[hq->family] = ttl;
     if (--l->pending == 0)
@@ -112,7 +105,7 @@ static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
     struct mx_lookup *l = arg;
 
     l->mx_query = NULL;
-    asked_note(l, answer);
+    heard_note(l, answer);
     if (!mxlist_hosts(&l->list, l->domain, answer, ttl, rng_below, &l->plan)) {
         lookup_finish(l);
         return;
@@ -144,8 +137,6 @@ static struct mx_lookup *lookup_new(struct resolver *r, const struct mxlist_opts
         return NULL;
     l->resolver = r;
     l->opts = *opts;
-    l->began = clock_mono_ms();
-    l->asked_at = INT64_MIN;
     l->cb = cb;
     l->arg = arg;
     return l;

@@ -27,8 +27,6 @@
 #define BURST_MAX 64
 #define BURST_MS  1
 
-#define ROOT_FRESH_MS 1000 /* what was said of the root is said again for this long */
-
 /* Somebody who waits, in the list of a question or, answered, in that of the resolver. */
 struct resolver_query {
     struct resolver_query **list;
@@ -46,7 +44,7 @@ struct question {
     char name[DNS_NAME_SIZE];
     enum dns_type type;
     const struct dns_channel *channel; /* that it was sent to, */
-    int64_t asked_at;                  /* and when */
+    uint64_t asked;                    /* and when; see `events` */
     bool shared; /* in the resolver's table: nobody joins it, and it isn't kept, otherwise */
     struct resolver_query *waiters;
     struct question *prev, *next; /* while it is held back */
@@ -82,9 +80,9 @@ struct resolver {
     struct loop_timer *deliver; /* armed while `ready` is not empty or a channel may be drained */
     struct dns_answer *no_such_name, *not_asked;
     int64_t worked_at, heard_at; /* INT64_MIN: the present servers never did */
-    int64_t forgot_at;           /* what was asked up to then is not kept */
-    struct dns_answer *root;     /* what was said of it last; NULL: nothing */
-    int64_t root_at;
+    uint64_t events;             /* questions sent and answers heard, numbered in one row from 1 */
+    uint64_t vouched;            /* 0: by nothing */
+    uint64_t forgot;             /* what was asked up to then is not kept */
     struct own_addresses own;
     bool closing;
 };
@@ -120,7 +118,7 @@ static void questions_part(struct resolver *r)
 static void proofs_clear(struct resolver *r)
 {
     r->worked_at = r->heard_at = INT64_MIN;
-    dns_answer_unref(&r->root);
+    r->vouched = 0;
 }
 
 /* Puts a new channel in the place of the present one, which is drained. */
@@ -252,7 +250,7 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
     if (a == NULL)
         return dns_answer_ref(q->resolver->not_asked);
     if (msg != NULL)
-        a->asked_at = q->asked_at;
+        a->heard = ++q->resolver->events;
     return a;
 }
 
@@ -260,25 +258,23 @@ static void proof_note(struct resolver *r, const struct question *q, const struc
 {
     bool no = a->status == DNS_NODATA || a->status == DNS_NXDOMAIN;
 
-    if (a->asked_at == INT64_MIN || q->channel != r->channel)
+    if (a->heard == 0 || q->channel != r->channel)
         return;
     if (a->status == DNS_OK || no)
         r->heard_at = clock_mono_ms();
-    if (a->status == DNS_OK)
-        r->worked_at = r->heard_at;
+    if (a->status != DNS_OK)
+        return;
+    r->worked_at = r->heard_at;
+    if (q->asked > r->vouched)
+        r->vouched = q->asked;
 }
 
 static void answer_keep(struct resolver *r, const struct question *q, struct dns_answer *a)
 {
-    if (!q->shared)
-        return;
-    if (q->name[0] == '\0') {
-        dns_answer_unref(&r->root);
-        r->root = dns_answer_ref(a);
-        r->root_at = clock_mono_ms();
-    } else if (q->asked_at > r->forgot_at) {
+    bool root = q->name[0] == '\0';
+
+    if (q->shared && !root && q->asked > r->forgot)
         dns_cache_put(r->cache, &q->key, a, clock_mono_ms());
-    }
 }
 
 static void on_message(void *arg, enum dns_status status, const uint8_t *msg, size_t len)
@@ -333,7 +329,7 @@ static void question_send(struct question *q)
     if (!loop_timer_armed(r->pace))
         loop_timer_arm(r->pace, BURST_MS);
     q->channel = r->channel;
-    q->asked_at = clock_mono_ms();
+    q->asked = ++r->events;
     dns_channel_ask(r->channel, q->name, q->type, on_message, q);
 }
 
@@ -395,15 +391,6 @@ static bool query_start(struct resolver *r, struct resolver_query *query, const 
     return true;
 }
 
-static bool root_start(struct resolver *r, struct resolver_query *query)
-{
-    resolv_conf_watch(r);
-    if (r->root == NULL || clock_mono_ms() - r->root_at >= ROOT_FRESH_MS)
-        return query_ask(r, query, "", DNS_NS);
-    query_answer(r, query, r->root, 0);
-    return true;
-}
-
 static struct resolver_query *query_new(resolver_cb cb, void *arg)
 {
     struct resolver_query *q = calloc(1, sizeof(*q));
@@ -436,7 +423,10 @@ struct resolver_query *resolver_query_root(struct resolver *r, resolver_cb cb, v
 {
     struct resolver_query *q = query_new(cb, arg);
 
-    if (q == NULL || root_start(r, q))
+    if (q == NULL)
+        return NULL;
+    resolv_conf_watch(r);
+    if (query_ask(r, q, "", DNS_NS))
         return q;
     free(q);
     return NULL;
@@ -456,7 +446,6 @@ void resolver_query_cancel(struct resolver_query **qp)
 static bool resolver_open(struct resolver *r, const struct resolver_opts *opts, struct error *err)
 {
     r->opts = *opts;
-    r->forgot_at = INT64_MIN;
     proofs_clear(r);
     r->deliver = loop_timer_new(r->loop, on_deliver, r);
     r->pace = loop_timer_new(r->loop, on_pace, r);
@@ -508,6 +497,11 @@ int64_t resolver_worked_at(const struct resolver *r)
     return r->worked_at;
 }
 
+uint64_t resolver_vouched(const struct resolver *r)
+{
+    return r->vouched;
+}
+
 int64_t resolver_heard_at(const struct resolver *r)
 {
     return r->heard_at;
@@ -515,7 +509,7 @@ int64_t resolver_heard_at(const struct resolver *r)
 
 void resolver_forget(struct resolver *r)
 {
-    r->forgot_at = clock_mono_ms();
+    r->forgot = r->events;
     dns_cache_clear(r->cache);
 }
 
@@ -547,7 +541,6 @@ void resolver_free(struct resolver **rp)
     loop_timer_free(&r->pace);
     dns_answer_unref(&r->no_such_name);
     dns_answer_unref(&r->not_asked);
-    dns_answer_unref(&r->root);
     own_addresses_free(&r->own);
     free(r);
     *rp = NULL;

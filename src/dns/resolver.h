@@ -58,10 +58,8 @@ bool resolver_new(struct resolver **r, struct loop *loop, const struct resolver_
 struct resolver_query *resolver_query(struct resolver *r, const char *name, enum dns_type type,
                                       resolver_cb cb, void *arg);
 
-/*
- * The same for the name servers of the root, past the cache; but what was said less than a second
- * ago is said again. Whoever has them may be believed a "no".
- */
+/* The same for the name servers of the root, past the cache. Whoever has them may be believed a
+   "no". */
 struct resolver_query *resolver_query_root(struct resolver *r, resolver_cb cb, void *arg);
 
 /* No callback any more. Sets *q to NULL; allowed on NULL, not once the callback has fired. */
@@ -77,6 +75,14 @@ bool resolver_reconfigure(struct resolver *r, const struct resolver_opts *opts, 
  */
 int64_t resolver_worked_at(const struct resolver *r);
 int64_t resolver_heard_at(const struct resolver *r);
+
+/*
+ * Up to where a "no" may be believed: all that is sent and heard is numbered in one row, and this
+ * is the last question that the present servers have answered with records. What was heard before
+ * that was asked (dns_answer's `heard`) was said by servers that worked still. An answer to an
+ * earlier question would prove nothing: they may have begun to lie in between. 0: no question.
+ */
+uint64_t resolver_vouched(const struct resolver *r);
 
 /* Empties the cache: the servers have lied. What is under way is answered, but not kept. */
 void resolver_forget(struct resolver *r);

@@ -18,8 +18,9 @@ typedef void (*root_check_cb)(void *arg, bool knows);
 
 /*
  * Asks the servers, past our cache, for the name servers of the root. Joins a check that is under
- * way; an answer younger than a second is given again. The callback fires exactly once, from the
- * loop and never inside this call, unless cancelled. NULL only when out of memory.
+ * way, so that what it proves may be older than this call: resolver_vouched() has it. The callback
+ * fires exactly once, from the loop and never inside this call, unless cancelled. NULL only when
+ * out of memory.
  */
 struct root_check *root_check_start(struct resolver *r, root_check_cb cb, void *arg);
 

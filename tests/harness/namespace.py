@@ -13,6 +13,7 @@ import sys
 NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "10.20.30.0/24")
 NETWORK6 = "2001:db8::/32"
 THIS_HOST = ("203.0.113.250", "2001:db8:ffff::250")
+PIT = "pit"
 INSIDE = "CALLOUTD_TEST_NAMESPACE"
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
@@ -70,8 +71,18 @@ def make_unreachable(address, how="unreachable"):
 def swallow(address):
     """What is sent to this address, or network, is lost without a word: connect(2) goes on until
     somebody's patience ends, and connections that are there get no further. (A packet that comes back
-    in over lo for somebody who is not this host is not forwarded.)"""
-    _ip(_family(address), [f"route add unicast {address} dev lo table local"])
+    in over lo for somebody who is not this host is not forwarded. IPv6 has no such routes by lo: there
+    it is a wire that nobody is at the end of.)"""
+    if ":" in address:
+        _dig_pit()
+    _ip(_family(address), [f"route add unicast {address} dev {PIT if ':' in address else 'lo'} table local"])
+
+
+def _dig_pit():
+    if os.path.exists(f"/proc/sys/net/ipv6/conf/{PIT}"):
+        return
+    _ip("-6", [f"link add {PIT} type veth peer name {PIT}-end",
+               *(f"link set {end} addrgenmode none arp off up" for end in (PIT, PIT + "-end"))])
 
 
 def deliver(address):

@@ -298,7 +298,7 @@ START_TEST(name_servers)
     ck_assert_uint_eq(answer->count, 2);
     ck_assert(answer->ips == NULL && answer->mxs == NULL);
     ck_assert_uint_eq(dns_answer_size(answer), sizeof(*answer));
-    ck_assert(answer->asked_at == INT64_MIN);
+    ck_assert(answer->heard == 0);
 }
 END_TEST
 

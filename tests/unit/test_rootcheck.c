@@ -268,21 +268,50 @@ START_TEST(checks_at_one_time_are_one)
 }
 END_TEST
 
-/* Also where what else was said has been forgotten; and no longer than it is fresh. */
-START_TEST(fresh_answer_is_given_again)
+START_TEST(each_check_asks)
 {
-    int64_t first;
-
     root_is((struct fixture_rule){.rcode = RCODE_NXDOMAIN, .rrs = {SOA("", 600, 300)}});
     ck_assert(!checked());
-    first = resolver_heard_at(resolver);
-    resolver_forget(resolver);
     root[0].rcode = RCODE_OK;
     root[0].rrs[0] = (struct fixture_rr)ROOT_NS;
-    while (!checked())
-        ck_assert_uint_eq(root[0].asked, 1);
-    ck_assert_uint_eq(root[0].asked, 2);
-    ck_assert(clock_mono_ms() - first >= 1000);
+    ck_assert(checked() && checked());
+    ck_assert_uint_eq(root[0].asked, 3);
+}
+END_TEST
+
+/* By the number of the question, not of its answer. */
+START_TEST(records_vouch_up_to_their_question)
+{
+    uint64_t first, second;
+
+    ck_assert_int_eq(asked("nowhere.test"), DNS_NXDOMAIN);
+    ck_assert_uint_eq(resolver_vouched(resolver), 0);
+    ck_assert_int_eq(asked("a.test"), DNS_OK);
+    first = resolver_vouched(resolver);
+    ck_assert_uint_eq(first, 3); /* behind a question and its answer */
+    ck_assert_int_eq(asked("a.test"), DNS_OK);
+    ck_assert_uint_eq(resolver_vouched(resolver), first);
+    ck_assert_int_eq(asked("b.test"), DNS_OK);
+    second = resolver_vouched(resolver);
+    ck_assert_uint_eq(second, 5);
+    root_is((struct fixture_rule){.rrs = {ROOT_NS}});
+    ck_assert_uint_eq(resolver_vouched(resolver), 0);
+    ck_assert(checked());
+    ck_assert_uint_gt(resolver_vouched(resolver), second);
+}
+END_TEST
+
+/* They may have begun to lie in between. */
+START_TEST(what_was_asked_before_vouches_for_nothing)
+{
+    enum dns_status status = DNS_LOCAL;
+
+    ck_assert_ptr_nonnull(resolver_query(resolver, "late.test", DNS_A, on_answer, &status));
+    ck_assert_int_eq(asked("nowhere.test"), DNS_NXDOMAIN); /* the second question */
+    ck_assert_int_eq(status, DNS_LOCAL);
+    loop_run(loop);
+    ck_assert_int_eq(status, DNS_OK);
+    ck_assert_uint_eq(resolver_vouched(resolver), 1);
 }
 END_TEST
 
@@ -305,7 +334,7 @@ START_TEST(cancelled_are_not_called)
     ck_assert_ptr_null(a.check);
     root_check_cancel(&a.check);
     loop_run(loop);
-    start(&c); /* has its answer already */
+    start(&c);
     root_check_cancel(&c.check);
     ck_assert(checked());
     ck_assert_int_eq(a.calls, 0);
@@ -329,7 +358,9 @@ static Suite *suite(void)
     tcase_add_test(t, root_is_known);
     tcase_add_test(t, root_is_not_known);
     tcase_add_test(t, checks_at_one_time_are_one);
-    tcase_add_test(t, fresh_answer_is_given_again);
+    tcase_add_test(t, each_check_asks);
+    tcase_add_test(t, records_vouch_up_to_their_question);
+    tcase_add_test(t, what_was_asked_before_vouches_for_nothing);
     tcase_add_test(t, new_servers_are_asked_at_once);
     tcase_add_test(t, cancelled_are_not_called);
     suite_add_tcase(s, t);

@@ -1,0 +1,69 @@
+"""What calloutd tries to connect to, also where nothing answers: the SYNs, each once however often it
+is sent again."""
+import collections
+import ipaddress
+import select
+import socket
+import struct
+import threading
+import time
+
+ETH_P_ALL, SYN, ACK = 3, 0x02, 0x10
+PATIENCE = 60.0
+
+# `at`: time.monotonic(), as in harness/hostile.py.
+Attempt = collections.namedtuple("Attempt", "at source destination")
+
+
+class Wire:
+    """Listens from the time it is made on. Needs what makes a network namespace."""
+
+    def __init__(self, port=25):
+        self.port = port
+        self.attempts = []
+        self._seen = set()
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self._end, self._ended = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        self._end.send(b"x")
+        self._thread.join(PATIENCE)
+        for s in (self._socket, self._end, self._ended):
+            s.close()
+        return []
+
+    def order(self):
+        """Of the destinations."""
+        return [a.destination for a in list(self.attempts)]
+
+    def to(self, *destinations):
+        return [a for a in list(self.attempts) if a.destination in destinations]
+
+    def _run(self):
+        while True:
+            ready, _, _ = select.select([self._socket, self._ended], [], [])
+            if self._ended in ready:
+                return
+            try:
+                self._read(self._socket.recv(256), time.monotonic())
+            except OSError:  # lo was taken down
+                pass
+
+    def _read(self, packet, now):
+        version = packet[0] >> 4
+        if version == 4 and packet[9] == socket.IPPROTO_TCP:
+            source, destination, tcp = packet[12:16], packet[16:20], packet[(packet[0] & 15) * 4:]
+        elif version == 6 and packet[6] == socket.IPPROTO_TCP:
+            source, destination, tcp = packet[8:24], packet[24:40], packet[40:]
+        else:
+            return
+        from_port, to_port = struct.unpack("!2H", tcp[:4])
+        key = (source, from_port, destination)
+        if tcp[13] & (SYN | ACK) == SYN and to_port == self.port and key not in self._seen:
+            self._seen.add(key)
+            self.attempts.append(Attempt(now, str(ipaddress.ip_address(source)),
+                                         str(ipaddress.ip_address(destination))))
