@@ -152,19 +152,42 @@ static bool is_passing(const struct outcome *o, const struct probe_place *at)
     return !at->proved || (o->reused && o->reply.code == 421);
 }
 
-static void tell_gate(struct callout *c, const struct probe_place *at)
+/* The gate hears all that a destination says; not what may be our own network's fault. */
+static void tell_gate(struct callout *c, const struct outcome *o, const struct probe_place *at,
+                      const struct address *recipient)
 {
-    struct engine *e = c->engine;
+    const struct provider *p = provider_of(c, o, at->host);
+    struct reading r = read_reply(c, o, p, recipient);
+    struct verdict v;
+    const struct gate_word word = {
+        .destination = at->destination,
+        .domain = c->ask.recipient.domain,
+        .verdict = &v,
+        .source = at->source,
+        .made_up = recipient != &c->ask.recipient,
+    };
 
-    if (!at->proved && e->network.out) {
-        struct evidence ev = c->verdict.evidence;
+    if (!at->proved)
+        return;
+    verdict_init(&v, r.reason, SOURCE_PROBE);
+    fill_evidence(&v, o, at->host, p, r.rule);
+    gate_heard(c->engine->gate, &word);
+}
 
-        verdict_init(&c->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
-        c->verdict.has_evidence = outage_tell(&e->network, ev.text, sizeof(ev.text));
-        c->verdict.evidence = ev;
-    } else if (at->proved) {
-        gate_heard(e->gate, at->destination, c->ask.recipient.domain, &c->verdict, &at->source);
-    }
+static void on_outcome(void *arg, const struct outcome *o, const struct probe_place *at)
+{
+    struct callout *c = arg;
+
+    tell_gate(c, o, at, &c->ask.recipient);
+}
+
+static void blame_network(struct callout *c)
+{
+    struct evidence *ev = &c->verdict.evidence;
+
+    verdict_init(&c->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    c->verdict.has_evidence =
+        outage_tell(&c->engine->network, clock_mono_ms(), ev->text, sizeof(ev->text));
 }
 
 /* What the answer about the recipient comes to. */
@@ -187,7 +210,8 @@ static void read_answer(struct callout *c, const struct outcome *o, const struct
     fill_evidence(&c->verdict, o, host, p, r.rule);
     if (r.reason == REASON_MAILBOX_EXISTS)
         set_fact(c, fact_of(c, p, backup));
-    tell_gate(c, at);
+    if (!at->proved && outage_is_out(&c->engine->network, clock_mono_ms()))
+        blame_network(c);
     c->verdict.passing = is_passing(o, at);
     c->trail.source = at->source;
     (void)str_copy(c->trail.destination, sizeof(c->trail.destination), at->destination);
@@ -219,20 +243,6 @@ static unsigned per_transaction(const struct provider *p)
     return p != NULL ? p->limits.per_transaction : 0;
 }
 
-/* What is said about us counts, whoever it is said to. */
-static enum verdict_reason hear_made_up(struct callout *c, const struct outcome *o,
-                                        const struct probe_place *at, const struct provider *p)
-{
-    struct reading r = read_reply(c, o, p, &c->domain.made_up);
-    struct verdict v;
-
-    verdict_init(&v, r.reason, SOURCE_PROBE);
-    fill_evidence(&v, o, at->host, p, r.rule);
-    if (at->proved)
-        gate_heard(c->engine->gate, at->destination, c->ask.recipient.domain, &v, &at->source);
-    return r.reason;
-}
-
 static bool on_reply(void *arg, const struct outcome *o, const struct probe_place *at,
                      struct probe_question *next)
 {
@@ -250,7 +260,8 @@ static bool on_reply(void *arg, const struct outcome *o, const struct probe_plac
         c->testing = true;
         return true;
     }
-    reason = hear_made_up(c, o, at, p);
+    tell_gate(c, o, at, &c->domain.made_up);
+    reason = read_reply(c, o, p, &c->domain.made_up).reason;
     c->testing = catch_all_heard(&c->domain, o, reason, at->host->name, next);
     if (!c->testing)
         set_fact(c, c->domain.fact.catch_all);
@@ -376,12 +387,16 @@ static bool probe_with(struct callout *c, const char *sender)
 {
     const struct verifier_opts *o = &c->engine->opts;
     struct probe_handler h = {
-        .on_reply = on_reply, .on_answer = on_answer, .on_refused = on_refused, .arg = c};
+        .on_outcome = on_outcome,
+        .on_reply = on_reply,
+        .on_answer = on_answer,
+        .on_refused = on_refused,
+        .arg = c,
+    };
     struct probe_opts how = {
         .session = o->session,
         .port = c->ask.lmtp ? LMTP_PORT : o->smtp_port,
         .routed = c->ask.routed,
-        .goes_on = c->refused_by[0] != '\0',
         .try_dead = c->ask.fresh,
         .more = c->ask.want_catch_all ? c->domain.probes : 0,
         .any_source = !c->is_again,
@@ -390,6 +405,8 @@ static bool probe_with(struct callout *c, const char *sender)
         .providers = c->providers,
     };
 
+    if (c->refused_by[0] != '\0') /* the null sender: the fallback goes on at the same place */
+        memcpy(how.went_to, c->trail.destination, sizeof(how.went_to));
     how.session.lmtp = c->ask.lmtp;
     if (c->is_again)
         (void)str_copy(how.session.helo_name, sizeof(how.session.helo_name), c->again.helo);

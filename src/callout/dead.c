@@ -13,7 +13,6 @@ struct spot {
     uint8_t key[KEY_SIZE];
     enum smtp_failure how;
     int64_t span;       /* how long the last failure counts; 0: it never failed */
-    int64_t held;       /* the same, but no longer than the asker wanted */
     int64_t dead_until; /* when that is over */
     int64_t late_until;
     UT_hash_handle hh; /* iterates in the order of insertion: the oldest first */
@@ -101,13 +100,13 @@ static struct spot *touch(struct dead *d, const struct netaddr *ip, uint16_t por
 /* Twice the last, if that is not too long ago. */
 static int64_t next_span(const struct spot *s, int64_t now)
 {
-    if (s->span == 0 || now - s->dead_until >= s->held)
+    if (s->span == 0 || now - s->dead_until >= s->span)
         return DEAD_FIRST_MS;
     return s->span * 2 < DEAD_MAX_MS ? s->span * 2 : DEAD_MAX_MS;
 }
 
 void dead_failed(struct dead *d, const struct netaddr *ip, uint16_t port, enum smtp_failure how,
-                 int64_t cap_ms, int64_t now)
+                 int64_t now)
 {
     struct spot *s = touch(d, ip, port);
 
@@ -117,8 +116,7 @@ void dead_failed(struct dead *d, const struct netaddr *ip, uint16_t port, enum s
     if (now < s->dead_until)
         return;
     s->span = next_span(s, now);
-    s->held = cap_ms > 0 && cap_ms < s->span ? cap_ms : s->span;
-    s->dead_until = now + s->held;
+    s->dead_until = now + s->span;
 }
 
 void dead_late(struct dead *d, const struct netaddr *ip, uint16_t port, int64_t now)

@@ -31,10 +31,10 @@ enum dead_state {
 struct dead *dead_new(size_t max);
 void dead_free(struct dead **d); /* sets *d to NULL; NULL is allowed */
 
-/* `now` in ms of any clock that never goes back, here and below. `cap_ms` bounds how long it is
-   remembered; 0: only DEAD_MAX_MS does. While it is remembered, another failure is the same one. */
+/* `now` in ms of any clock that never goes back, here and below. While it is remembered, another
+   failure is the same one. */
 void dead_failed(struct dead *d, const struct netaddr *ip, uint16_t port, enum smtp_failure how,
-                 int64_t cap_ms, int64_t now);
+                 int64_t now);
 void dead_late(struct dead *d, const struct netaddr *ip, uint16_t port, int64_t now);
 void dead_alive(struct dead *d, const struct netaddr *ip, uint16_t port);
 

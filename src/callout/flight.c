@@ -397,6 +397,14 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     return f;
 }
 
+/* What cannot be learned now does not make less of the rest: *v is what is known, if anything is.
+ */
+static void recall_rest(struct engine *e, const struct flight_ask *ask, struct verdict *v)
+{
+    if (ask->want_catch_all)
+        (void)address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok, false, v);
+}
+
 /* What is known without a flight: a record that came meanwhile, a refusal, no room, the end. */
 static bool answer_without_flight(struct engine *e, const struct flight_ask *ask, struct verdict *v)
 {
@@ -413,14 +421,13 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
     }
     if (!ask->fresh && !ask->no_probe &&
         facts_recall(e->facts, ask->address.domain, ask->apart, clock_wall(), v)) {
-        if (ask->want_catch_all) /* what cannot be learned now does not make less of the rest: *v
-                                    is what is known, if anything is */
-            (void)address_store_recall(e->store, &ask->address, ask->apart, ask->stale_ok, false,
-                                       v);
+        recall_rest(e, ask, v);
         return true;
     }
-    if (!ask->fresh && reprobe_is_due(e->reprobe, &ask->address, ask->apart, v))
+    if (!ask->fresh && reprobe_is_due(e->reprobe, &ask->address, ask->apart, v)) {
+        recall_rest(e, ask, v);
         return true;
+    }
     if (e->flight_count < e->opts.total + e->opts.max_waiting)
         return false;
     verdict_init(v, REASON_OVERLOAD, SOURCE_PROBE);
@@ -460,6 +467,14 @@ static void flight_becomes_again(struct flight *f, const struct flight_ask *ask)
         f->trail = ask->trail;
 }
 
+/* Bulk leaves half of it to others. */
+static unsigned most_waiters(const struct engine *e, const struct flight_ask *ask)
+{
+    unsigned most = e->opts.max_waiting;
+
+    return ask->priority == CALLOUT_BULK ? most - most / 2 : most;
+}
+
 bool flight_join(struct engine *e, const struct flight_ask *ask)
 {
     struct flight *f = flight_find(e, ask);
@@ -467,7 +482,7 @@ bool flight_join(struct engine *e, const struct flight_ask *ask)
 
     if (f != NULL && f->landed) {
         v = f->verdict;
-    } else if (ask->cb != NULL && e->waiter_count >= e->opts.max_waiting) {
+    } else if (ask->cb != NULL && e->waiter_count >= most_waiters(e, ask)) {
         verdict_init(&v, REASON_OVERLOAD, SOURCE_PROBE);
     } else if (f != NULL || !answer_without_flight(e, ask, &v)) {
         if (f == NULL)

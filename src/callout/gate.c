@@ -8,110 +8,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "callout/desk.h"
 #include "callout/line.h"
 #include "callout/origin.h"
 
-#define DESKS_MAX  10000 /* remembered while nobody is there; those in trouble stay */
-#define SWEEP_STEP 32
-
-/* Of servers of our own: so many at a time are what an MTA uses, too (Postfix:
-   default_destination_concurrency_limit). */
-static const struct pace_limits routed_limits = {.connections = 20, .per_connection = 100};
-
-static void dispatch(struct desk *d);
-
-/* Desks */
-
-static unsigned either(unsigned own, unsigned usual)
-{
-    return own != 0 ? own : usual;
-}
-
-static struct pace_limits limits_of(const struct gate *g, const struct provider *p, bool routed)
-{
-    const struct pace_limits *usual = &g->engine->opts.limits;
-
-    if (routed)
-        return routed_limits;
-    if (p == NULL)
-        return *usual;
-    return (struct pace_limits){
-        .connections = either(p->limits.connections, usual->connections),
-        .per_connection = either(p->limits.per_connection, usual->per_connection),
-        .rate_milli = either(p->limits.rate_milli, usual->rate_milli),
-        .burst = either(p->limits.burst, usual->burst),
-    };
-}
-
-static void on_timer(void *arg)
-{
-    dispatch(arg);
-}
-
-static void desk_free(struct desk *d)
-{
-    HASH_DEL(d->gate->desks, d);
-    loop_timer_free(&d->timer);
-    free(d);
-}
-
-/* The ones nobody has been at for longest, if nothing would be missed. */
-static void sweep(struct gate *g)
-{
-    struct desk *d, *tmp;
-    unsigned looked = 0;
-
-    HASH_ITER (hh, g->desks, d, tmp) {
-        if (looked++ == SWEEP_STEP)
-            return;
-        if (d->waiting == 0 && d->line_count == 0 && standing_is_neutral(&d->standing))
-            desk_free(d);
-    }
-}
-
-static struct desk *desk_new(struct gate *g, const struct turn_ask *ask,
-                             const struct pace_limits *limits)
-{
-    struct desk *d = calloc(1, sizeof(*d));
-
-    if (d == NULL)
-        return NULL;
-    d->timer = loop_timer_new(g->engine->loop, on_timer, d);
-    if (d->timer == NULL) {
-        free(d);
-        return NULL;
-    }
-    d->gate = g;
-    d->routed = ask->routed;
-    standing_init(&d->standing, g->engine->keep, ask->destination, limits);
-    HASH_ADD_STR(g->desks, standing.name, d);
-    return d;
-}
-
-static struct desk *find(const struct gate *g, const char *name)
-{
-    struct desk *d;
-
-    HASH_FIND_STR(g->desks, name, d);
-    return d;
-}
-
-static struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
-{
-    struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
-    struct desk *d = find(g, ask->destination);
-
-    if (d == NULL) {
-        if (HASH_COUNT(g->desks) >= DESKS_MAX)
-            sweep(g);
-        d = desk_new(g, ask, &limits);
-    }
-    if (d != NULL && memcmp(&d->limits, &limits, sizeof(limits)) != 0) {
-        d->limits = limits;
-        pace_set_limits(&d->standing.pace, &limits, clock_mono_ms());
-    }
-    return d;
-}
+/* The last of a callout's time, in which no session is begun; less where all of it is short. */
+#define LEAST_MS    2000
+#define LEAST_SHARE 8
 
 /* The queue */
 
@@ -189,43 +92,38 @@ static bool serve_on_kept(struct desk *d, const struct turn *first)
     return false;
 }
 
-static bool quit_kept(struct desk *d)
+static void quit_kept(struct line *l)
+{
+    line_set_kept(l, false);
+    session_quit(l->session);
+}
+
+static struct line *kept_of(const struct desk *d)
 {
     struct line *l;
 
     DL_FOREACH (d->lines, l)
-        if (l->kept) {
-            l->kept = false;
-            session_quit(l->session);
-            return true;
-        }
-    return false;
+        if (l->kept)
+            return l;
+    return NULL;
 }
 
-/* Where all connections are in use by somebody, one that is only kept makes room. */
-static bool make_room(struct gate *g)
-{
-    struct desk *d, *tmp;
-
-    HASH_ITER (hh, g->desks, d, tmp)
-        if (quit_kept(d))
-            return true;
-    return false;
-}
-
+/* Where all connections are in use, one that is only kept makes room. */
 static bool may_open(struct desk *d)
 {
     struct gate *g = d->gate;
+    struct line *kept = NULL;
 
     if (d->line_count >= pace_connections(&d->standing.pace)) {
-        (void)quit_kept(d);
-        return false;
-    }
-    if (g->line_count < g->engine->opts.total)
+        kept = kept_of(d);
+    } else if (g->line_count >= g->engine->opts.total) {
+        desk_starve(d);
+        kept = g->kept;
+    } else {
         return true;
-    g->starved += !d->starved;
-    d->starved = true;
-    (void)make_room(g);
+    }
+    if (kept != NULL)
+        quit_kept(kept);
     return false;
 }
 
@@ -237,29 +135,38 @@ static void fail_local(struct turn *t)
     refuse(t, &v);
 }
 
-/* Bulk that waited may have to rest by now. */
-static bool rests(struct desk *d, struct turn *t)
+/* What has changed since it came to the queue. */
+static bool comes_to_nothing(struct turn *t, struct verdict *v)
 {
-    struct verdict v;
+    struct desk *d = t->desk;
+    int64_t least = d->gate->engine->opts.callout_ms / LEAST_SHARE;
 
-    if (t->queue != CALLOUT_BULK + 1 || !standing_bulk_rests(&d->standing, &v))
-        return false;
-    refuse(t, &v);
-    return true;
+    if (t->queue == CALLOUT_BULK + 1 && standing_bulk_rests(&d->standing, v))
+        return true;
+    if (t->job.deadline - clock_mono_ms() < (least < LEAST_MS ? least : LEAST_MS)) {
+        turn_too_late(d->standing.name, v);
+        return true;
+    }
+    return !origin_stands(t) && !origin_choose(t, v);
 }
 
 static void dispatch(struct desk *d)
 {
+    struct verdict v;
     struct turn *t;
 
     while ((t = first_turn(d)) != NULL) {
         int64_t wait = t->goes_on ? 0 : pace_wait(&d->standing.pace, clock_mono_ms());
 
+        if (comes_to_nothing(t, &v)) {
+            refuse(t, &v);
+            continue;
+        }
         if (wait > 0) {
             loop_timer_arm(d->timer, wait);
             return;
         }
-        if (rests(d, t) || serve_on_kept(d, t))
+        if (serve_on_kept(d, t))
             continue;
         if (!may_open(d))
             return;
@@ -270,19 +177,9 @@ static void dispatch(struct desk *d)
     }
 }
 
-/* Those who wait for `total`, while there is room. */
-static void feed_starved(struct gate *g)
+static void on_desk(void *arg)
 {
-    struct desk *d, *tmp;
-
-    if (g->starved == 0)
-        return;
-    HASH_ITER (hh, g->desks, d, tmp)
-        if (d->starved) {
-            d->starved = false;
-            loop_timer_arm(d->timer, 0);
-        }
-    g->starved = 0;
+    dispatch(arg);
 }
 
 void gate_line_gone(struct desk *d)
@@ -293,7 +190,7 @@ void gate_line_gone(struct desk *d)
     g->line_count--;
     if (d->waiting > 0)
         loop_timer_arm(d->timer, 0);
-    feed_starved(g);
+    desk_feed(g);
     engine_check_idle(g->engine);
 }
 
@@ -302,15 +199,16 @@ void gate_line_gone(struct desk *d)
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
 {
     struct outage *net = &d->gate->engine->network;
+    int64_t now = clock_mono_ms();
 
     if (ask->routed || ask->goes_on)
         return false;
     if (standing_refuses(&d->standing, ask->priority == CALLOUT_BULK, out, &t->trial))
         return true;
-    if (outage_admit(net, &t->network_trial))
+    if (outage_admit(net, now, &t->network_trial))
         return false;
     verdict_init(out, REASON_LOCAL_FAULT, SOURCE_PROBE);
-    out->has_evidence = outage_tell(net, out->evidence.text, sizeof(out->evidence.text));
+    out->has_evidence = outage_tell(net, now, out->evidence.text, sizeof(out->evidence.text));
     return true;
 }
 
@@ -357,6 +255,15 @@ struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct 
     return t;
 }
 
+void turn_too_late(const char *destination, struct verdict *v)
+{
+    verdict_init(v, REASON_RATE_LIMITED, SOURCE_STORE);
+    v->passing = true;
+    v->has_evidence = true;
+    (void)str_format(v->evidence.text, sizeof(v->evidence.text), "no turn at %s in time",
+                     destination);
+}
+
 bool turn_waits(const struct turn *t)
 {
     return t != NULL && t->line == NULL;
@@ -375,7 +282,12 @@ void turn_hurry(struct turn *t, enum callout_priority priority)
 
 bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_transaction)
 {
-    if (!session_ask(t->line->session, job, new_transaction))
+    struct session *session = t->line->session;
+
+    if (!line_has_room(t->line, 1))
+        return false;
+    if (!session_ask(session, job, new_transaction) &&
+        (new_transaction || !session_ask(session, job, true)))
         return false;
     t->line->asked++;
     pace_take(&t->desk->standing.pace, clock_mono_ms());
@@ -392,9 +304,9 @@ static void hand_on(struct line *l)
     l->turn = NULL;
     if (e->stopping || !line_is_good(l))
         return;
-    if (t == NULL && (e->opts.idle_ms == 0 || d->gate->starved > 0))
+    if (t == NULL && (e->opts.idle_ms == 0 || d->gate->starved != NULL))
         return;
-    l->kept = session_keep(l->session, e->opts.idle_ms);
+    line_set_kept(l, session_keep(l->session, e->opts.idle_ms));
     if (l->kept && t != NULL)
         dispatch(d);
 }
@@ -429,45 +341,34 @@ static int64_t rest_of(const struct standing *s)
     return ms < PACE_PAUSE_MAX ? ms : PACE_PAUSE_MAX;
 }
 
-/* Whoever waits to come from a source that rests now comes from another. */
-static void choose_again(struct desk *d)
+void gate_heard(struct gate *g, const struct gate_word *w)
 {
-    struct turn *t, *tmp;
-    struct verdict v;
-
-    for (unsigned q = 0; q < QUEUE_COUNT; q++)
-        DL_FOREACH_SAFE (d->queues[q], t, tmp)
-            if (!origin_choose(t, &v))
-                refuse(t, &v);
-}
-
-void gate_heard(struct gate *g, const char *destination, const char *domain,
-                const struct verdict *v, const struct netaddr *source)
-{
-    struct desk *d = find(g, destination);
-    struct sources *pool = g->engine->sources;
+    struct desk *d = desk_find(g, w->destination);
+    struct standing_word word = {.verdict = w->verdict, .domain = w->domain, .made_up = w->made_up};
     int64_t now = clock_mono_ms();
-    bool others = false;
+    struct line *l;
 
     if (d == NULL || d->routed)
         return;
-    if (standing_is_throttle(v) && source->family != AF_UNSPEC)
-        others = sources_rest(pool, source, destination, now + rest_of(&d->standing), now);
-    switch (standing_heard(&d->standing, domain, v, others)) {
+    if (standing_is_throttle(w->verdict) && w->source.family != AF_UNSPEC)
+        word.others = sources_rest(g->engine->sources, &w->source, w->destination,
+                                   now + rest_of(&d->standing), now);
+    switch (standing_heard(&d->standing, &word)) {
     case STANDING_SAME:
-    case STANDING_SHRUNK:
         break;
     case STANDING_REFUSED:
-        while (quit_kept(d))
-            ;
+        while ((l = kept_of(d)) != NULL)
+            quit_kept(l);
         refuse_all(d);
         break;
     case STANDING_TROUBLE:
         refuse_all(d);
         break;
+    case STANDING_CHANGED:
+        if (d->waiting > 0)
+            loop_timer_arm(d->timer, 0);
+        break;
     }
-    if (others)
-        choose_again(d);
 }
 
 unsigned gate_session_count(const struct gate *g)
@@ -489,8 +390,10 @@ struct gate *gate_new(struct engine *e)
 {
     struct gate *g = calloc(1, sizeof(*g));
 
-    if (g != NULL)
-        g->engine = e;
+    if (g == NULL)
+        return NULL;
+    g->engine = e;
+    g->on_desk = on_desk;
     return g;
 }
 

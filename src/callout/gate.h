@@ -33,7 +33,7 @@ struct turn_ask {
         *provider; /* whose limits count; NULL: those of everybody. For the call */
     bool routed;
     enum callout_priority priority;
-    bool goes_on;       /* a callout that had its turn there: it is not kept waiting again */
+    bool goes_on; /* a callout that had its turn there just now: it is not kept waiting again */
     bool fresh_session; /* none that was kept */
     unsigned more;      /* recipients that may follow on the same session: turn_ask_more() */
     bool any_source;    /* else `source` alone, as long as it is in the pool */
@@ -49,7 +49,8 @@ struct turn_ask {
 struct turn_place {
     size_t target; /* number of the one that the session is with, or of the first if with none */
     struct netaddr source;
-    bool proved; /* if there was no connection: others had one meanwhile */
+    bool proved; /* if there was no connection: others had one meanwhile, and it had its time */
+    unsigned refused; /* recipients of the session before, by 5yz */
 };
 
 struct turn_handler {
@@ -77,15 +78,25 @@ bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_trans
    NULL; NULL is allowed. */
 void turn_end(struct turn **t);
 
+/* What who waited in vain is told. */
+void turn_too_late(const char *destination, struct verdict *v);
+
 /* Still in the queue; a NULL one is not. */
 bool turn_waits(const struct turn *t);
 
 /* Somebody wants it sooner. */
 void turn_hurry(struct turn *t, enum callout_priority priority);
 
-/* How a callout to a destination ended: its budget, trouble and breaker go by that. */
-void gate_heard(struct gate *g, const char *destination, const char *domain,
-                const struct verdict *v, const struct netaddr *source);
+/* What a destination said to a callout, as it comes: its budget, trouble and breaker go by that. */
+struct gate_word {
+    const char *destination;
+    const char *domain; /* of the recipient */
+    const struct verdict *verdict;
+    struct netaddr source;
+    bool made_up; /* the recipient was */
+};
+
+void gate_heard(struct gate *g, const struct gate_word *w);
 
 /* Sessions not closed yet, QUITs included. */
 unsigned gate_session_count(const struct gate *g);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "callout/gate.h"
 #include "callout/selfcheck.h"
@@ -18,7 +19,7 @@ static void tell_outage(const struct outage *o, struct verifier_health *h)
 {
     char text[VERIFIER_PROBLEM_SIZE], *line;
 
-    if (outage_tell(o, text, sizeof(text)) && (line = next_line(h)) != NULL)
+    if (outage_tell(o, clock_mono_ms(), text, sizeof(text)) && (line = next_line(h)) != NULL)
         (void)str_copy(line, VERIFIER_PROBLEM_SIZE, text);
 }
 
@@ -44,7 +45,8 @@ static void tell_refusers(struct gate *g, struct verifier_health *h)
     size_t count = gate_tell(g, reports, REFUSERS_MAX);
 
     for (size_t i = 0; i < count && i < REFUSERS_MAX; i++) {
-        char *line = reports[i].breaker != BREAKER_CLOSED ? next_line(h) : NULL;
+        bool open = reports[i].breaker != BREAKER_CLOSED && clock_wall() < reports[i].until;
+        char *line = open ? next_line(h) : NULL;
 
         if (line != NULL)
             (void)str_format(line, VERIFIER_PROBLEM_SIZE, "%s refuses us: %s", reports[i].name,

@@ -1,6 +1,5 @@
 #include "callout/line.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -15,9 +14,6 @@
 #define REFUSED_MAX 5
 
 /* What is learned of addresses */
-
-/* A backend of our own is asked again soon. */
-#define ROUTED_DEAD_MS 10000
 
 static void on_address(void *arg, size_t index, enum session_address what, enum smtp_failure how)
 {
@@ -40,29 +36,33 @@ static void on_address(void *arg, size_t index, enum session_address what, enum 
     case SESSION_ADDRESS_FAILED:
         if (how == SMTP_FAILURE_LOCAL && t->source.family != AF_UNSPEC)
             (void)selfcheck_sources(e); /* taken away meanwhile: the next one has another */
-        else if (how != SMTP_FAILURE_LOCAL && !e->network.out && t->path[0] == '\0')
-            dead_failed(e->dead, &t->ip, t->port, how, l->desk->routed ? ROUTED_DEAD_MS : 0, now);
+        else if (how != SMTP_FAILURE_LOCAL && !outage_is_out(&e->network, now) && !l->desk->routed)
+            dead_failed(e->dead, &t->ip, t->port, how, now);
         break;
     case SESSION_ADDRESS_LATE:
-        dead_late(e->dead, &t->ip, t->port, now);
+        if (!l->desk->routed)
+            dead_late(e->dead, &t->ip, t->port, now);
         break;
     }
 }
 
-/* All addresses failed: theirs, or ours? */
+/* Whose fault it is that there was no connection: theirs, or ours? */
 static bool is_proved(struct line *l, const struct outcome *o)
 {
     struct engine *e = l->engine;
     const char *name = l->desk->standing.name;
     bool unreached = o->stage == SMTP_STAGE_CONNECT && o->failure != SMTP_FAILURE_NONE &&
                      o->failure != SMTP_FAILURE_LOCAL;
+    int64_t now = clock_mono_ms();
     char text[200];
 
+    if (o->failure == SMTP_FAILURE_TIMEOUT && now >= l->turn->job.deadline)
+        return false; /* it had no time left */
     if (l->desk->routed || !unreached)
         return true;
     if (outage_failed(&e->network, hash_bytes(name, strlen(name)), l->began, o->failure, o->detail,
-                      clock_mono_ms())) {
-        (void)outage_tell(&e->network, text, sizeof(text));
+                      now)) {
+        (void)outage_tell(&e->network, now, text, sizeof(text));
         log_error("network: %s", text);
         dead_clear(e->dead);
     }
@@ -82,10 +82,11 @@ static void on_outcome(void *arg, const struct outcome *o)
         return;
     place.target = t->map[t->target];
     place.source = t->targets[t->target].source;
-    l->refused += o->reply.code / 100 == 5;
-    if (o->reused && o->reply.code == 421 && l->asked > 1)
-        s->per_connection = l->asked - 1;
+    place.refused = l->refused;
     place.proved = is_proved(l, o);
+    l->refused += o->reply.code / 100 == 5;
+    if (o->reused && o->reply.code == 421 && o->reply.enhanced.subject != 4 && l->asked > 1)
+        standing_ended(s, l->asked - 1);
     t->handler.on_outcome(t->handler.arg, o, &place);
 }
 
@@ -96,6 +97,7 @@ static void on_closed(void *arg)
 
     if (l->connected)
         sources_load(l->engine->sources, &l->peer.source, -1);
+    line_set_kept(l, false);
     DL_DELETE(d->lines, l);
     free(l->targets);
     free(l);
@@ -129,7 +131,7 @@ static void trace_target(const struct turn *t, const struct session_target *to, 
 static void use(struct line *l, struct turn *t)
 {
     l->turn = t;
-    l->kept = false;
+    line_set_kept(l, false);
     l->asked++;
     t->line = l;
 }
@@ -181,27 +183,45 @@ static bool same_target(const struct line *l, const struct session_target *b)
            (l->tls != TLS_VERIFY || strcmp(a->name, b->name) == 0);
 }
 
-/* By the limits, and by what the server was seen to bear. */
-static unsigned most_recipients(const struct line *l)
+void line_set_kept(struct line *l, bool kept)
 {
-    unsigned limit = l->desk->limits.per_connection, seen = l->desk->standing.per_connection;
+    struct gate *g = l->desk->gate;
 
-    if (limit == 0 || (seen != 0 && seen < limit))
-        limit = seen;
-    return limit != 0 ? limit : UINT_MAX;
+    if (kept && !l->kept)
+        DL_APPEND2(g->kept, l, kept_prev, kept_next);
+    else if (!kept && l->kept)
+        DL_DELETE2(g->kept, l, kept_prev, kept_next);
+    l->kept = kept;
 }
 
-bool line_serves(const struct line *l, struct turn *t)
+bool line_has_room(const struct line *l, unsigned recipients)
 {
-    if (!l->kept || t->fresh_session || l->tls != t->session.tls || l->lmtp != t->session.lmtp ||
-        strcmp(l->helo_name, t->session.helo_name) != 0 ||
-        l->asked + 1 + t->more > most_recipients(l) || !session_takes(l->session, t->domain, true))
-        return false;
+    return l->asked + recipients <=
+           standing_per_connection(&l->desk->standing, l->desk->limits.per_connection);
+}
+
+static bool source_stands(const struct line *l)
+{
+    return l->desk->routed || sources_usable(l->engine->sources, &l->peer.source,
+                                             l->desk->standing.name, clock_mono_ms());
+}
+
+static bool leads_to(const struct line *l, struct turn *t)
+{
     for (t->target = 0; t->target < t->count; t->target++)
         if (same_target(l, &t->targets[t->target]))
             return true;
     t->target = 0;
     return false;
+}
+
+/* What costs a system call comes last. */
+bool line_serves(const struct line *l, struct turn *t)
+{
+    return l->kept && !t->fresh_session && l->tls == t->session.tls && l->lmtp == t->session.lmtp &&
+           strcmp(l->helo_name, t->session.helo_name) == 0 && leads_to(l, t) &&
+           line_has_room(l, 1 + t->more) && source_stands(l) &&
+           session_takes(l->session, t->domain, true);
 }
 
 bool line_take(struct line *l, struct turn *t)
@@ -220,6 +240,6 @@ bool line_is_good(const struct line *l)
 {
     const struct standing *s = &l->desk->standing;
 
-    return l->asked < most_recipients(l) && l->refused < REFUSED_MAX &&
+    return line_has_room(l, 1) && l->refused < REFUSED_MAX && source_stands(l) &&
            s->breaker.state == BREAKER_CLOSED && !pace_paused(&s->pace, clock_mono_ms());
 }

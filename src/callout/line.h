@@ -52,7 +52,8 @@ struct desk {
     unsigned waiting;
     struct line *lines;
     unsigned line_count;
-    bool starved; /* waits for `total` */
+    bool is_starved; /* waits for `total` */
+    struct desk *starved_prev, *starved_next;
     struct loop_timer *timer;
     UT_hash_handle hh; /* by standing.name; iterates in the order of insertion */
 };
@@ -70,15 +71,21 @@ struct line {
     enum tls_mode tls;
     bool lmtp;
     char helo_name[256];
-    struct line *prev, *next;
+    struct line *prev, *next;           /* of the desk */
+    struct line *kept_prev, *kept_next; /* while it is kept */
 };
 
 struct gate {
     struct engine *engine;
     struct desk *desks;
     unsigned line_count;
-    unsigned starved; /* desks that are */
+    struct line *kept;    /* of all desks, the one kept longest first */
+    struct desk *starved; /* the one that waits longest first */
+    loop_fn on_desk;      /* a desk's timer */
 };
+
+/* Between two turns, or not any more. */
+void line_set_kept(struct line *l, bool kept);
 
 /* A new session for the turn. False when out of memory. */
 bool line_open(struct desk *d, struct turn *t);
@@ -91,6 +98,9 @@ bool line_take(struct line *l, struct turn *t);
 
 /* In on_outcome of its turn: whether another turn may have it. */
 bool line_is_good(const struct line *l);
+
+/* Whether so many further recipients may be asked about on it. */
+bool line_has_room(const struct line *l, unsigned recipients);
 
 /* gate.c: a line is gone, and so is what it held. */
 void gate_line_gone(struct desk *d);

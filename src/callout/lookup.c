@@ -64,16 +64,17 @@ static void dns_worked(struct engine *e, int64_t at)
 static void dns_failed(struct lookup *l, const char *what)
 {
     struct outage *dns = &l->engine->dns;
+    int64_t now = clock_mono_ms();
     char text[200];
 
     if (outage_failed(dns, hash_bytes(l->domain, strlen(l->domain)), l->began, SMTP_FAILURE_NONE,
-                      what, clock_mono_ms())) {
-        (void)outage_tell(dns, text, sizeof(text));
+                      what, now)) {
+        (void)outage_tell(dns, now, text, sizeof(text));
         log_error("dns: %s", text);
     }
     if (outage_blames_them(dns, l->began))
         return;
-    if (outage_tell(dns, text, sizeof(text)))
+    if (outage_tell(dns, now, text, sizeof(text)))
         set_verdict(l, REASON_LOCAL_FAULT, text);
     l->verdict.passing = true;
 }

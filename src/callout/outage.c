@@ -19,30 +19,46 @@ bool outage_worked(struct outage *o, int64_t now)
     return ended;
 }
 
-/* Each counts once, however often it is asked for. */
-static void failed_add(struct outage *o, uint64_t who)
+static void forget(struct outage *o, unsigned i)
 {
-    for (unsigned i = 0; i < o->failed_count; i++)
-        if (o->failed[i] == who)
-            return;
-    o->failed[o->failed_count++] = who;
+    o->failed[i] = o->failed[--o->failed_count];
+}
+
+/* Each counts once, however often it is asked for, and not for ever. */
+static void failed_add(struct outage *o, uint64_t who, int64_t now)
+{
+    for (unsigned i = o->failed_count; i > 0; i--)
+        if (o->failed[i - 1].who == who || now - o->failed[i - 1].at >= OUTAGE_WINDOW_MS)
+            forget(o, i - 1);
+    o->failed[o->failed_count].who = who;
+    o->failed[o->failed_count++].at = now;
 }
 
 bool outage_failed(struct outage *o, uint64_t who, int64_t began, enum smtp_failure how,
                    const char *detail, int64_t now)
 {
+    bool was_out = outage_is_out(o, now);
+
     if (outage_blames_them(o, began))
         return false;
     o->how = how;
+    o->failed_at = now;
     str_printable(o->detail, sizeof(o->detail), detail, strlen(detail));
-    if (o->out)
+    if (was_out)
         return false;
-    failed_add(o, who);
+    o->out = false;
+    failed_add(o, who, now);
     if (o->failed_count < OUTAGE_DISTINCT)
         return false;
     o->out = true;
+    o->failed_count = 0;
     o->since = now;
     return true;
+}
+
+bool outage_is_out(const struct outage *o, int64_t now)
+{
+    return o->out && now - o->failed_at < OUTAGE_WINDOW_MS;
 }
 
 bool outage_blames_them(const struct outage *o, int64_t began)
@@ -50,12 +66,14 @@ bool outage_blames_them(const struct outage *o, int64_t began)
     return o->worked_at > began;
 }
 
-bool outage_admit(struct outage *o, bool *trial)
+bool outage_admit(struct outage *o, int64_t now, bool *trial)
 {
-    *trial = o->out && o->trials < OUTAGE_TRIALS;
+    bool out = outage_is_out(o, now);
+
+    *trial = out && o->trials < OUTAGE_TRIALS;
     if (*trial)
         o->trials++;
-    return *trial || !o->out;
+    return *trial || !out;
 }
 
 void outage_trial_over(struct outage *o)
@@ -64,11 +82,11 @@ void outage_trial_over(struct outage *o)
         o->trials--;
 }
 
-bool outage_tell(const struct outage *o, char *out, size_t size)
+bool outage_tell(const struct outage *o, int64_t now, char *out, size_t size)
 {
     const char *colon = o->detail[0] != '\0' ? ": " : "";
 
-    if (!o->out) {
+    if (!outage_is_out(o, now)) {
         str_copy(out, size, "");
         return false;
     }

@@ -19,8 +19,9 @@
 
 #include "smtp/outcome.h"
 
-#define OUTAGE_DISTINCT 5
-#define OUTAGE_TRIALS   4
+#define OUTAGE_DISTINCT  5
+#define OUTAGE_TRIALS    4
+#define OUTAGE_WINDOW_MS INT64_C(600000) /* that a failure counts, and an outage nobody tries */
 
 /* What may be out: one struct outage each. */
 enum outage_kind {
@@ -31,10 +32,14 @@ enum outage_kind {
 struct outage {
     enum outage_kind kind;
     bool out;
-    int64_t since;                    /* when it was found */
-    int64_t worked_at;                /* last success; INT64_MIN: never */
-    uint64_t failed[OUTAGE_DISTINCT]; /* hashes of those that failed since, each once */
+    int64_t since;     /* when it was found */
+    int64_t worked_at; /* last success; INT64_MIN: never */
+    struct {
+        uint64_t who;
+        int64_t at;
+    } failed[OUTAGE_DISTINCT]; /* that failed since, each once */
     unsigned failed_count;
+    int64_t failed_at;     /* the last of all */
     unsigned trials;       /* under way */
     enum smtp_failure how; /* of the last failure; of the network */
     char detail[128];      /* the same in words */
@@ -50,15 +55,18 @@ bool outage_worked(struct outage *o, int64_t now);
 bool outage_failed(struct outage *o, uint64_t who, int64_t began, enum smtp_failure how,
                    const char *detail, int64_t now);
 
+/* There is one, and somebody has tried lately. */
+bool outage_is_out(const struct outage *o, int64_t now);
+
 /* Whether a failure of an attempt begun at `began` says something of the other side. */
 bool outage_blames_them(const struct outage *o, int64_t began);
 
 /* False: there is an outage and trials enough; answer at once. True: go; *trial says whether
    outage_trial_over() is to be called at the end. */
-bool outage_admit(struct outage *o, bool *trial);
+bool outage_admit(struct outage *o, int64_t now, bool *trial);
 void outage_trial_over(struct outage *o);
 
 /* For health and log: one line, printable; false when all is well. */
-bool outage_tell(const struct outage *o, char *out, size_t size);
+bool outage_tell(const struct outage *o, int64_t now, char *out, size_t size);
 
 #endif

@@ -24,14 +24,24 @@ static int64_t rate_left(const struct pace *p)
     return left > 0 || p->limits.rate_milli == 0 ? left : 1;
 }
 
+static void ease(struct pace *p, int64_t now)
+{
+    while (p->level > 0 && now >= p->eases_at) {
+        p->level--;
+        p->eases_at += PACE_EASE_MS;
+    }
+}
+
 /* A rate in recipients a 1000 seconds is one in millionths a millisecond: nothing is rounded. */
 static void fill(struct pace *p, int64_t now)
 {
-    int64_t missing = bucket_left(p) - p->tokens_micro, rate = rate_left(p);
-    int64_t elapsed = now - p->filled_at;
+    int64_t elapsed = now - p->filled_at, missing, rate;
 
+    ease(p, now);
     if (elapsed <= 0)
         return;
+    missing = bucket_left(p) - p->tokens_micro;
+    rate = rate_left(p);
     p->filled_at = now;
     if (rate == 0 || elapsed > missing / rate)
         p->tokens_micro += missing;
@@ -108,6 +118,7 @@ bool pace_trouble(struct pace *p, int64_t now, pace_random random)
     if (pace_paused(p, now))
         return false;
     p->pause_until = p->same_until = now + worsen(p, random);
+    p->eases_at = p->same_until + PACE_EASE_MS;
     return true;
 }
 
@@ -117,6 +128,7 @@ bool pace_shrink(struct pace *p, int64_t now, pace_random random)
     if (pace_paused(p, now) || now < p->same_until)
         return false;
     p->same_until = now + worsen(p, random);
+    p->eases_at = p->same_until + PACE_EASE_MS;
     return true;
 }
 
@@ -129,6 +141,14 @@ void pace_good(struct pace *p, int64_t now)
         return;
     p->good = 0;
     p->level--;
+}
+
+void pace_restore(struct pace *p, unsigned level, int64_t pause_until, int64_t now)
+{
+    p->level = level < PACE_LEVEL_MAX ? level : PACE_LEVEL_MAX;
+    p->pause_until = p->same_until = pause_until;
+    p->eases_at = pause_until + PACE_EASE_MS;
+    ease(p, now);
 }
 
 bool pace_is_full(struct pace *p, int64_t now)

@@ -1,8 +1,8 @@
 /*
  * How fast a destination is asked: how many connections at a time, how many recipients a second,
  * and how much of that is left after trouble. Trouble (421, a throttle, no connection) makes a
- * pause, longer each time, halves connections and rate and takes the bursts away; answers restore
- * them step by step. Pure: time and
+ * pause, longer each time, halves connections and rate and takes the bursts away; answers, and
+ * time without trouble, restore them step by step. Pure: time and
  * random numbers are handed in.
  *
  * Threads: a plain value, of one thread at a time.
@@ -17,6 +17,7 @@
 #define PACE_PAUSE_FIRST  INT64_C(5000)    /* ms; twice that at each further level ... */
 #define PACE_PAUSE_MAX    INT64_C(1800000) /* ... up to this, before the jitter */
 #define PACE_GOOD_ANSWERS 10               /* in a row, that take one level back */
+#define PACE_EASE_MS      INT64_C(600000)  /* without trouble, that do so, too */
 
 /* 0: without a limit. */
 struct pace_limits {
@@ -33,6 +34,7 @@ struct pace {
     unsigned level;       /* of the trouble: 0 is none */
     unsigned good; /* answers since the last trouble, or since the last level was taken back */
     int64_t pause_until;
+    int64_t eases_at;   /* a level less */
     int64_t same_until; /* what shrinks the budget until then is the same trouble */
 };
 
@@ -70,6 +72,9 @@ bool pace_shrink(struct pace *p, int64_t now, pace_random random);
 /* A recipient was answered about without trouble. In a pause that proves nothing: it was asked
    before. */
 void pace_good(struct pace *p, int64_t now);
+
+/* As it was left: `pause_until` may be long ago, and then the level eases. */
+void pace_restore(struct pace *p, unsigned level, int64_t pause_until, int64_t now);
 
 /* Nothing was taken from the bucket lately. */
 bool pace_is_full(struct pace *p, int64_t now);

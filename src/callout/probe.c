@@ -20,7 +20,7 @@ struct probe_run {
     size_t group[MX_CANDIDATES_MAX]; /* candidates of the turn, in the order of its targets */
     size_t group_count;
     char destination[DESTINATION_NAME_SIZE]; /* of the turn */
-    bool had_turn;
+    char went_to[DESTINATION_NAME_SIZE];     /* of the turn before */
     bool have_best;
     bool settled; /* `best` is the answer; what is asked now is another recipient */
     struct outcome best;
@@ -144,19 +144,21 @@ static bool goes_on(struct probe_run *p, const struct outcome *o, const struct p
 
 /*
  * A kept session is no use any more: the server closed it meanwhile, or takes no further
- * transaction. That says nothing of the recipient. But 421 is a word to us, unless it is only that
- * the session lay idle (X.4.2).
+ * transaction. That says nothing of the recipient. 421 is a word to us, though, unless it is only
+ * that the session lay idle (X.4.2), or that others on it were refused, which many servers punish
+ * so.
  */
-static bool session_was_stale(const struct outcome *o)
+static bool session_was_stale(const struct outcome *o, unsigned refused)
 {
     const struct smtp_reply *r = &o->reply;
 
     if (!o->reused)
         return false;
-    if (o->failure == SMTP_FAILURE_NONE)
-        return o->stage < SMTP_STAGE_RCPT &&
-               (r->code != 421 || (r->enhanced.subject == 4 && r->enhanced.detail == 2));
-    return o->failure != SMTP_FAILURE_SMTPUTF8 && o->failure != SMTP_FAILURE_LOCAL;
+    if (o->failure != SMTP_FAILURE_NONE)
+        return o->failure != SMTP_FAILURE_SMTPUTF8 && o->failure != SMTP_FAILURE_LOCAL;
+    if (r->code == 421)
+        return refused > 0 || (r->enhanced.subject == 4 && r->enhanced.detail == 2);
+    return o->stage < SMTP_STAGE_RCPT;
 }
 
 /* One server, perhaps at several addresses. */
@@ -192,12 +194,13 @@ static void on_outcome(void *arg, const struct outcome *o, const struct turn_pla
     };
 
     at.backup = at.host->preference > p->plan->best;
-    if (!p->settled && session_was_stale(o)) {
+    if (!p->settled && session_was_stale(o, place->refused)) {
         turn_end(&p->turn);
         ask_group(p, true);
         return;
     }
     if (!p->settled) {
+        p->handler.on_outcome(p->handler.arg, o, &at);
         probe_note(p, o, &at);
         p->settled = settles(p, o);
         mark_done(p, o, &at);
@@ -250,6 +253,7 @@ static const struct provider *name_destination(struct probe_run *p)
 {
     const struct mx_candidate *least = candidate(p, p->group[0]);
     const struct provider *provider = NULL;
+    char name[DESTINATION_NAME_SIZE];
 
     for (size_t i = 0; i < p->plan->count; i++) {
         const struct mx_candidate *c = candidate(p, i);
@@ -259,7 +263,9 @@ static const struct provider *name_destination(struct probe_run *p)
     }
     if (!p->opts.routed)
         provider = providers_of_host(p->opts.providers, least->name);
-    destination_name(least, provider, p->destination);
+    destination_name(least, provider, name);
+    (void)str_format(p->destination, sizeof(p->destination), "%s%s", p->opts.routed ? "route/" : "",
+                     name);
     return provider;
 }
 
@@ -272,11 +278,12 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .on_trace = p->handler.on_trace != NULL ? on_trace : NULL,
         .arg = p,
     };
+    const struct provider *provider = name_destination(p);
     struct turn_ask ask = {
-        .provider = name_destination(p),
+        .provider = provider,
         .routed = p->opts.routed,
         .priority = p->opts.priority,
-        .goes_on = p->opts.goes_on || p->had_turn,
+        .goes_on = strcmp(p->went_to, p->destination) == 0,
         .fresh_session = fresh_session,
         .more = p->opts.more,
         .any_source = p->opts.any_source,
@@ -296,7 +303,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         finish_later(p);
         return;
     }
-    p->had_turn = true;
+    memcpy(p->went_to, p->destination, sizeof(p->went_to));
     loop_timer_arm(p->timer, p->deadline - clock_mono_ms());
 }
 
@@ -304,8 +311,8 @@ static enum dead_state look(const struct probe_run *p, size_t i, enum smtp_failu
 {
     const struct mx_candidate *c = candidate(p, i);
 
-    if (c->path[0] != '\0')
-        return DEAD_NOT;
+    if (p->opts.routed)
+        return DEAD_NOT; /* a backend of our own that is back is to be asked at once */
     return dead_look(p->engine->dead, &c->ip, c->port != 0 ? c->port : p->opts.port,
                      clock_mono_ms(), how);
 }
@@ -353,13 +360,8 @@ static void on_timer(void *arg)
 
     if (!p->refused && !turn_waits(p->turn))
         return;
-    if (!p->refused) {
-        verdict_init(&p->refusal, REASON_RATE_LIMITED, SOURCE_PROBE);
-        p->refusal.passing = true;
-        p->refusal.has_evidence = true;
-        (void)str_format(p->refusal.evidence.text, sizeof(p->refusal.evidence.text),
-                         "no turn at %s in time", p->destination);
-    }
+    if (!p->refused)
+        turn_too_late(p->destination, &p->refusal);
     probe_finish(p);
 }
 
@@ -409,6 +411,7 @@ struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
     p->engine = e;
     p->recipient = *recipient;
     p->opts = *opts;
+    memcpy(p->went_to, opts->went_to, sizeof(p->went_to));
     p->plan = plan;
     p->deadline = deadline;
     p->handler = *handler;

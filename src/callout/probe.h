@@ -32,11 +32,11 @@ struct probe_opts {
     struct session_opts session;
     char sender[ADDRESS_TEXT_SIZE]; /* MAIL FROM; "": the null sender */
     uint16_t port;                  /* of candidates that have none of their own */
-    bool routed;     /* they are servers of our own: no TLS with those on this host */
-    bool goes_on;    /* the destination was asked about the same recipient just now */
-    bool try_dead;   /* also what is known to be dead */
-    unsigned more;   /* other recipients that on_reply may come with */
-    bool any_source; /* else `source`: see struct turn_ask */
+    bool routed; /* they are servers of our own: no TLS with those on this host */
+    char went_to[DESTINATION_NAME_SIZE]; /* was asked about the same recipient just now; "": none */
+    bool try_dead;                       /* also what is known to be dead */
+    unsigned more;                       /* other recipients that on_reply may come with */
+    bool any_source;                     /* else `source`: see struct turn_ask */
     struct netaddr source;
     enum callout_priority priority;
     struct providers *providers; /* borrowed as long as the run */
@@ -58,6 +58,8 @@ struct probe_place {
 };
 
 struct probe_handler {
+    /* Each outcome about the first recipient, as it comes, whether it will be the answer or not. */
+    void (*on_outcome)(void *arg, const struct outcome *o, const struct probe_place *at);
     /*
      * After the destination's answer, before it is told: true, with *next filled, for asking about
      * another recipient on the same session, and then again with what came of that, be it that the

@@ -17,7 +17,6 @@
 #define PUT_OFF_MS   300000 /* where the destination was not asked at all */
 #define JITTER_SHARE 20     /* a twentieth of the delay */
 #define SLACK_MS     60000
-#define LATE_MS      5000              /* that a try takes, and comes behind its time */
 #define GIVE_UP_MS   INT64_C(86400000) /* behind the last try: put off for too long */
 #define LEARNED_FOR  2592000           /* seconds */
 
@@ -209,21 +208,17 @@ static bool put_off(struct reprobe *r, const struct key *k, struct schedule_entr
     return put(r, k, entry, now, life);
 }
 
-/*
- * How long the server kept us out, at most: what was planned up to this try, and how much later
- * tries come as a rule; but not the time that we were away, or kept from asking.
- */
-static int64_t waited(struct reprobe *r, const struct schedule_entry *entry, int64_t now)
+/* How long the server kept us out, at most, as it was planned: how much later a try came, because
+   we were away or kept from asking, is not the server's. */
+static int64_t waited(struct reprobe *r, const struct schedule_entry *entry)
 {
     struct greylist_plan plan;
-    int64_t planned = 0, most = 0;
+    int64_t planned = 0;
 
     greylist_make_plan(&r->engine->opts.greylist, entry->learned_ms, &plan);
-    for (size_t i = 0; i < plan.count && i <= entry->step; i++) {
+    for (size_t i = 0; i < plan.count && i <= entry->step; i++)
         planned += plan.delay_ms[i];
-        most += plan.delay_ms[i] + plan.delay_ms[i] / JITTER_SHARE + LATE_MS;
-    }
-    return now - entry->first_at <= most ? now - entry->first_at : planned;
+    return planned;
 }
 
 static bool was_let_in(const struct verdict *v)
@@ -248,13 +243,14 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
     bool again = c->again || (known && entry.due <= now); /* nobody need be asked twice */
     bool more = r->engine->opts.greylist.count > 0 && !c->routed &&
                 (greylist_may_be(v) || (again && v->status == STATUS_DEFERRED));
-    bool unasked = c->trail->destination[0] == '\0' && v->status == STATUS_DEFERRED;
+    bool unasked = v->reason == REASON_LOCAL_FAULT ||
+                   (c->trail->destination[0] == '\0' && v->status == STATUS_DEFERRED);
 
     if ((v->passing || unasked) && !c->routed)
         return known && again && put_off(r, &k, &entry, life);
     if (!more) {
-        if (known && !c->routed && was_let_in(v))
-            learn(r, c, waited(r, &entry, c->began));
+        if (known && again && !c->routed && was_let_in(v))
+            learn(r, c, waited(r, &entry));
         if (known)
             schedule_remove(r->schedule, k.bytes, k.len);
         return false;

@@ -1,5 +1,6 @@
 #include "callout/standing.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,14 +12,14 @@
 
 #define UNREACHED_TROUBLE 2      /* callouts without a connection in a row that make trouble */
 #define KEPT_FOR          604800 /* seconds */
+#define ENDED_FOR         INT64_C(3600000) /* ms that how long its sessions last is believed */
 
+/* Also where the wall clock was set meanwhile. */
 static void recall_pause(struct standing *s, const struct destination_fact *f, int64_t now)
 {
     int64_t left = (f->pause_until - clock_wall()) * 1000;
 
-    s->pace.level = f->level < PACE_LEVEL_MAX ? f->level : PACE_LEVEL_MAX;
-    if (left > 0)
-        s->pace.pause_until = now + (left < PACE_PAUSE_MAX ? left : PACE_PAUSE_MAX);
+    pace_restore(&s->pace, f->level, now + (left < PACE_PAUSE_MAX ? left : PACE_PAUSE_MAX), now);
 }
 
 void standing_init(struct standing *s, struct keep *keep, const char *name,
@@ -42,12 +43,12 @@ void standing_init(struct standing *s, struct keep *keep, const char *name,
 static void save(const struct standing *s)
 {
     struct destination_fact fact;
-    int64_t now = clock_wall(), pause = s->pace.pause_until - clock_mono_ms();
+    int64_t now = clock_wall(), left = s->pace.same_until - clock_mono_ms();
 
     (void)destination_get(s->keep, s->name, now, &fact);
     fact.breaker = s->breaker;
     fact.level = s->pace.level;
-    fact.pause_until = pause > 0 ? now + (pause + 999) / 1000 : 0;
+    fact.pause_until = s->pace.level > 0 ? now + left / 1000 : 0;
     if (fact.expires_at < now + KEPT_FOR)
         fact.expires_at = now + KEPT_FOR;
     destination_put(s->keep, s->name, &fact);
@@ -161,13 +162,20 @@ static bool is_about_us(const struct verdict *v)
            (v->evidence.stage < SMTP_STAGE_RCPT || v->evidence.enhanced.subject != 1);
 }
 
-static enum standing_news on_blocked(struct standing *s, const char *domain,
-                                     const struct verdict *v)
+/* Of a provider's many domains one alone proves nothing, however often. */
+static bool is_one_tenant(const struct standing *s, const struct verdict *v, uint64_t domain)
 {
-    const struct breaker *b = &s->breaker;
+    return v->evidence.stage == SMTP_STAGE_RCPT && s->breaker.struck == domain &&
+           strncmp(s->name, "provider/", 9) == 0;
+}
 
-    if (!breaker_refused(&s->breaker, v, s->recent_count > 0, hash_bytes(domain, strlen(domain)),
-                         clock_wall(), rng_below))
+static enum standing_news on_blocked(struct standing *s, const struct standing_word *w)
+{
+    struct breaker *b = &s->breaker;
+    uint64_t domain = hash_bytes(w->domain, strlen(w->domain));
+
+    if ((b->state == BREAKER_CLOSED && is_one_tenant(s, w->verdict, domain)) ||
+        !breaker_refused(b, w->verdict, s->recent_count > 0, domain, clock_wall(), rng_below))
         return STANDING_SAME;
     log_error("ALARM: %s refuses us: no callouts there for %lld s: mx=%s stage=%s code=%u: %s",
               s->name, (long long)(b->open_until - b->opened_at), b->mx, smtp_stage_name(b->stage),
@@ -189,17 +197,20 @@ static enum standing_news on_trouble(struct standing *s, const struct verdict *v
              standing_is_throttle(v) ? "slows us down" : "cannot be reached", s->pace.level,
              others ? ", that source rests" : ", a pause", v->evidence.text);
     save(s);
-    return others ? STANDING_SHRUNK : STANDING_TROUBLE;
+    return others ? STANDING_CHANGED : STANDING_TROUBLE;
 }
 
-static void on_answer(struct standing *s, const struct verdict *v)
+/* True when more is allowed now. */
+static bool on_answer(struct standing *s, const struct standing_word *w)
 {
     unsigned level = s->pace.level;
 
-    s->recent = (s->recent << 1 | (v->reason == REASON_NO_MAILBOX)) &
-                ((UINT64_C(1) << STANDING_RECENT) - 1);
-    if (s->recent_count < STANDING_RECENT)
-        s->recent_count++;
+    if (!w->made_up) {
+        s->recent = (s->recent << 1 | (w->verdict->reason == REASON_NO_MAILBOX)) &
+                    ((UINT64_C(1) << STANDING_RECENT) - 1);
+        if (s->recent_count < STANDING_RECENT)
+            s->recent_count++;
+    }
     pace_good(&s->pace, clock_mono_ms());
     if (breaker_answered(&s->breaker)) {
         log_info("%s takes us again", s->name);
@@ -208,25 +219,40 @@ static void on_answer(struct standing *s, const struct verdict *v)
         log_info("%s: level %u again", s->name, s->pace.level);
         save(s);
     }
+    return s->pace.level != level;
 }
 
-enum standing_news standing_heard(struct standing *s, const char *domain, const struct verdict *v,
-                                  bool others)
+enum standing_news standing_heard(struct standing *s, const struct standing_word *w)
 {
-    if (is_unreached(v)) {
-        if (++s->unreached >= UNREACHED_TROUBLE)
-            return on_trouble(s, v, false);
-        return STANDING_SAME;
-    }
+    const struct verdict *v = w->verdict;
+    enum standing_news news = STANDING_SAME;
+
+    if (is_unreached(v))
+        return ++s->unreached >= UNREACHED_TROUBLE ? on_trouble(s, v, false) : STANDING_SAME;
     s->unreached = 0;
     if (is_about_us(v))
-        return on_blocked(s, domain, v);
-    if (standing_is_throttle(v))
-        return on_trouble(s, v, others);
+        news = on_blocked(s, w);
+    if (news == STANDING_SAME && standing_is_throttle(v))
+        return on_trouble(s, v, w->others);
     if (v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code != 0 &&
-        !recall_about_us(v->reason))
-        on_answer(s, v);
-    return STANDING_SAME;
+        !recall_about_us(v->reason) && on_answer(s, w))
+        return STANDING_CHANGED;
+    return news;
+}
+
+void standing_ended(struct standing *s, unsigned recipients)
+{
+    s->per_connection = recipients;
+    s->per_connection_until = clock_mono_ms() + ENDED_FOR;
+}
+
+unsigned standing_per_connection(const struct standing *s, unsigned limit)
+{
+    bool seen = s->per_connection != 0 && clock_mono_ms() < s->per_connection_until;
+
+    if (seen && (limit == 0 || s->per_connection < limit))
+        return s->per_connection;
+    return limit != 0 ? limit : UINT_MAX;
 }
 
 void standing_unanswered(struct standing *s)
@@ -237,10 +263,10 @@ void standing_unanswered(struct standing *s)
     save(s);
 }
 
-bool standing_is_neutral(struct standing *s)
+bool standing_may_go(struct standing *s)
 {
     int64_t now = clock_mono_ms();
 
-    return s->pace.level == 0 && s->unreached == 0 && s->breaker.state == BREAKER_CLOSED &&
-           s->breaker.struck == 0 && s->bulk_until == 0 && pace_is_full(&s->pace, now);
+    return s->breaker.state != BREAKER_TRIAL && now >= s->bulk_until &&
+           !pace_paused(&s->pace, now) && pace_is_full(&s->pace, now);
 }

@@ -28,7 +28,8 @@ struct standing {
     struct verdict why;      /* what the last trouble was, or the last refusal of us */
     unsigned unreached;      /* callouts in a row that came to no connection */
     unsigned per_connection; /* recipients after which it ended a session by itself; 0: not seen */
-    uint64_t recent;         /* the last answers, a bit each: no_mailbox */
+    int64_t per_connection_until; /* that this is believed */
+    uint64_t recent;              /* the last answers, a bit each: no_mailbox */
     unsigned recent_count;
     int64_t bulk_until; /* clock_mono_ms */
 };
@@ -36,7 +37,7 @@ struct standing {
 enum standing_news {
     STANDING_SAME,
     STANDING_TROUBLE, /* a pause begins: those who wait are to be answered */
-    STANDING_SHRUNK,  /* less at a time from now on */
+    STANDING_CHANGED, /* more or less at a time from now on */
     STANDING_REFUSED, /* the breaker opened: the same, and no session is to be kept */
 };
 
@@ -53,10 +54,21 @@ bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *
 /* What bulk is told while it rests. */
 bool standing_bulk_rests(struct standing *s, struct verdict *out);
 
-/* How a callout to one of its recipients in `domain` ended. `others`: it came from one of several
-   sources, and others can go on. */
-enum standing_news standing_heard(struct standing *s, const char *domain, const struct verdict *v,
-                                  bool others);
+/* What it said to a callout. */
+struct standing_word {
+    const struct verdict *verdict;
+    const char *domain; /* of the recipient */
+    bool others;        /* it was said to one of several sources, and others can go on */
+    bool made_up;       /* the recipient was */
+};
+
+enum standing_news standing_heard(struct standing *s, const struct standing_word *w);
+
+/* It ended a session by itself after so many recipients. */
+void standing_ended(struct standing *s, unsigned recipients);
+
+/* Recipients on a session, at most; UINT_MAX: no limit. */
+unsigned standing_per_connection(const struct standing *s, unsigned limit);
 
 /* A reply of the destination that slows us down: 421 anywhere, or a throttle. */
 bool standing_is_throttle(const struct verdict *v);
@@ -64,7 +76,7 @@ bool standing_is_throttle(const struct verdict *v);
 /* The trial came to no answer. */
 void standing_unanswered(struct standing *s);
 
-/* Nothing of it would be missed. */
-bool standing_is_neutral(struct standing *s);
+/* All of it that would be missed is kept elsewhere. */
+bool standing_may_go(struct standing *s);
 
 #endif

@@ -33,7 +33,7 @@ START_TEST(begins_well)
     ck_assert(!net.out && !dns.out);
     ck_assert(net.worked_at == INT64_MIN);
     ck_assert_int_eq(dns.kind, OUTAGE_DNS);
-    ck_assert(!outage_tell(&net, text, sizeof(text)));
+    ck_assert(!outage_tell(&net, 2000, text, sizeof(text)));
     ck_assert_str_eq(text, "");
 }
 END_TEST
@@ -116,7 +116,7 @@ START_TEST(all_may_try_while_it_is_well)
 
     for (int i = 0; i < 100; i++) {
         trial = true;
-        ck_assert(outage_admit(&net, &trial));
+        ck_assert(outage_admit(&net, 2000, &trial));
         ck_assert(!trial);
     }
 }
@@ -129,14 +129,14 @@ START_TEST(few_may_try_while_it_is_out)
     break_it(&net, 1000);
     for (int i = 0; i < OUTAGE_TRIALS; i++) {
         trial = false;
-        ck_assert(outage_admit(&net, &trial));
+        ck_assert(outage_admit(&net, 2000, &trial));
         ck_assert(trial);
     }
-    ck_assert(!outage_admit(&net, &trial));
+    ck_assert(!outage_admit(&net, 2000, &trial));
     ck_assert(!trial);
     outage_trial_over(&net);
-    ck_assert(outage_admit(&net, &trial) && trial);
-    ck_assert(!outage_admit(&net, &trial));
+    ck_assert(outage_admit(&net, 2000, &trial) && trial);
+    ck_assert(!outage_admit(&net, 2000, &trial));
 }
 END_TEST
 
@@ -147,13 +147,13 @@ START_TEST(trials_outlive_their_outage)
 
     break_it(&net, 1000);
     for (int i = 0; i < OUTAGE_TRIALS; i++)
-        ck_assert(outage_admit(&net, &trial));
+        ck_assert(outage_admit(&net, 2000, &trial));
     outage_worked(&net, 2000);
-    ck_assert(outage_admit(&net, &trial) && !trial);
+    ck_assert(outage_admit(&net, 2000, &trial) && !trial);
     break_it(&net, 3000);
-    ck_assert(!outage_admit(&net, &trial));
+    ck_assert(!outage_admit(&net, 2000, &trial));
     outage_trial_over(&net);
-    ck_assert(outage_admit(&net, &trial) && trial);
+    ck_assert(outage_admit(&net, 2000, &trial) && trial);
 }
 END_TEST
 
@@ -162,20 +162,20 @@ START_TEST(told_with_the_last_failure)
     char text[200];
 
     break_it(&net, 1000);
-    ck_assert(outage_tell(&net, text, sizeof(text)));
+    ck_assert(outage_tell(&net, 2000, text, sizeof(text)));
     ck_assert_str_eq(text, "no connection to anybody: timeout: timed out");
     ck_assert(!outage_failed(&net, 1, 2000, SMTP_FAILURE_UNREACHABLE, "", 2000));
-    ck_assert(outage_tell(&net, text, sizeof(text)));
+    ck_assert(outage_tell(&net, 2000, text, sizeof(text)));
     ck_assert_str_eq(text, "no connection to anybody: unreachable");
     break_it(&dns, 1000);
     ck_assert(!outage_failed(&dns, 1, 2000, SMTP_FAILURE_NONE, "SERVFAIL", 2000));
-    ck_assert(outage_tell(&dns, text, sizeof(text)));
+    ck_assert(outage_tell(&dns, 2000, text, sizeof(text)));
     ck_assert_str_eq(text, "no DNS answer about anybody: SERVFAIL");
     ck_assert(!outage_failed(&dns, 1, 2000, SMTP_FAILURE_NONE, "", 2000));
-    ck_assert(outage_tell(&dns, text, sizeof(text)));
+    ck_assert(outage_tell(&dns, 2000, text, sizeof(text)));
     ck_assert_str_eq(text, "no DNS answer about anybody");
     outage_worked(&dns, 3000);
-    ck_assert(!outage_tell(&dns, text, sizeof(text)));
+    ck_assert(!outage_tell(&dns, 2000, text, sizeof(text)));
 }
 END_TEST
 
@@ -188,10 +188,10 @@ START_TEST(told_in_one_printable_line)
     detail[0] = '\x1b';
     break_it(&net, 1000);
     outage_failed(&net, 1, 2000, SMTP_FAILURE_REFUSED, detail, 2000);
-    ck_assert(outage_tell(&net, text, sizeof(text)));
+    ck_assert(outage_tell(&net, 2000, text, sizeof(text)));
     for (const char *p = text; *p != '\0'; p++)
         ck_assert(*p >= ' ' && *p <= '~');
-    ck_assert(outage_tell(&net, small, sizeof(small)));
+    ck_assert(outage_tell(&net, 2000, small, sizeof(small)));
     ck_assert_uint_eq(strlen(small), sizeof(small) - 1);
 }
 END_TEST

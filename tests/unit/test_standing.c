@@ -70,7 +70,7 @@ static struct verdict failure(enum verdict_reason reason, enum smtp_stage stage,
 
 static enum standing_news hear(struct verdict v)
 {
-    return standing_heard(&s, DOMAIN, &v, false);
+    return standing_heard(&s, &(struct standing_word){.verdict = &v, .domain = DOMAIN});
 }
 
 static enum standing_news answer(enum verdict_reason reason)
@@ -129,7 +129,9 @@ START_TEST(test_no_pause_while_others_go_on)
 {
     struct verdict v = reply(REASON_RATE_LIMITED, SMTP_STAGE_RCPT, 450, 7);
 
-    ck_assert_int_eq(standing_heard(&s, DOMAIN, &v, true), STANDING_SHRUNK);
+    const struct standing_word word = {.verdict = &v, .domain = DOMAIN, .others = true};
+
+    ck_assert_int_eq(standing_heard(&s, &word), STANDING_CHANGED);
     ck_assert_uint_eq(pace_connections(&s.pace), 2);
     ck_assert(!refused(false, &v));
 }

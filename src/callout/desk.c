@@ -1,0 +1,124 @@
+#include "callout/desk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+
+#define DESKS_MAX  10000 /* remembered while nobody is there */
+#define SWEEP_STEP 32
+
+/* Of servers of our own: so many at a time are what an MTA uses, too (Postfix:
+   default_destination_concurrency_limit). */
+static const struct pace_limits routed_limits = {.connections = 20, .per_connection = 100};
+
+static unsigned either(unsigned own, unsigned usual)
+{
+    return own != 0 ? own : usual;
+}
+
+static struct pace_limits limits_of(const struct gate *g, const struct provider *p, bool routed)
+{
+    const struct pace_limits *usual = &g->engine->opts.limits;
+
+    if (routed)
+        return routed_limits;
+    if (p == NULL)
+        return *usual;
+    return (struct pace_limits){
+        .connections = either(p->limits.connections, usual->connections),
+        .per_connection = either(p->limits.per_connection, usual->per_connection),
+        .rate_milli = either(p->limits.rate_milli, usual->rate_milli),
+        .burst = either(p->limits.burst, usual->burst),
+    };
+}
+
+void desk_free(struct desk *d)
+{
+    HASH_DEL(d->gate->desks, d);
+    loop_timer_free(&d->timer);
+    free(d);
+}
+
+/* The ones nobody has looked at for longest. */
+static void sweep(struct gate *g)
+{
+    for (unsigned i = 0; i < SWEEP_STEP && g->desks != NULL; i++) {
+        struct desk *d = g->desks;
+
+        if (d->waiting == 0 && d->line_count == 0 && standing_may_go(&d->standing)) {
+            desk_free(d);
+            continue;
+        }
+        HASH_DEL(g->desks, d);
+        HASH_ADD_STR(g->desks, standing.name, d);
+    }
+}
+
+static struct desk *desk_new(struct gate *g, const struct turn_ask *ask,
+                             const struct pace_limits *limits)
+{
+    struct desk *d = calloc(1, sizeof(*d));
+
+    if (d == NULL)
+        return NULL;
+    d->timer = loop_timer_new(g->engine->loop, g->on_desk, d);
+    if (d->timer == NULL) {
+        free(d);
+        return NULL;
+    }
+    d->gate = g;
+    d->routed = ask->routed;
+    standing_init(&d->standing, g->engine->keep, ask->destination, limits);
+    HASH_ADD_STR(g->desks, standing.name, d);
+    return d;
+}
+
+struct desk *desk_find(const struct gate *g, const char *name)
+{
+    struct desk *d;
+
+    HASH_FIND_STR(g->desks, name, d);
+    return d;
+}
+
+struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
+{
+    struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
+    struct desk *d = desk_find(g, ask->destination);
+
+    if (d == NULL) {
+        if (HASH_COUNT(g->desks) >= DESKS_MAX)
+            sweep(g);
+        d = desk_new(g, ask, &limits);
+    }
+    if (d != NULL && memcmp(&d->limits, &limits, sizeof(limits)) != 0) {
+        d->limits = limits;
+        pace_set_limits(&d->standing.pace, &limits, clock_mono_ms());
+    }
+    return d;
+}
+
+void desk_starve(struct desk *d)
+{
+    struct gate *g = d->gate;
+
+    if (d->is_starved)
+        return;
+    d->is_starved = true;
+    DL_APPEND2(g->starved, d, starved_prev, starved_next);
+}
+
+void desk_feed(struct gate *g)
+{
+    unsigned room = g->engine->opts.total - g->line_count;
+
+    if (g->line_count >= g->engine->opts.total)
+        return;
+    for (struct desk *d; room > 0 && (d = g->starved) != NULL; room--) {
+        DL_DELETE2(g->starved, d, starved_prev, starved_next);
+        d->is_starved = false;
+        loop_timer_arm(d->timer, 0);
+    }
+}

@@ -1,0 +1,26 @@
+/*
+ * The desks: one for each destination that anybody was at lately. Internal to the gate.
+ *
+ * Threads: the engine loop's only.
+ */
+#ifndef CALLOUT_DESK_H
+#define CALLOUT_DESK_H
+
+#include "callout/line.h"
+
+/* The one to ask at, with the limits of now. NULL: out of memory. */
+struct desk *desk_of(struct gate *g, const struct turn_ask *ask);
+
+/* NULL: nobody was there lately. */
+struct desk *desk_find(const struct gate *g, const char *name);
+
+/* Nobody waits there, and no line is left. */
+void desk_free(struct desk *d);
+
+/* It waits until there is room within `total`. */
+void desk_starve(struct desk *d);
+
+/* Wakes as many of those that wait for that as there is room for. */
+void desk_feed(struct gate *g);
+
+#endif
