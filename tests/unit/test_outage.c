@@ -26,6 +26,14 @@ static void break_it(struct outage *o, int64_t at)
     ck_assert(came_to_nothing(o, OUTAGE_DISTINCT, at));
 }
 
+/* One that is dead a day, among answers from the store: nothing is out. */
+START_TEST(seldom_is_no_outage)
+{
+    for (uint64_t who = 1; who <= OUTAGE_DISTINCT; who++)
+        ck_assert(!came_to_nothing(&net, who, (int64_t)who * 86400000));
+}
+END_TEST
+
 START_TEST(begins_well)
 {
     char text[200] = "x";
@@ -202,6 +210,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("all");
 
     tcase_add_checked_fixture(t, setup, NULL);
+    tcase_add_test(t, seldom_is_no_outage);
     tcase_add_test(t, begins_well);
     tcase_add_test(t, so_many_in_a_row_are_an_outage);
     tcase_add_test(t, each_counts_once);

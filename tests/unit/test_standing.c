@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "callout/standing.h"
 #include "store_rig.h"
@@ -219,6 +220,24 @@ START_TEST(test_trial)
 }
 END_TEST
 
+/* A refusal by 4yz: the turn is over before it is heard what it came to. */
+START_TEST(test_trial_refused_softly)
+{
+    const struct verdict soft = reply(REASON_BLOCKED, SMTP_STAGE_GREETING, 451, 7);
+    int64_t first;
+    struct verdict v;
+    bool trial;
+
+    ck_assert_int_eq(hear(soft), STANDING_REFUSED);
+    first = s.breaker.open_until - s.breaker.opened_at;
+    s.breaker.open_until = 1; /* long ago */
+    ck_assert(!standing_refuses(&s, false, &v, &trial));
+    standing_unanswered(&s); /* turn_end() */
+    (void)hear(soft);
+    ck_assert_int_ge(s.breaker.open_until, clock_wall() + first);
+}
+END_TEST
+
 START_TEST(test_restart)
 {
     struct verdict v;
@@ -274,6 +293,7 @@ int main(void)
     tcase_add_test(tc, test_blocked_early_by_one_of_many);
     tcase_add_test(tc, test_blocked_by_a_name);
     tcase_add_test(tc, test_trial);
+    tcase_add_test(tc, test_trial_refused_softly);
     tcase_add_test(tc, test_restart);
     tcase_add_test(tc, test_bulk);
     suite_add_tcase(suite, tc);

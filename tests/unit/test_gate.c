@@ -1,0 +1,134 @@
+/* callout/gate: desks that nobody needs, and who shares one. */
+#include <check.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "callout/line.h"
+#include "suite.h"
+
+static struct engine engine;
+
+static void setup(void)
+{
+    memset(&engine, 0, sizeof(engine));
+    engine.opts.limits = (struct pace_limits){2, 20, 2000, 20};
+    engine.opts.total = 10;
+    engine.loop = loop_new("test");
+    engine.keep = keep_new(NULL, 2000);
+    engine.dead = dead_new(10);
+    engine.sources = sources_new(&engine.opts.sources, 10);
+    outage_init(&engine.network, OUTAGE_NETWORK);
+    engine.gate = gate_new(&engine);
+    ck_assert_ptr_nonnull(engine.gate);
+}
+
+static void teardown(void)
+{
+    gate_free(&engine.gate);
+    sources_free(&engine.sources);
+    dead_free(&engine.dead);
+    keep_free(&engine.keep);
+    loop_free(&engine.loop);
+}
+
+static void on_refused(void *arg, const struct verdict *v)
+{
+    (void)arg;
+    (void)v;
+}
+
+/* Joins the queue and leaves it. */
+static void come_and_go(const char *destination, bool routed)
+{
+    static const struct session_opts session;
+    const struct session_target target = {.ip.family = AF_INET, .port = 25};
+    const struct turn_handler h = {.on_refused = on_refused};
+    struct turn_ask ask = {.routed = routed,
+                           .any_source = true,
+                           .domain = "example.org",
+                           .session = &session,
+                           .targets = &target,
+                           .count = 1};
+    struct verdict v;
+    struct turn *t;
+
+    (void)str_copy(ask.destination, sizeof(ask.destination), destination);
+    t = gate_wait(engine.gate, &ask, &h, &v);
+    turn_end(&t);
+}
+
+static void unreached(const char *destination)
+{
+    const struct netaddr any = {.family = AF_UNSPEC};
+    struct verdict v;
+
+    verdict_init(&v, REASON_UNREACHABLE, SOURCE_PROBE);
+    v.has_evidence = true;
+    v.evidence.stage = SMTP_STAGE_CONNECT;
+    v.evidence.failure = SMTP_FAILURE_REFUSED;
+    gate_heard(engine.gate, destination, "example.org", &v, &any);
+}
+
+/* A few that failed once long ago, and are asked no more, do not keep all others in memory. */
+START_TEST(test_desks_are_bounded)
+{
+    char name[64];
+
+    for (unsigned i = 0; i < 15000; i++) {
+        (void)str_format(name, sizeof(name), "mx/d%u.example", i);
+        come_and_go(name, false);
+        if (i < 32)
+            unreached(name);
+    }
+    ck_assert_uint_le(HASH_COUNT(engine.gate->desks), 10000 + 32);
+}
+END_TEST
+
+/* A route to a host, and a domain whose MX is beside it: the rate of the second stays. */
+START_TEST(test_route_does_not_fill_the_bucket)
+{
+    int64_t now = clock_mono_ms();
+    struct desk *d;
+
+    come_and_go("mx/example.net", false);
+    d = engine.gate->desks;
+    for (int i = 0; i < 20; i++)
+        pace_take(&d->standing.pace, now);
+    ck_assert_int_gt(pace_wait(&d->standing.pace, now), 0);
+    come_and_go("mx/example.net", true);
+    come_and_go("mx/example.net", false);
+    ck_assert_msg(d->standing.pace.tokens_micro < 2000000, "%lld recipients at once again",
+                  (long long)(d->standing.pace.tokens_micro / 1000000));
+}
+END_TEST
+
+/* Who is asked by way of a route first is a stranger all the same to others. */
+START_TEST(test_route_does_not_hide_trouble)
+{
+    const struct netaddr any = {.family = AF_UNSPEC};
+    struct verdict v;
+
+    verdict_init(&v, REASON_RATE_LIMITED, SOURCE_PROBE);
+    v.has_evidence = true;
+    v.evidence.stage = SMTP_STAGE_GREETING;
+    v.evidence.code = 421;
+    come_and_go("mx/example.net", true);
+    come_and_go("mx/example.net", false);
+    gate_heard(engine.gate, "mx/example.net", "example.org", &v, &any);
+    ck_assert(pace_paused(&engine.gate->desks->standing.pace, clock_mono_ms()));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gate");
+    TCase *tc = tcase_create("gate");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_desks_are_bounded);
+    tcase_add_test(tc, test_route_does_not_fill_the_bucket);
+    tcase_add_test(tc, test_route_does_not_hide_trouble);
+    suite_add_tcase(suite, tc);
+    return suite_run(suite);
+}
