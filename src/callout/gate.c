@@ -14,7 +14,7 @@
 
 /* The last of a callout's time, in which no session is begun; less where all of it is short. */
 #define LEAST_MS    2000
-#define LEAST_SHARE 8
+#define LEAST_SHARE 3
 
 /* The queue */
 

@@ -28,7 +28,7 @@ def test_queue_is_no_trouble(w):
     """Turns that come too late are not begun, and not held against the destination."""
     w.dns()
     server = w.run(hostile.Server(["192.0.2.1"], hostile.On(
-        greeting=hostile.Reply("220 mx1.example.org ESMTP", after=2))))
+        greeting=hostile.Reply("220 mx1.example.org ESMTP", after=1))))
     server.forgiving = True
     d = w.daemon({"limit.rate": '"2/s"', "limit.burst": "1", "timeout.callout": "6s"})
     answers = client.ask_all(d.control, [f"u{i}@example.org" for i in range(60)], connections=60)
@@ -83,4 +83,19 @@ def test_421_of_the_first_host(w):
     for i in range(3):
         client.ask_all(d.control, [f"u{i}@example.org"])
     w.equal("connections", len(first.connections), 1)
+    d.wait_idle()
+
+
+def test_a_route_and_its_neighbour(w):
+    """Trouble with a stranger is not held against a server of our own beside it, nor hidden by it."""
+    w.dns("mail.example.com. A 192.0.2.1", "example.net. MX 10 mx2.example.com.",
+          "mx2.example.com. A 192.0.2.2")
+    w.run(hostile.Server(["192.0.2.1"]))
+    stranger = w.run(hostile.Server(["192.0.2.2"], hostile.On(greeting="421 4.7.0 Too fast")))
+    d = w.daemon({'route "example.org".to': '"mail.example.com"'})
+    for i in range(3):
+        client.ask_all(d.control, [f"u{i}@example.net"])
+        ours = client.ask_all(d.control, [f"u{i}@example.org"])
+        w.equal("ours", reasons(ours), ["mailbox_exists"])
+    w.equal("connections to the stranger", len(stranger.connections), 1)
     d.wait_idle()

@@ -164,7 +164,7 @@ START_TEST(test_bounded)
     for (int i = 0; i < 3 * MAX; i++) {
         (void)snprintf(text, sizeof(text), "198.51.100.%d", i);
         ck_assert(netaddr_parse(text, &other));
-        dead_failed(d, &other, SMTP, SMTP_FAILURE_REFUSED, 0, 0);
+        dead_failed(d, &other, SMTP, SMTP_FAILURE_REFUSED, 0);
         died(0);
         ck_assert_int_eq(look(&other, 0), DEAD_YES);
     }

@@ -1,4 +1,4 @@
-/* callout/gate: desks that nobody needs, and who shares one. */
+/* callout/gate: desks that nobody needs. */
 #include <check.h>
 #include <string.h>
 
@@ -39,13 +39,12 @@ static void on_refused(void *arg, const struct verdict *v)
 }
 
 /* Joins the queue and leaves it. */
-static void come_and_go(const char *destination, bool routed)
+static void come_and_go(const char *destination)
 {
     static const struct session_opts session;
     const struct session_target target = {.ip.family = AF_INET, .port = 25};
     const struct turn_handler h = {.on_refused = on_refused};
-    struct turn_ask ask = {.routed = routed,
-                           .any_source = true,
+    struct turn_ask ask = {.any_source = true,
                            .domain = "example.org",
                            .session = &session,
                            .targets = &target,
@@ -60,14 +59,15 @@ static void come_and_go(const char *destination, bool routed)
 
 static void unreached(const char *destination)
 {
-    const struct netaddr any = {.family = AF_UNSPEC};
     struct verdict v;
+    const struct gate_word word = {
+        .destination = destination, .domain = "example.org", .verdict = &v};
 
     verdict_init(&v, REASON_UNREACHABLE, SOURCE_PROBE);
     v.has_evidence = true;
     v.evidence.stage = SMTP_STAGE_CONNECT;
     v.evidence.failure = SMTP_FAILURE_REFUSED;
-    gate_heard(engine.gate, destination, "example.org", &v, &any);
+    gate_heard(engine.gate, &word);
 }
 
 /* A few that failed once long ago, and are asked no more, do not keep all others in memory. */
@@ -77,46 +77,11 @@ START_TEST(test_desks_are_bounded)
 
     for (unsigned i = 0; i < 15000; i++) {
         (void)str_format(name, sizeof(name), "mx/d%u.example", i);
-        come_and_go(name, false);
+        come_and_go(name);
         if (i < 32)
             unreached(name);
     }
     ck_assert_uint_le(HASH_COUNT(engine.gate->desks), 10000 + 32);
-}
-END_TEST
-
-/* A route to a host, and a domain whose MX is beside it: the rate of the second stays. */
-START_TEST(test_route_does_not_fill_the_bucket)
-{
-    int64_t now = clock_mono_ms();
-    struct desk *d;
-
-    come_and_go("mx/example.net", false);
-    d = engine.gate->desks;
-    for (int i = 0; i < 20; i++)
-        pace_take(&d->standing.pace, now);
-    ck_assert_int_gt(pace_wait(&d->standing.pace, now), 0);
-    come_and_go("mx/example.net", true);
-    come_and_go("mx/example.net", false);
-    ck_assert_msg(d->standing.pace.tokens_micro < 2000000, "%lld recipients at once again",
-                  (long long)(d->standing.pace.tokens_micro / 1000000));
-}
-END_TEST
-
-/* Who is asked by way of a route first is a stranger all the same to others. */
-START_TEST(test_route_does_not_hide_trouble)
-{
-    const struct netaddr any = {.family = AF_UNSPEC};
-    struct verdict v;
-
-    verdict_init(&v, REASON_RATE_LIMITED, SOURCE_PROBE);
-    v.has_evidence = true;
-    v.evidence.stage = SMTP_STAGE_GREETING;
-    v.evidence.code = 421;
-    come_and_go("mx/example.net", true);
-    come_and_go("mx/example.net", false);
-    gate_heard(engine.gate, "mx/example.net", "example.org", &v, &any);
-    ck_assert(pace_paused(&engine.gate->desks->standing.pace, clock_mono_ms()));
 }
 END_TEST
 
@@ -127,8 +92,6 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_desks_are_bounded);
-    tcase_add_test(tc, test_route_does_not_fill_the_bucket);
-    tcase_add_test(tc, test_route_does_not_hide_trouble);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
