@@ -47,8 +47,21 @@ static void on_timer(void *arg)
     dispatch(arg);
 }
 
+/* The one that has waited longest for `total` comes first. */
+static void set_starved(struct desk *d, bool starved)
+{
+    struct gate *g = d->gate;
+
+    if (starved && !d->starved)
+        DL_APPEND2(g->starved, d, starved_prev, starved_next);
+    else if (!starved && d->starved)
+        DL_DELETE2(g->starved, d, starved_prev, starved_next);
+    d->starved = starved;
+}
+
 static void desk_free(struct desk *d)
 {
+    set_starved(d, false);
     HASH_DEL(d->gate->desks, d);
     loop_timer_free(&d->timer);
     free(d);
@@ -202,14 +215,13 @@ static bool quit_kept(struct desk *d)
 }
 
 /* Where all connections are in use by somebody, one that is only kept makes room. */
-static bool make_room(struct gate *g)
+static void make_room(struct gate *g)
 {
     struct desk *d, *tmp;
 
     HASH_ITER (hh, g->desks, d, tmp)
         if (quit_kept(d))
-            return true;
-    return false;
+            return;
 }
 
 static bool may_open(struct desk *d)
@@ -220,11 +232,13 @@ static bool may_open(struct desk *d)
         (void)quit_kept(d);
         return false;
     }
-    if (g->line_count < g->engine->opts.total)
+    if (g->line_count < g->engine->opts.total && (g->starved == NULL || g->fed == d))
         return true;
-    g->starved += !d->starved;
-    d->starved = true;
-    (void)make_room(g);
+    set_starved(d, true);
+    if (g->line_count < g->engine->opts.total)
+        loop_timer_arm(g->timer, 0);
+    else
+        make_room(g);
     return false;
 }
 
@@ -247,12 +261,18 @@ static bool rests(struct desk *d, struct turn *t)
     return true;
 }
 
+/* Until the rate allows it. */
+static int64_t wait_of(struct turn *t)
+{
+    return t->goes_on ? 0 : pace_wait(&t->desk->standing.pace, clock_mono_ms());
+}
+
 static void dispatch(struct desk *d)
 {
     struct turn *t;
 
     while ((t = first_turn(d)) != NULL) {
-        int64_t wait = t->goes_on ? 0 : pace_wait(&d->standing.pace, clock_mono_ms());
+        int64_t wait = wait_of(t);
 
         if (wait > 0) {
             loop_timer_arm(d->timer, wait);
@@ -269,19 +289,17 @@ static void dispatch(struct desk *d)
     }
 }
 
-/* Those who wait for `total`, while there is room. */
-static void feed_starved(struct gate *g)
+/* There is room for those who wait for `total`: each in its turn, however much the others want. */
+static void on_room(void *arg)
 {
-    struct desk *d, *tmp;
+    struct gate *g = arg;
 
-    if (g->starved == 0)
-        return;
-    HASH_ITER (hh, g->desks, d, tmp)
-        if (d->starved) {
-            d->starved = false;
-            loop_timer_arm(d->timer, 0);
-        }
-    g->starved = 0;
+    while (g->starved != NULL && g->line_count < g->engine->opts.total) {
+        g->fed = g->starved;
+        set_starved(g->fed, false);
+        dispatch(g->fed);
+        g->fed = NULL;
+    }
 }
 
 void gate_line_gone(struct desk *d)
@@ -292,7 +310,8 @@ void gate_line_gone(struct desk *d)
     g->line_count--;
     if (d->waiting > 0)
         loop_timer_arm(d->timer, 0);
-    feed_starved(g);
+    if (g->starved != NULL)
+        loop_timer_arm(g->timer, 0);
     engine_check_idle(g->engine);
 }
 
@@ -448,9 +467,11 @@ static void hand_on(struct line *l)
     struct desk *d = l->desk;
     struct engine *e = d->gate->engine;
     struct turn *t = first_turn(d);
+    bool wanted = t != NULL && wait_of(t) == 0;
 
     l->turn = NULL;
-    if (e->stopping || !line_is_good(l) || (t == NULL && e->opts.idle_ms == 0))
+    if (e->stopping || !line_is_good(l) ||
+        (!wanted && (e->opts.idle_ms == 0 || d->gate->starved != NULL)))
         return;
     l->kept = session_keep(l->session, e->opts.idle_ms);
     if (l->kept && t != NULL)
@@ -529,15 +550,6 @@ void gate_quit_all(struct gate *g)
             session_quit(l->session);
 }
 
-struct gate *gate_new(struct engine *e)
-{
-    struct gate *g = calloc(1, sizeof(*g));
-
-    if (g != NULL)
-        g->engine = e;
-    return g;
-}
-
 void gate_free(struct gate **gp)
 {
     struct desk *d, *tmp;
@@ -546,53 +558,20 @@ void gate_free(struct gate **gp)
         return;
     HASH_ITER (hh, (*gp)->desks, d, tmp)
         desk_free(d);
+    loop_timer_free(&(*gp)->timer);
     free(*gp);
     *gp = NULL;
 }
 
-/* Status */
-
-static bool has_news(struct desk *d)
+struct gate *gate_new(struct engine *e)
 {
-    const struct standing *s = &d->standing;
+    struct gate *g = calloc(1, sizeof(*g));
 
-    return s->breaker.state != BREAKER_CLOSED || s->pace.level > 0 || s->bulk_until != 0 ||
-           d->waiting > 0;
-}
-
-static void report(const struct desk *d, struct gate_report *r)
-{
-    const struct standing *s = &d->standing;
-    int64_t left = s->pace.pause_until - clock_mono_ms();
-
-    *r = (struct gate_report){
-        .breaker = s->breaker.state,
-        .level = s->pace.level,
-        .waiting = d->waiting,
-        .connections = d->line_count,
-        .bulk_pauses = s->bulk_until != 0,
-        .why = s->why.reason,
-    };
-    (void)str_copy(r->name, sizeof(r->name), s->name);
-    (void)str_copy(r->refusal, sizeof(r->refusal), s->breaker.text);
-    if (r->breaker != BREAKER_CLOSED)
-        r->until = s->breaker.open_until;
-    else if (left > 0)
-        r->until = clock_wall() + left / 1000;
-}
-
-size_t gate_tell(struct gate *g, struct gate_report *out, size_t max)
-{
-    struct desk *d, *tmp;
-    size_t count = 0, told = 0;
-
-    for (int open = 1; open >= 0; open--)
-        HASH_ITER (hh, g->desks, d, tmp) {
-            if ((d->standing.breaker.state != BREAKER_CLOSED) != open || !has_news(d))
-                continue;
-            count++;
-            if (told < max)
-                report(d, &out[told++]);
-        }
-    return count;
+    if (g == NULL)
+        return NULL;
+    g->engine = e;
+    g->timer = loop_timer_new(e->loop, on_room, g);
+    if (g->timer == NULL)
+        gate_free(&g);
+    return g;
 }

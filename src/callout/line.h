@@ -49,7 +49,8 @@ struct desk {
     unsigned waiting;
     struct line *lines;
     unsigned line_count;
-    bool starved; /* waits for `total` */
+    bool starved; /* waits for `total`: it is in that list */
+    struct desk *starved_prev, *starved_next;
     struct loop_timer *timer;
     UT_hash_handle hh; /* by standing.name; iterates in the order of insertion */
 };
@@ -74,7 +75,9 @@ struct gate {
     struct engine *engine;
     struct desk *desks;
     unsigned line_count;
-    unsigned starved; /* desks that are */
+    struct desk *starved; /* list; a line that is gone is the first one's */
+    struct desk *fed;     /* whose turn that is, right now */
+    struct loop_timer *timer;
 };
 
 /* A new session for the turn. False when out of memory. */
