@@ -368,13 +368,14 @@ static size_t choose_targets(struct gate *g, const struct turn_ask *ask, struct 
     return t->count;
 }
 
-/* The door */
+/* The door. Who goes on is let in, unless the session was lost: that would be another connection.
+ */
 
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
 {
     struct outage *net = &d->gate->engine->network;
 
-    if (ask->routed || ask->goes_on)
+    if (ask->routed || (ask->goes_on && !ask->fresh_session))
         return false;
     if (standing_refuses(&d->standing, ask->priority == CALLOUT_BULK, out, &t->trial))
         return true;
