@@ -456,6 +456,8 @@ void turn_hurry(struct turn *t, enum callout_priority priority)
 
 bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_transaction)
 {
+    if (!session_takes(t->line->session, job->recipient->domain, new_transaction))
+        new_transaction = true; /* RCPTMAX */
     if (!session_ask(t->line->session, job, new_transaction))
         return false;
     t->line->asked++;
