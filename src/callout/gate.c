@@ -150,13 +150,19 @@ static bool comes_to_nothing(struct turn *t, struct verdict *v)
     return !origin_stands(t) && !origin_choose(t, v);
 }
 
+/* Until the rate allows it. */
+static int64_t wait_of(struct turn *t)
+{
+    return t->goes_on ? 0 : pace_wait(&t->desk->standing.pace, clock_mono_ms());
+}
+
 static void dispatch(struct desk *d)
 {
     struct verdict v;
     struct turn *t;
 
     while ((t = first_turn(d)) != NULL) {
-        int64_t wait = t->goes_on ? 0 : pace_wait(&d->standing.pace, clock_mono_ms());
+        int64_t wait = wait_of(t);
 
         if (comes_to_nothing(t, &v)) {
             refuse(t, &v);
@@ -201,7 +207,7 @@ static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, 
     struct outage *net = &d->gate->engine->network;
     int64_t now = clock_mono_ms();
 
-    if (ask->routed || ask->goes_on)
+    if (ask->routed || (ask->goes_on && !ask->fresh_session))
         return false;
     if (standing_refuses(&d->standing, ask->priority == CALLOUT_BULK, out, &t->trial))
         return true;
@@ -300,6 +306,7 @@ static void hand_on(struct line *l)
     struct desk *d = l->desk;
     struct engine *e = d->gate->engine;
     struct turn *t = first_turn(d);
+    bool wanted = t != NULL && wait_of(t) == 0;
 
     l->turn = NULL;
     if (e->stopping || !line_is_good(l))
@@ -405,6 +412,7 @@ void gate_free(struct gate **gp)
         return;
     HASH_ITER (hh, (*gp)->desks, d, tmp)
         desk_free(d);
+    loop_timer_free(&(*gp)->timer);
     free(*gp);
     *gp = NULL;
 }

@@ -71,7 +71,8 @@ void gate_free(struct gate **g);
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
                        struct verdict *refused);
 
-/* In on_outcome: another recipient, as session_ask(). */
+/* In on_outcome: another recipient, as session_ask(), but that it gets a transaction of its own
+   where the one under way takes no more. */
 bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_transaction);
 
 /* It is over: the session is kept for others, or gets its QUIT. No callback any more. Sets *t to

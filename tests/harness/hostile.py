@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server):
         self.server = server
         self.recipients, self.commands = [], []
-        self.helo = self.sender = self.ended = self.how = None
+        self.helo = self.sender = self.closed = self.ended = self.how = None
         self.transactions = 0
         self.number = self.source = self.address = self.began = None
         self._transport = None
@@ -84,6 +84,17 @@ class Connection(asyncio.Protocol):
     def wrong(self, text):
         self.server.problems.append(f"{self.address}, connection {self.number}: {text}")
 
+    @property
+    def ahead(self):
+        """Commands that came together with the one that is being answered."""
+        return len(self._lines)
+
+    def speak(self, reply):
+        """What it was not told at once, but left in SILENCE for."""
+        self._now(Reply(reply))
+        if not self._over:
+            self._work()
+
     def hang_up(self, reply):
         """Unasked."""
         if self.how is None:
@@ -116,9 +127,11 @@ class Connection(asyncio.Protocol):
             return
         self._silent = self._busy = False
         self._greeted = True
+        then = reply.then or ("close" if reply.text.startswith(CLOSING) else None)
+        if then is not None:
+            self.closed = time.monotonic()
         if reply.text:
             self._transport.write(wire(reply.text))
-        then = reply.then or ("close" if reply.text.startswith(CLOSING) else None)
         if then is not None:
             self._end(then)
         elif reply.after:
@@ -265,14 +278,7 @@ class Server:
 
     def most_connections(self, **attributes):
         """At one time; of those with such a source, address, …"""
-        events = []
-        for c in self._those(self.connections, attributes):
-            events += [(c.began, 1), (c.ended or float("inf"), -1)]
-        most = now = 0
-        for _at, step in sorted(events):
-            now += step
-            most = max(most, now)
-        return most
+        return most_at_one_time(self._those(self.connections, attributes))
 
     def most_recipients(self, seconds, **attributes):
         """In any time as long as that."""
@@ -315,6 +321,18 @@ class Server:
     async def _hang_up(self, reply):
         for conn in self.open():
             conn.hang_up(reply)
+
+
+def most_at_one_time(connections):
+    """Over when the server closes, which another server may hear of before this one has."""
+    events = []
+    for c in connections:
+        events += [(c.began, 1), (c.closed or c.ended or float("inf"), -1)]
+    most = now = 0
+    for _at, step in sorted(events):
+        now += step
+        most = max(most, now)
+    return most
 
 
 # Rules.
