@@ -36,6 +36,7 @@ static struct pace_limits limits_of(const struct gate *g, const struct provider 
 
 void desk_free(struct desk *d)
 {
+    desk_unstarve(d);
     HASH_DEL(d->gate->desks, d);
     loop_timer_free(&d->timer);
     free(d);
@@ -96,6 +97,7 @@ struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
     if (d != NULL && memcmp(&d->limits, &limits, sizeof(limits)) != 0) {
         d->limits = limits;
         pace_set_limits(&d->standing.pace, &limits, clock_mono_ms());
+        loop_timer_arm(d->timer, 0); /* those who wait may wait no longer */
     }
     return d;
 }
@@ -110,15 +112,9 @@ void desk_starve(struct desk *d)
     DL_APPEND2(g->starved, d, starved_prev, starved_next);
 }
 
-void desk_feed(struct gate *g)
+void desk_unstarve(struct desk *d)
 {
-    unsigned room = g->engine->opts.total - g->line_count;
-
-    if (g->line_count >= g->engine->opts.total)
-        return;
-    for (struct desk *d; room > 0 && (d = g->starved) != NULL; room--) {
-        DL_DELETE2(g->starved, d, starved_prev, starved_next);
-        d->is_starved = false;
-        loop_timer_arm(d->timer, 0);
-    }
+    if (d->is_starved)
+        DL_DELETE2(d->gate->starved, d, starved_prev, starved_next);
+    d->is_starved = false;
 }

@@ -20,7 +20,7 @@ void desk_free(struct desk *d);
 /* It waits until there is room within `total`. */
 void desk_starve(struct desk *d);
 
-/* Wakes as many of those that wait for that as there is room for. */
-void desk_feed(struct gate *g);
+/* It does not any more. */
+void desk_unstarve(struct desk *d);
 
 #endif

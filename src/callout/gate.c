@@ -119,6 +119,9 @@ static bool may_open(struct desk *d)
     } else if (g->line_count >= g->engine->opts.total) {
         desk_starve(d);
         kept = g->kept;
+    } else if (g->starved != NULL && g->fed != d) {
+        desk_starve(d); /* behind those who wait already */
+        loop_timer_arm(g->timer, 0);
     } else {
         return true;
     }
@@ -188,6 +191,19 @@ static void on_desk(void *arg)
     dispatch(arg);
 }
 
+/* There is room for those who wait for `total`: each in its turn, however much the others want. */
+static void on_room(void *arg)
+{
+    struct gate *g = arg;
+
+    while (g->starved != NULL && g->line_count < g->engine->opts.total) {
+        g->fed = g->starved;
+        desk_unstarve(g->fed);
+        dispatch(g->fed);
+        g->fed = NULL;
+    }
+}
+
 void gate_line_gone(struct desk *d)
 {
     struct gate *g = d->gate;
@@ -196,11 +212,13 @@ void gate_line_gone(struct desk *d)
     g->line_count--;
     if (d->waiting > 0)
         loop_timer_arm(d->timer, 0);
-    desk_feed(g);
+    if (g->starved != NULL)
+        loop_timer_arm(g->timer, 0);
     engine_check_idle(g->engine);
 }
 
-/* The door */
+/* The door. Who goes on is let in, unless the session was lost: that would be another connection.
+ */
 
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
 {
@@ -290,10 +308,9 @@ bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_trans
 {
     struct session *session = t->line->session;
 
-    if (!line_has_room(t->line, 1))
-        return false;
-    if (!session_ask(session, job, new_transaction) &&
-        (new_transaction || !session_ask(session, job, true)))
+    if (!session_takes(session, job->recipient->domain, new_transaction))
+        new_transaction = true; /* RCPTMAX */
+    if (!line_has_room(t->line, 1) || !session_ask(session, job, new_transaction))
         return false;
     t->line->asked++;
     pace_take(&t->desk->standing.pace, clock_mono_ms());
@@ -311,7 +328,7 @@ static void hand_on(struct line *l)
     l->turn = NULL;
     if (e->stopping || !line_is_good(l))
         return;
-    if (t == NULL && (e->opts.idle_ms == 0 || d->gate->starved != NULL))
+    if (!wanted && (e->opts.idle_ms == 0 || d->gate->starved != NULL))
         return;
     line_set_kept(l, session_keep(l->session, e->opts.idle_ms));
     if (l->kept && t != NULL)
@@ -393,17 +410,6 @@ void gate_quit_all(struct gate *g)
             session_quit(l->session);
 }
 
-struct gate *gate_new(struct engine *e)
-{
-    struct gate *g = calloc(1, sizeof(*g));
-
-    if (g == NULL)
-        return NULL;
-    g->engine = e;
-    g->on_desk = on_desk;
-    return g;
-}
-
 void gate_free(struct gate **gp)
 {
     struct desk *d, *tmp;
@@ -415,4 +421,18 @@ void gate_free(struct gate **gp)
     loop_timer_free(&(*gp)->timer);
     free(*gp);
     *gp = NULL;
+}
+
+struct gate *gate_new(struct engine *e)
+{
+    struct gate *g = calloc(1, sizeof(*g));
+
+    if (g == NULL)
+        return NULL;
+    g->engine = e;
+    g->on_desk = on_desk;
+    g->timer = loop_timer_new(e->loop, on_room, g);
+    if (g->timer == NULL)
+        gate_free(&g);
+    return g;
 }

@@ -95,7 +95,7 @@ static void on_outcome(void *arg, const struct outcome *o)
     place.refused = l->refused;
     place.proved = is_proved(l, o);
     l->refused += o->reply.code / 100 == 5;
-    if (o->reused && o->reply.code == 421 && o->reply.enhanced.subject != 4 && l->asked > 1)
+    if (was_one_too_many(l, o))
         standing_ended(s, l->asked - 1);
     t->handler.on_outcome(t->handler.arg, o, &place);
 }

@@ -81,7 +81,9 @@ struct gate {
     unsigned line_count;
     struct line *kept;    /* of all desks, the one kept longest first */
     struct desk *starved; /* the one that waits longest first */
-    loop_fn on_desk;      /* a desk's timer */
+    struct desk *fed;     /* whose turn that is, right now */
+    struct loop_timer *timer;
+    loop_fn on_desk; /* a desk's timer */
 };
 
 /* Between two turns, or not any more. */

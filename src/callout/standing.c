@@ -192,7 +192,8 @@ static enum standing_news on_trouble(struct standing *s, const struct verdict *v
 
     if (!is_new)
         return STANDING_SAME;
-    fill(&s->why, v, standing_is_throttle(v) ? REASON_RATE_LIMITED : v->reason);
+    fill(&s->why, v,
+         standing_is_throttle(v) && !recall_about_us(v->reason) ? REASON_RATE_LIMITED : v->reason);
     log_info("%s: %s: level %u%s: %s", s->name,
              standing_is_throttle(v) ? "slows us down" : "cannot be reached", s->pace.level,
              others ? ", that source rests" : ", a pause", v->evidence.text);

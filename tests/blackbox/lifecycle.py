@@ -54,7 +54,7 @@ class Load:
 def loaded(w: World, allowed=(), cut=""):
     w.dns()
     w.servers(answering("550 5.1.1 User unknown", times=scripted.ANY, cut=cut))
-    return w.daemon(allowed=allowed)
+    return w.daemon({"limit.per_connection": "1"}, allowed)
 
 
 @threads

@@ -220,7 +220,7 @@ START_TEST(test_trial)
 }
 END_TEST
 
-/* A refusal by 4yz: the turn is over before it is heard what it came to. */
+/* A refusal by 4yz, after which another host is asked: the trial is over with the first. */
 START_TEST(test_trial_refused_softly)
 {
     const struct verdict soft = reply(REASON_BLOCKED, SMTP_STAGE_GREETING, 451, 7);
@@ -232,8 +232,8 @@ START_TEST(test_trial_refused_softly)
     first = s.breaker.open_until - s.breaker.opened_at;
     s.breaker.open_until = 1; /* long ago */
     ck_assert(!standing_refuses(&s, false, &v, &trial));
-    standing_unanswered(&s); /* turn_end() */
     (void)hear(soft);
+    standing_unanswered(&s); /* turn_end() */
     ck_assert_int_ge(s.breaker.open_until, clock_wall() + first);
 }
 END_TEST
