@@ -96,6 +96,7 @@ struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
     if (d != NULL && memcmp(&d->limits, &limits, sizeof(limits)) != 0) {
         d->limits = limits;
         pace_set_limits(&d->standing.pace, &limits, clock_mono_ms());
+        loop_timer_arm(d->timer, 0); /* those who wait may wait no longer */
     }
     return d;
 }

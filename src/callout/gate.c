@@ -185,7 +185,11 @@ static void dispatch(struct desk *d)
 
 static void on_desk(void *arg)
 {
-    dispatch(arg);
+    struct desk *d = arg;
+    struct gate *g = d->gate;
+
+    dispatch(d);
+    desk_feed(g); /* whoever was woken may not have needed the room any more */
 }
 
 void gate_line_gone(struct desk *d)
@@ -194,7 +198,9 @@ void gate_line_gone(struct desk *d)
 
     d->line_count--;
     g->line_count--;
-    if (d->waiting > 0)
+    if (d->waiting > 0 && g->starved != NULL)
+        desk_starve(d); /* the others come first */
+    else if (d->waiting > 0)
         loop_timer_arm(d->timer, 0);
     desk_feed(g);
     engine_check_idle(g->engine);
@@ -311,7 +317,7 @@ static void hand_on(struct line *l)
     l->turn = NULL;
     if (e->stopping || !line_is_good(l))
         return;
-    if (t == NULL && (e->opts.idle_ms == 0 || d->gate->starved != NULL))
+    if (!wanted && (e->opts.idle_ms == 0 || d->gate->starved != NULL))
         return;
     line_set_kept(l, session_keep(l->session, e->opts.idle_ms));
     if (l->kept && t != NULL)
@@ -412,7 +418,6 @@ void gate_free(struct gate **gp)
         return;
     HASH_ITER (hh, (*gp)->desks, d, tmp)
         desk_free(d);
-    loop_timer_free(&(*gp)->timer);
     free(*gp);
     *gp = NULL;
 }
