@@ -17,7 +17,7 @@ BASE = {
     "catch_all.test": "never",  # a `check` of whom the server accepts would ask for more
     # Politeness is for the tests that are about it: the others ask each server at once, on a
     # connection of its own for each question, and once.
-    "limit.connections": "100", "limit.per_connection": "1", "limit.rate": '"1000/s"',
+    "limit.connections": "100", "limit.per_connection": "20", "limit.rate": '"1000/s"',
     "limit.burst": "100000", "timeout.idle": "0s", "greylist.retry": "{}",
     "timeout.connect": "8s", "timeout.greeting": "8s", "timeout.command": "8s",
     "timeout.tls": "8s", "timeout.callout": "30s",
