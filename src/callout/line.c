@@ -71,14 +71,14 @@ static bool is_proved(struct line *l, const struct outcome *o)
 
 /* From the session */
 
-/* So many recipients are enough for it; not that the session lay idle, or that the server goes down
-   (X.4.2, X.3.2). */
+/* So many recipients are enough for it; not that the connection was no good any more, or that the
+   server goes down (X.4.Z, X.3.2). */
 static bool was_one_too_many(const struct line *l, const struct outcome *o)
 {
     const struct enhanced_code *e = &o->reply.enhanced;
 
-    return o->reused && o->reply.code == 421 && l->asked > 1 &&
-           !(e->detail == 2 && (e->subject == 4 || e->subject == 3));
+    return o->reused && o->reply.code == 421 && l->asked > 1 && e->subject != 4 &&
+           !(e->subject == 3 && e->detail == 2);
 }
 
 static void on_outcome(void *arg, const struct outcome *o)
