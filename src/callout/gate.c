@@ -188,11 +188,7 @@ static void dispatch(struct desk *d)
 
 static void on_desk(void *arg)
 {
-    struct desk *d = arg;
-    struct gate *g = d->gate;
-
-    dispatch(d);
-    desk_feed(g); /* whoever was woken may not have needed the room any more */
+    dispatch(arg);
 }
 
 /* There is room for those who wait for `total`: each in its turn, however much the others want. */
@@ -214,9 +210,7 @@ void gate_line_gone(struct desk *d)
 
     d->line_count--;
     g->line_count--;
-    if (d->waiting > 0 && g->starved != NULL)
-        desk_starve(d); /* the others come first */
-    else if (d->waiting > 0)
+    if (d->waiting > 0)
         loop_timer_arm(d->timer, 0);
     if (g->starved != NULL)
         loop_timer_arm(g->timer, 0);
@@ -424,6 +418,7 @@ void gate_free(struct gate **gp)
         return;
     HASH_ITER (hh, (*gp)->desks, d, tmp)
         desk_free(d);
+    loop_timer_free(&(*gp)->timer);
     free(*gp);
     *gp = NULL;
 }
