@@ -35,7 +35,7 @@ struct turn_ask {
     enum callout_priority priority;
     bool goes_on;       /* a callout that had its turn there: it is not kept waiting again */
     bool fresh_session; /* none that was kept */
-    bool any_source;    /* else `source` alone, as long as it is in the pool */
+    bool any_source;    /* else `source` alone, as long as it is in the pool, and its family */
     struct netaddr source;
     const char *domain; /* of the recipient */
     const struct session_opts *session;
@@ -47,7 +47,7 @@ struct turn_ask {
 /* Where the answer comes from. */
 struct turn_place {
     size_t target; /* number of the one that the session is with, or of the first if with none */
-    struct netaddr source;
+    struct netaddr source; /* 0.0.0.0 or ::, the system's choice */
     bool proved; /* if there was no connection: others had one meanwhile */
 };
 

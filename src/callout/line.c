@@ -78,6 +78,8 @@ static void on_outcome(void *arg, const struct outcome *o)
         return;
     place.target = t->map[t->target];
     place.source = t->targets[t->target].source;
+    if (place.source.family == AF_UNSPEC)
+        place.source.family = t->targets[t->target].ip.family;
     l->refused += o->reply.code / 100 == 5;
     if (o->reused && o->reply.code == 421 && l->asked > 1)
         s->per_connection = l->asked - 1;
