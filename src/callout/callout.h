@@ -44,7 +44,7 @@ struct callout_trail {
     char destination[DESTINATION_NAME_SIZE]; /* "" where nobody was asked */
     char sender[ADDRESS_TEXT_SIZE];
     char helo[256];
-    struct netaddr source; /* AF_UNSPEC: the system's choice */
+    struct netaddr source; /* 0.0.0.0 or ::, the system's choice */
 };
 
 struct callout_handler {

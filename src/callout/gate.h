@@ -36,7 +36,7 @@ struct turn_ask {
     bool goes_on; /* a callout that had its turn there just now: it is not kept waiting again */
     bool fresh_session; /* none that was kept */
     unsigned more;      /* recipients that may follow on the same session: turn_ask_more() */
-    bool any_source;    /* else `source` alone, as long as it is in the pool */
+    bool any_source;    /* else `source` alone, as long as it is in the pool, and its family */
     struct netaddr source;
     const char *domain; /* of the recipient */
     const struct session_opts *session;
@@ -48,7 +48,7 @@ struct turn_ask {
 /* Where the answer comes from. */
 struct turn_place {
     size_t target; /* number of the one that the session is with, or of the first if with none */
-    struct netaddr source;
+    struct netaddr source; /* 0.0.0.0 or ::, the system's choice */
     bool proved; /* if there was no connection: others had one meanwhile, and it had its time */
     unsigned refused; /* recipients of the session before, by 5yz */
 };

@@ -92,6 +92,8 @@ static void on_outcome(void *arg, const struct outcome *o)
         return;
     place.target = t->map[t->target];
     place.source = t->targets[t->target].source;
+    if (place.source.family == AF_UNSPEC)
+        place.source.family = t->targets[t->target].ip.family;
     place.refused = l->refused;
     place.proved = is_proved(l, o);
     l->refused += o->reply.code / 100 == 5;

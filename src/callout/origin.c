@@ -8,10 +8,10 @@ static struct sources *pool_of(const struct turn *t)
     return t->desk->gate->engine->sources;
 }
 
-/* Whether the address of the time before is to be used again. */
-static bool is_bound(const struct turn *t)
+/* The address of the time before. */
+static bool has_source(const struct turn *t)
 {
-    return !t->any_source && !t->desk->routed && sources_has(pool_of(t), &t->source);
+    return !t->any_source && sources_has(pool_of(t), &t->source);
 }
 
 static enum sources_pick pick(const struct turn *t, int family, struct netaddr *out)
@@ -22,17 +22,21 @@ static enum sources_pick pick(const struct turn *t, int family, struct netaddr *
     *out = (struct netaddr){.family = AF_UNSPEC};
     if (t->desk->routed)
         return SOURCES_ANY;
-    if (t->source.family == family && is_bound(t)) {
+    if (t->source.family == family && has_source(t)) {
         *out = t->source;
         return sources_usable(pool_of(t), out, destination, now) ? SOURCES_ONE : SOURCES_REST;
     }
     return sources_pick(pool_of(t), family, destination, t->domain, now, out);
 }
 
-static bool has_family(const struct turn *t, int family)
+/* Whether its family is to be kept to. */
+static bool is_bound(const struct turn *t)
 {
+    if (t->any_source || t->desk->routed ||
+        (!has_source(t) && netaddr_scope(&t->source) != NETADDR_UNSPECIFIED))
+        return false;
     for (size_t i = 0; i < t->count; i++)
-        if (t->targets[i].ip.family == family)
+        if (t->targets[i].ip.family == t->source.family)
             return true;
     return false;
 }
@@ -40,7 +44,7 @@ static bool has_family(const struct turn *t, int family)
 /* `why`: the worst reason for leaving one out. */
 static void choose(struct turn *t, enum sources_pick *why)
 {
-    bool one_family = is_bound(t) && has_family(t, t->source.family);
+    bool bound = is_bound(t);
     struct netaddr source[2];
     const enum sources_pick picked[2] = {
         pick(t, AF_INET, &source[0]),
@@ -52,7 +56,7 @@ static void choose(struct turn *t, enum sources_pick *why)
     for (size_t i = 0; i < count; i++) {
         bool v6 = t->targets[i].ip.family == AF_INET6;
 
-        if (one_family && t->targets[i].ip.family != t->source.family)
+        if (bound && t->targets[i].ip.family != t->source.family)
             continue;
         if (picked[v6] > SOURCES_ONE) {
             *why = picked[v6];

@@ -4,7 +4,8 @@
  *
  *  - servers of our own, and where there is no pool of the family: the system's choice;
  *  - who asks again does so from the same address as before, while it is of the pool; by it we are
- *    known there, so the targets of the other family are left out;
+ *    known there, so the targets of the other family are left out, also where the address was the
+ *    system's choice;
  *  - else callout/sources says.
  *
  * Threads: the engine loop's only.

@@ -25,7 +25,7 @@ struct schedule_entry {
     bool null_sender, want_catch_all;  /* as it was asked */
     char sender[ADDRESS_TEXT_SIZE];    /* MAIL FROM, as it was said */
     char helo[SCHEDULE_HELO_SIZE];
-    struct netaddr source; /* AF_UNSPEC: the system's choice */
+    struct netaddr source; /* 0.0.0.0 or ::, the system's choice */
     int64_t first_at;      /* the first try */
     int64_t due;           /* of the next */
     int64_t last_due;      /* of the last one, if all before it fail */

@@ -64,9 +64,9 @@ def reload(d, **changes):
 
 
 def start(w, *rules, retry="{1s, 1s, 1s}", addresses=("192.0.2.1",), settings=None, allowed=(), **options):
-    """A server with these rules for example.org, and a daemon."""
+    """A server with these rules for example.org, and a daemon. What is stale is not told."""
     server = w.run(hostile.Server(addresses, *rules, **options))
-    return server, w.daemon({"greylist.retry": retry, **(settings or {})}, allowed)
+    return server, w.daemon({**TEMPFAIL, "greylist.retry": retry, **(settings or {})}, allowed)
 
 
 def none_early(w, tries, *delays):
@@ -196,20 +196,52 @@ def test_sources(w):
     w.check(len(server.asked_from) > 1, f"one source for all: {server.asked_from}")
 
 
-def test_family(w):
-    """Who was asked from an IPv4 address is asked from there again, although IPv6 works by then."""
+def keeps_family(w, pool):
     w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
           "mx1.example.org. AAAA 2001:db8::1")
     namespace.make_unreachable("2001:db8::1")
-    server, d = start(w, hostile.Greylister(0.5), addresses=["192.0.2.1"], raced=True,
-                      settings={"source_addresses": '{"198.51.100.1", "2001:db8::99"}'})
+    server, d = start(w, hostile.Greylister(0.5), raced=True, settings={"source_addresses": pool})
     w.equal("at first", brief(ask(d, "bob@example.org")), "deferred/greylisted")
+    d.wait_idle()
+    w.problems += d.stop()
     namespace.deliver("2001:db8::1")
     six = w.run(hostile.Server(["2001:db8::1"], Replies(bob=[GREY]), raced=True))
-    reload(d)
-    w.until("let in", lambda: known(d, "bob@example.org") != "deferred/greylisted")
-    w.equal("verdict", known(d, "bob@example.org"), "valid/mailbox_exists")
+    d.start()
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
     w.equal("tries", (len(server.recipients), len(six.recipients)), (2, 0))
+
+
+def test_family(w):
+    """Who was asked by IPv4 is asked by it again, although IPv6 works by then: the system chooses the
+    source address."""
+    keeps_family(w, "{}")
+
+
+def test_family_of_pool(w):
+    """The same with source addresses of both kinds."""
+    keeps_family(w, '{"198.51.100.1", "2001:db8::99"}')
+
+
+def test_live_answer(w):
+    """Of a recipient who is known to exist and is greylisted when asked again, that is not told; what
+    he hears in the end takes its place, if it is an answer."""
+    w.dns()
+    server, d = start(w, Replies(bob=["250 Ok", GREY, GREY, "250 Ok"], carl=["250 Ok", GREY]),
+                      retry="{1s, 1s}", settings={"cache.valid": "{1s, 1h}"})
+    for user in ("carl", "bob"):
+        first = ask(d, f"{user}@example.org")
+        w.until("stale", lambda at=seconds(first["refresh_at"]): time.time() > at)
+        answers = set()
+
+        def asked(user=user):
+            answers.add(brief(ask(d, f"{user}@example.org")))
+            return len(server.tries(f"{user}@example.org")) == 4 and d.status()["greylisted"] == 0
+
+        w.until("all tries", asked)
+        d.wait_idle()
+        w.equal("answers", answers, {"valid/mailbox_exists"})
+        w.equal("tries", len(server.tries(f"{user}@example.org")), 4)
+        none_early(w, server.tries(f"{user}@example.org"), 1, 1, 1)
 
 
 def test_unknown_then(w):
@@ -306,3 +338,283 @@ def test_absence_is_not_learned(w):
     d.wait_idle()
     carl = ask(d, "carl@example.org")
     w.check(seconds(carl["refresh_at"]) - seconds(carl["probed_at"]) <= 4, f"learned too much: {carl}")
+
+
+# What changes in between
+
+def test_domain_goes(w):
+    """A domain that is no more when its time comes is not asked about any more: invalid."""
+    zone = ["example.org. 1 MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1"]
+    before = dns.Nsd(w.workdir, zone)
+    before.start()
+    server, d = start(w, Replies(bob=[GREY]), retry="{2s, 2s}")
+    w.equal("at first", brief(ask(d, "bob@example.org")), "deferred/greylisted")
+    before.stop()
+    w.dns("elsewhere.example. MX 10 mx1.example.org.")
+    w.until("gone", lambda: known(d, "bob@example.org") == "invalid/no_domain")
+    d.wait_idle()
+    w.equal("left", d.status()["greylisted"], 0)
+    w.equal("tries", len(server.recipients), 1)
+
+
+def test_route_comes(w):
+    """A domain that has become one of our own is not waited for any more."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY]), retry="{1s, 1s}")
+    own = w.run(hostile.Server(["192.0.2.9"], Replies(bob=[GREY])))
+    ask(d, "bob@example.org")
+    reload(d, **{'route "example.org".to': '"[192.0.2.9]"'})
+    w.until("over", lambda: d.status()["greylisted"] == 0)
+    d.wait_idle()
+    w.equal("tries", (len(server.recipients), len(own.recipients)), (1, 1))
+
+
+def test_retry_emptied(w):
+    """Without delays nobody is asked again, and who comes is asked about anew."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY], carl=[GREY, "250 Ok"]), retry="{1s, 1s}")
+    for user in ("bob", "carl"):
+        ask(d, f"{user}@example.org")
+    d.wait_idle()
+    reload(d, **{"greylist.retry": "{}"})
+    w.until("over", lambda: d.status()["greylisted"] == 0)
+    w.until("not fresh", lambda: known(d, "carl@example.org") != "deferred/greylisted")
+    w.equal("by himself", brief(ask(d, "carl@example.org")), "valid/mailbox_exists")
+    w.equal("tries", (len(server.tries("bob@example.org")), len(server.tries("carl@example.org"))), (1, 2))
+
+
+class Blocking:
+    def greeting(self, _conn, _name):
+        return "554 5.7.1 Your address is on our block list"
+
+
+def when_asked(d, recipient):
+    return seconds(ask(d, recipient)["refresh_at"])
+
+
+def test_put_off_in_backoff(w):
+    """A destination that slows us down is not asked; the re-probe is put off, and made after the pause."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, "250 Ok"], slow=["421 4.7.0 Too many"]))
+    first = when_asked(d, "bob@example.org")
+    ask(d, "slow@example.org")
+    w.until("put off", lambda: when_asked(d, "bob@example.org") >= first + 2)
+    w.equal("asked meanwhile", len(server.recipients), 2)
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    w.equal("tries", len(server.tries("bob@example.org")), 2)
+
+
+def test_put_off_while_refused(w):
+    """A destination that refuses us is not asked; the re-probe is put off, and not lost."""
+    w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
+          "other.example. MX 10 mx1.example.org.")
+    server, d = start(w, Replies(bob=[GREY]), retry="{2s}", allowed=["ALARM"])
+    first = when_asked(d, "bob@example.org")
+    server.rules.insert(0, Blocking())
+    for user in ("carl", "dora", "emil"):
+        ask(d, f"{user}@other.example", fresh=1)
+    d.wait_log("ALARM")
+    asked = len(server.connections)
+    w.until("put off", lambda: when_asked(d, "bob@example.org") >= first + 3)
+    w.equal("asked meanwhile", len(server.connections), asked)
+    w.equal("not lost", d.status()["greylisted"], 1)
+
+
+def test_dns_away(w):
+    """Without DNS a re-probe is put off, and made when there is one again."""
+    server = w.run(hostile.Server(["192.0.2.1"], Replies(bob=[GREY, "250 Ok"])))
+    nsd = dns.Nsd(w.workdir, ("example.org. 1 MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1"))
+    nsd.start()
+    d = w.daemon({"greylist.retry": "{2s}"}, allowed=["dns:"])
+    ask(d, "bob@example.org")
+    nsd.stop()
+    faulty = dns.FaultyDns("servfail", port=53)
+    faulty.start()
+    w.until("looked for", lambda: any(b"org" in question for question in faulty.asked))
+    w.until("put off", lambda: d.status()["flights"] == 0)
+    faulty.stop()
+    nsd.start()
+    w._ends.append(nsd.stop)
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    w.equal("tries", len(server.recipients), 2)
+
+
+def test_killed(w):
+    """Killed with a re-probe under way and one that comes due meanwhile: both are made, none lost."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, hostile.SILENCE, "250 Ok"], carl=[GREY, "250 Ok"]), retry="{1s, 1s}")
+    server.forgiving = True
+    for user in ("bob", "carl"):
+        ask(d, f"{user}@example.org", fresh=1)
+        d.wait_idle()
+    server.wait("asked again", lambda: len(server.tries("bob@example.org")) == 2)
+    w.problems += d.stop(signal.SIGKILL)
+    due = server.tries("carl@example.org")[0].at + 1.2
+    w.until("past its time", lambda: time.monotonic() > due)
+    d.start()
+    for user in ("bob", "carl"):
+        w.until("let in", lambda user=user: known(d, f"{user}@example.org") == "valid/mailbox_exists")
+    w.equal("tries", (len(server.tries("bob@example.org")), len(server.tries("carl@example.org")) <= 3), (3, True))
+
+
+def test_stopped(w):
+    """SIGTERM with a re-probe under way: QUIT, and it is made again after the start."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, hostile.Reply(GREY, after=3), "250 Ok"]), retry="{1s, 60s}")
+    ask(d, "bob@example.org")
+    server.wait("asked again", lambda: len(server.recipients) == 2)
+    server.forgiving = True
+    w.problems += d.stop()
+    d.start()
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    w.equal("tries", len(server.recipients), 3)
+
+
+# Who is asked about
+
+def test_two_spellings(w):
+    """Where local parts are not folded, Bob and bob are scheduled each by itself."""
+    w.dns()
+    server, d = start(w, hostile.Greylister(0.5), settings={"fold_local_part": "false"})
+    both = ["Bob@example.org", "bob@example.org"]
+    client.ask_all(d.control, both)
+    w.until("let in", lambda: {known(d, r) for r in both} == {"valid/mailbox_exists"})
+    w.equal("tries", [len(server.tries(r)) for r in both], [2, 2])
+    d.wait_idle()
+    w.equal("left", d.status()["greylisted"], 0)
+
+
+def test_odd_recipients(w):
+    """Quoted and internationalised local parts, literals and capitals are said again as they were."""
+    w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
+          "xn--bcher-kva.example. MX 10 mx1.example.org.")
+    server, d = start(w, hostile.Greylister(0.5), words=("PIPELINING", "SMTPUTF8"))
+    said = {'"a b@c"@example.org': None, "d\u00f6rte@example.org": None, "Capital@example.org": None,
+            "x@b\u00fccher.example": "x@xn--bcher-kva.example", "x@[192.0.2.1]": None,
+            "a" * 64 + "@" + "example.org": None}
+    client.ask_all(d.control, said)
+    for recipient, wire in said.items():
+        w.until("let in", lambda r=recipient: known(d, r) == "valid/mailbox_exists")
+        w.equal(f"tries of {recipient}", len(server.tries(wire or recipient)), 2)
+    mails = [c for conn in server.connections for c in conn.commands if c.startswith("MAIL")]
+    w.equal("with SMTPUTF8", sum("SMTPUTF8" in m for m in mails), 2)
+
+
+def test_sender_apart(w):
+    """A sender's callout, with the null sender, and one of the same address as a recipient have each
+    a schedule of their own."""
+    w.dns()
+    server, d = start(w, hostile.Greylister(0.5), settings={
+        "sender_callout.enable": "true", "local_domains": '{"inside.example"}',
+        "probe_sender": '"bob@example.org"', 'action "sender".deferred': "tempfail"})
+    w.matches("as a sender", policy("x@inside.example", sender="anna@example.org",
+                                    client_address="198.51.100.9"), "^450 4.1.7 .*greylisted")
+    w.equal("as a recipient", brief(ask(d, "anna@example.org")), "deferred/greylisted")
+    w.equal("scheduled", d.status()["greylisted"], 2)
+    w.until("let in", lambda: d.status()["greylisted"] == 0)
+    d.wait_idle()
+    w.equal("tries", sorted(r.sender for r in server.tries("anna@example.org")),
+            ["", "", "bob@example.org", "bob@example.org"])
+    w.equal("as a sender then", policy("x@inside.example", sender="anna@example.org",
+                                       client_address="198.51.100.9"), "DUNNO")
+    w.equal("tries then", len(server.recipients), 4)
+
+
+def test_catch_all(w):
+    """Who wanted to know what the domain does with others hears it after the re-probe, who did not is
+    not asked about more than once."""
+    for wanted, verdict, more in (("always", "catch_all/accepts_everything", True),
+                                  ("never", "valid/mailbox_exists", False)):
+        w.dns()
+        server, d = start(w, hostile.Greylister(0.5, known_by=lambda conn, _who: conn.source),
+                          settings={"catch_all.test": f'"{wanted}"', "state_dir": f'"{w.workdir}/{wanted}"'})
+        ask(d, "bob@example.org")
+        w.until("let in", lambda d=d: known(d, "bob@example.org") == verdict)
+        d.wait_idle()
+        w.equal("others asked about", len(server.recipients) > 2, more)
+        w.end()
+
+
+def test_joined(w):
+    """Who comes while a re-probe is under way gets its answer."""
+    w.dns()
+    server, d = start(w, Replies(bob=[GREY, hostile.Reply("250 Ok", after=4)]))
+    first = ask(d, "bob@example.org")
+    server.wait("asked again", lambda: len(server.recipients) == 2)
+    w.until("not fresh", lambda: time.time() > seconds(first["refresh_at"]) + 1)
+    w.equal("answer", brief(ask(d, "bob@example.org")), "valid/mailbox_exists")
+    w.equal("tries", len(server.recipients), 2)
+
+
+def test_standalone(w):
+    """Without a daemon calloutctl makes the next try itself, when its time has come; a daemon goes on."""
+    w.dns()
+    server = w.run(hostile.Server(["192.0.2.1"], Replies(bob=[GREY, GREY, "250 Ok"])))
+    d = daemon.Daemon(w.build, w.workdir, {**TEMPFAIL, "greylist.retry": "{1s, 1s, 1s}"})
+
+    def check():
+        return brief(w.ctl(d.conf, "check", "--json", "bob@example.org").verdicts[0])
+
+    w.equal("at first", check(), "deferred/greylisted")
+    w.until("made", lambda: (check(), len(server.recipients) == 2)[1])
+    none_early(w, server.recipients, 1)
+    w.run(d)
+    w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
+    none_early(w, server.recipients, 1, 1)
+    w.equal("tries", len(server.recipients), 3)
+
+
+# The store
+
+def test_full_store(w):
+    """With no room in the store re-probes are made all the same, as long as the daemon runs."""
+    state = os.path.join(w.workdir, "small")
+    os.makedirs(state)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=100", "tmpfs", state], check=True)
+    w.dns()
+    server, d = start(w, hostile.Greylister(0.5), allowed=[r"store", r"No space left"],
+                      settings={"state_dir": f'"{state}"'})
+    with open(os.path.join(state, "filler"), "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+        except OSError:
+            pass
+    everybody = [f"user{n}@example.org" for n in range(300)]
+    client.ask_all(d.control, everybody, connections=20)
+    server.wait("all asked again", lambda: len(server.recipients) == 600)
+    d.wait_idle()
+    w.equal("left", d.status()["greylisted"], 0)
+    w.equal("tries", {len(server.tries(r)) for r in everybody}, {2})
+    w.problems += d.stop()
+    subprocess.run(["umount", state], check=True)
+
+
+# Many
+
+def test_restart(w):
+    """Hundreds of re-probes that came due while the daemon was killed: all are made, none early, none
+    sooner than its place in the row allows."""
+    domains = [f"d{n}.example" for n in range(20)]
+    addresses = [f"192.0.2.{n + 1}" for n in range(20)]
+    w.dns(*(f"{d}. MX 10 mx.{d}.\nmx.{d}. A {a}" for d, a in zip(domains, addresses)))
+    server, d = start(w, hostile.Greylister(0.5), retry="{2s, 60s}", addresses=addresses)
+    everybody = [f"user{n}@{d}" for n in range(20) for d in domains]
+    client.ask_all(d.control, everybody, connections=20)
+    d.wait_idle()
+    server.forgiving = True
+    w.problems += d.stop(signal.SIGKILL)
+    before = len(server.recipients)
+    due = server.recipients[-1].at + 2.2
+    w.until("all due", lambda: time.monotonic() > due)
+    started = time.monotonic()
+    d.start()
+    server.wait("all asked again", lambda: len({r.address for r in server.recipients[before:]}) == len(everybody))
+    d.wait_idle()
+    w.equal("left", d.status()["greylisted"], 0)
+    w.equal("tries", {len(server.tries(r)) for r in everybody}, {2})
+    for r in everybody:
+        none_early(w, server.tries(r), 2)
+    if before == len(everybody):
+        for n, again in enumerate(server.recipients[before:]):
+            w.check(again.at >= started + n * 0.02, f"number {n} came {again.at - started} s after the start")
