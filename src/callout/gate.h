@@ -48,7 +48,7 @@ struct turn_ask {
 struct turn_place {
     size_t target; /* number of the one that the session is with, or of the first if with none */
     struct netaddr source;
-    bool proved; /* if there was no connection: others had one meanwhile */
+    bool proved; /* if nothing was heard: that is not for our own network's sake */
 };
 
 struct turn_handler {

@@ -6,7 +6,7 @@
 
 void outage_init(struct outage *o, enum outage_kind kind)
 {
-    *o = (struct outage){.kind = kind, .worked_at = INT64_MIN};
+    *o = (struct outage){.kind = kind, .worked_at = INT64_MIN, .ended_at = INT64_MIN};
 }
 
 bool outage_worked(struct outage *o, int64_t now)
@@ -14,6 +14,8 @@ bool outage_worked(struct outage *o, int64_t now)
     bool ended = o->out;
 
     o->worked_at = now;
+    if (ended)
+        o->ended_at = now;
     o->failed_count = 0;
     o->out = false;
     return ended;
@@ -25,29 +27,35 @@ static void failed_add(struct outage *o, uint64_t who)
     for (unsigned i = 0; i < o->failed_count; i++)
         if (o->failed[i] == who)
             return;
-    o->failed[o->failed_count++] = who;
+    if (o->failed_count < OUTAGE_DISTINCT)
+        o->failed[o->failed_count++] = who;
 }
 
 bool outage_failed(struct outage *o, uint64_t who, int64_t began, enum smtp_failure how,
                    const char *detail, int64_t now)
 {
-    if (outage_blames_them(o, began))
+    if (began < o->ended_at || outage_blames_them(o, began, now))
         return false;
     o->how = how;
     str_printable(o->detail, sizeof(o->detail), detail, strlen(detail));
     if (o->out)
         return false;
     failed_add(o, who);
-    if (o->failed_count < OUTAGE_DISTINCT)
+    if (o->failed_count < OUTAGE_DISTINCT || o->worked_at > now - OUTAGE_QUIET_MS)
         return false;
     o->out = true;
     o->since = now;
     return true;
 }
 
-bool outage_blames_them(const struct outage *o, int64_t began)
+bool outage_blames_them(const struct outage *o, int64_t began, int64_t now)
 {
-    return o->worked_at > began;
+    return began >= o->ended_at && o->worked_at > began + (now - began) / 2;
+}
+
+bool outage_caught(const struct outage *o, int64_t began)
+{
+    return o->out || o->failed_count == OUTAGE_DISTINCT || began < o->ended_at;
 }
 
 bool outage_admit(struct outage *o, bool *trial)
