@@ -49,7 +49,8 @@ struct turn_ask {
 struct turn_place {
     size_t target; /* number of the one that the session is with, or of the first if with none */
     struct netaddr source; /* 0.0.0.0 or ::, the system's choice */
-    bool proved; /* if there was no connection: others had one meanwhile, and it had its time */
+    bool proved; /* if nothing was heard: that is not for our own network's sake, or for want of
+                    time */
     unsigned refused; /* recipients of the session before, by 5yz */
 };
 

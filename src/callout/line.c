@@ -36,7 +36,8 @@ static void on_address(void *arg, size_t index, enum session_address what, enum 
     case SESSION_ADDRESS_FAILED:
         if (how == SMTP_FAILURE_LOCAL && t->source.family != AF_UNSPEC)
             (void)selfcheck_sources(e); /* taken away meanwhile: the next one has another */
-        else if (how != SMTP_FAILURE_LOCAL && !outage_is_out(&e->network, now) && !l->desk->routed)
+        else if (how != SMTP_FAILURE_LOCAL && !outage_caught(&e->network, l->asked_at, now) &&
+                 !l->desk->routed)
             dead_failed(e->dead, &t->ip, t->port, how, now);
         break;
     case SESSION_ADDRESS_LATE:
@@ -46,7 +47,13 @@ static void on_address(void *arg, size_t index, enum session_address what, enum 
     }
 }
 
-/* Whose fault it is that there was no connection: theirs, or ours? */
+static bool broke_off(const struct outcome *o)
+{
+    return o->failure == SMTP_FAILURE_TIMEOUT || o->failure == SMTP_FAILURE_UNREACHABLE ||
+           o->failure == SMTP_FAILURE_CLOSED;
+}
+
+/* All addresses failed, or there was no more to be heard: theirs, or ours? */
 static bool is_proved(struct line *l, const struct outcome *o)
 {
     struct engine *e = l->engine;
@@ -58,15 +65,18 @@ static bool is_proved(struct line *l, const struct outcome *o)
 
     if (o->failure == SMTP_FAILURE_TIMEOUT && now >= l->turn->job.deadline)
         return false; /* it had no time left */
-    if (l->desk->routed || !unreached)
+    if (l->desk->routed)
         return true;
-    if (outage_failed(&e->network, hash_bytes(name, strlen(name)), l->began, o->failure, o->detail,
-                      now)) {
+    if (!unreached)
+        return !broke_off(o) || !outage_caught(&e->network, l->asked_at, now);
+    if (outage_failed(&e->network, hash_bytes(name, strlen(name)), l->asked_at, o->failure,
+                      o->detail, now)) {
         (void)outage_tell(&e->network, now, text, sizeof(text));
         log_error("network: %s", text);
-        dead_clear(e->dead);
     }
-    return outage_blames_them(&e->network, l->began);
+    if (outage_caught(&e->network, l->asked_at, now))
+        dead_clear(e->dead);
+    return outage_blames_them(&e->network, l->asked_at, now);
 }
 
 /* From the session */
@@ -144,6 +154,7 @@ static void use(struct line *l, struct turn *t)
 {
     l->turn = t;
     line_set_kept(l, false);
+    l->asked_at = clock_mono_ms();
     l->asked++;
     t->line = l;
 }
@@ -169,7 +180,6 @@ bool line_open(struct desk *d, struct turn *t)
         return false;
     l->engine = d->gate->engine;
     l->desk = d;
-    l->began = clock_mono_ms();
     l->tls = t->session.tls;
     l->lmtp = t->session.lmtp;
     (void)str_copy(l->helo_name, sizeof(l->helo_name), t->session.helo_name);

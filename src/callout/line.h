@@ -66,7 +66,7 @@ struct line {
     struct session_target *targets; /* of the turn that opened it */
     struct session_target peer;     /* the one it is with, once connected */
     bool connected, kept;
-    int64_t began;
+    int64_t asked_at;        /* clock_mono_ms: when its turn began */
     unsigned asked, refused; /* recipients; those of them with a 5yz */
     enum tls_mode tls;
     bool lmtp;

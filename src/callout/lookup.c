@@ -60,6 +60,15 @@ static void dns_worked(struct engine *e, int64_t at)
         log_info("dns: answers again");
 }
 
+/* Whoever was answered since the last look. */
+static void look_who_was_answered(struct engine *e)
+{
+    int64_t worked_at = resolver_worked_at(e->resolver);
+
+    if (worked_at > e->dns.worked_at)
+        dns_worked(e, worked_at);
+}
+
 /* While the DNS is out, that is the reason; and what is not proved is of this moment only. */
 static void dns_failed(struct lookup *l, const char *what)
 {
@@ -72,7 +81,7 @@ static void dns_failed(struct lookup *l, const char *what)
         (void)outage_tell(dns, now, text, sizeof(text));
         log_error("dns: %s", text);
     }
-    if (outage_blames_them(dns, l->began))
+    if (outage_blames_them(dns, l->began, now))
         return;
     if (outage_tell(dns, now, text, sizeof(text)))
         set_verdict(l, REASON_LOCAL_FAULT, text);
@@ -145,11 +154,9 @@ static void give_plan(struct lookup *l, const struct mx_plan *plan)
 static void on_mx_plan(void *arg, const struct mx_plan *plan)
 {
     struct lookup *l = arg;
-    int64_t worked_at = resolver_worked_at(l->engine->resolver);
 
     l->mx = NULL;
-    if (worked_at > l->engine->dns.worked_at)
-        dns_worked(l->engine, worked_at);
+    look_who_was_answered(l->engine);
     if (plan->result == MX_OK) {
         give_plan(l, plan);
         return;
@@ -181,6 +188,7 @@ static void on_bound(void *arg)
 {
     struct lookup *l = arg;
 
+    look_who_was_answered(l->engine);
     set_verdict(l, REASON_DNS_ERROR, "no answer in time");
     if (l->route == NULL)
         dns_failed(l, "no answer in time");

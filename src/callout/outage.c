@@ -6,7 +6,7 @@
 
 void outage_init(struct outage *o, enum outage_kind kind)
 {
-    *o = (struct outage){.kind = kind, .worked_at = INT64_MIN};
+    *o = (struct outage){.kind = kind, .worked_at = INT64_MIN, .ended_at = INT64_MIN};
 }
 
 bool outage_worked(struct outage *o, int64_t now)
@@ -14,6 +14,8 @@ bool outage_worked(struct outage *o, int64_t now)
     bool ended = o->out;
 
     o->worked_at = now;
+    if (ended)
+        o->ended_at = now;
     o->failed_count = 0;
     o->out = false;
     return ended;
@@ -30,6 +32,8 @@ static void failed_add(struct outage *o, uint64_t who, int64_t now)
     for (unsigned i = o->failed_count; i > 0; i--)
         if (o->failed[i - 1].who == who || now - o->failed[i - 1].at >= OUTAGE_WINDOW_MS)
             forget(o, i - 1);
+    if (o->failed_count == OUTAGE_DISTINCT)
+        forget(o, 0);
     o->failed[o->failed_count].who = who;
     o->failed[o->failed_count++].at = now;
 }
@@ -39,7 +43,7 @@ bool outage_failed(struct outage *o, uint64_t who, int64_t began, enum smtp_fail
 {
     bool was_out = outage_is_out(o, now);
 
-    if (outage_blames_them(o, began))
+    if (began < o->ended_at || outage_blames_them(o, began, now))
         return false;
     o->how = how;
     o->failed_at = now;
@@ -48,10 +52,9 @@ bool outage_failed(struct outage *o, uint64_t who, int64_t began, enum smtp_fail
         return false;
     o->out = false;
     failed_add(o, who, now);
-    if (o->failed_count < OUTAGE_DISTINCT)
+    if (o->failed_count < OUTAGE_DISTINCT || o->worked_at > now - OUTAGE_QUIET_MS)
         return false;
     o->out = true;
-    o->failed_count = 0;
     o->since = now;
     return true;
 }
@@ -61,9 +64,16 @@ bool outage_is_out(const struct outage *o, int64_t now)
     return o->out && now - o->failed_at < OUTAGE_WINDOW_MS;
 }
 
-bool outage_blames_them(const struct outage *o, int64_t began)
+bool outage_blames_them(const struct outage *o, int64_t began, int64_t now)
 {
-    return o->worked_at > began;
+    return began >= o->ended_at && o->worked_at > began + (now - began) / 2;
+}
+
+bool outage_caught(const struct outage *o, int64_t began, int64_t now)
+{
+    bool may_be = o->failed_count == OUTAGE_DISTINCT && now - o->failed_at < OUTAGE_WINDOW_MS;
+
+    return outage_is_out(o, now) || may_be || began < o->ended_at;
 }
 
 bool outage_admit(struct outage *o, int64_t now, bool *trial)

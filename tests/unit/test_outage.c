@@ -71,7 +71,7 @@ START_TEST(a_success_between_begins_the_row_anew)
     for (uint64_t who = 1; who < OUTAGE_DISTINCT; who++)
         ck_assert(!came_to_nothing(&net, who, 1000));
     ck_assert(!outage_worked(&net, 1500));
-    break_it(&net, 2000);
+    break_it(&net, 1500 + OUTAGE_QUIET_MS);
 }
 END_TEST
 
@@ -79,10 +79,22 @@ START_TEST(what_began_before_a_success_is_no_news)
 {
     outage_worked(&net, 5000);
     for (uint64_t who = 1; who < 100; who++)
-        ck_assert(!outage_failed(&net, who, 4999, SMTP_FAILURE_TIMEOUT, "old", 9000));
+        ck_assert(!outage_failed(&net, who, 4999, SMTP_FAILURE_REFUSED, "old", 5000));
     ck_assert_uint_eq(net.failed_count, 0);
     ck_assert_str_eq(net.detail, "");
-    break_it(&net, 5000);
+    break_it(&net, 5000 + OUTAGE_QUIET_MS);
+}
+END_TEST
+
+/* Then it is the first one that fails later. */
+START_TEST(a_row_right_behind_a_success_is_none_yet)
+{
+    outage_worked(&net, 5000);
+    for (uint64_t who = 1; who < 100; who++)
+        ck_assert(!came_to_nothing(&net, who, 5001));
+    ck_assert(!net.out && outage_caught(&net, 5001, 2000));
+    ck_assert(!came_to_nothing(&net, 100, 5000 + OUTAGE_QUIET_MS - 11));
+    ck_assert(came_to_nothing(&net, 100, 5000 + OUTAGE_QUIET_MS - 10));
 }
 END_TEST
 
@@ -102,19 +114,47 @@ START_TEST(the_first_success_ends_it)
     ck_assert(!net.out);
     ck_assert(!outage_worked(&net, 2001));
     ck_assert(net.worked_at == 2001);
-    break_it(&net, 3000);
-    ck_assert(net.since == 3010);
+    break_it(&net, 6000);
+    ck_assert(net.since == 6010);
 }
 END_TEST
 
 START_TEST(they_are_blamed_only_if_it_worked_meanwhile)
 {
-    ck_assert(!outage_blames_them(&net, 1000));
+    ck_assert(!outage_blames_them(&net, 1000, 1002));
     outage_worked(&net, 2000);
-    ck_assert(outage_blames_them(&net, 1000));
-    ck_assert(outage_blames_them(&net, 1999));
-    ck_assert(!outage_blames_them(&net, 2000));
-    ck_assert(!outage_blames_them(&net, 3000));
+    ck_assert(outage_blames_them(&net, 1999, 2000));
+    ck_assert(!outage_blames_them(&net, 2000, 2000));
+    ck_assert(!outage_blames_them(&net, 2000, 2001));
+    ck_assert(!outage_blames_them(&net, 3000, 3001));
+}
+END_TEST
+
+/* It may have ended right behind that success. */
+START_TEST(that_it_worked_at_first_proves_nothing)
+{
+    outage_worked(&net, 2000);
+    ck_assert(outage_blames_them(&net, 1000, 2999));
+    ck_assert(!outage_blames_them(&net, 1000, 3000));
+    ck_assert(!outage_blames_them(&net, 1990, 11990));
+}
+END_TEST
+
+START_TEST(who_was_caught_by_an_outage_is_not_blamed)
+{
+    ck_assert(!outage_caught(&net, 0, 2000));
+    outage_worked(&net, 500);
+    ck_assert(!outage_caught(&net, 0, 2000));
+    break_it(&net, 4000);
+    ck_assert(outage_caught(&net, 4500, 2000));
+    ck_assert(outage_worked(&net, 5000));
+    ck_assert(outage_caught(&net, 4999, 2000) && !outage_caught(&net, 5000, 2000));
+    ck_assert(!outage_worked(&net, 6000));
+    ck_assert(!outage_blames_them(&net, 4999, 6001));
+    ck_assert(outage_blames_them(&net, 5000, 6001));
+    for (uint64_t who = 1; who < 100; who++)
+        ck_assert(!outage_failed(&net, who, 4999, SMTP_FAILURE_TIMEOUT, "caught", 20000));
+    ck_assert_uint_eq(net.failed_count, 0);
 }
 END_TEST
 
@@ -158,7 +198,7 @@ START_TEST(trials_outlive_their_outage)
         ck_assert(outage_admit(&net, 2000, &trial));
     outage_worked(&net, 2000);
     ck_assert(outage_admit(&net, 2000, &trial) && !trial);
-    break_it(&net, 3000);
+    break_it(&net, 6000);
     ck_assert(!outage_admit(&net, 2000, &trial));
     outage_trial_over(&net);
     ck_assert(outage_admit(&net, 2000, &trial) && trial);
@@ -216,9 +256,12 @@ static Suite *suite(void)
     tcase_add_test(t, each_counts_once);
     tcase_add_test(t, a_success_between_begins_the_row_anew);
     tcase_add_test(t, what_began_before_a_success_is_no_news);
+    tcase_add_test(t, a_row_right_behind_a_success_is_none_yet);
     tcase_add_test(t, it_is_found_once);
     tcase_add_test(t, the_first_success_ends_it);
     tcase_add_test(t, they_are_blamed_only_if_it_worked_meanwhile);
+    tcase_add_test(t, that_it_worked_at_first_proves_nothing);
+    tcase_add_test(t, who_was_caught_by_an_outage_is_not_blamed);
     tcase_add_test(t, all_may_try_while_it_is_well);
     tcase_add_test(t, few_may_try_while_it_is_out);
     tcase_add_test(t, trials_outlive_their_outage);
