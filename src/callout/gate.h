@@ -48,7 +48,7 @@ struct turn_ask {
 struct turn_place {
     size_t target; /* number of the one that the session is with, or of the first if with none */
     struct netaddr source; /* 0.0.0.0 or ::, the system's choice */
-    bool proved; /* if there was no connection: others had one meanwhile */
+    bool proved;           /* if there was no connection: others had one meanwhile */
 };
 
 struct turn_handler {

@@ -41,7 +41,7 @@ size_t origin_choose(struct engine *e, const struct turn_ask *ask, struct turn *
 {
     bool bound = is_bound(e, ask);
     struct netaddr source[2];
-    enum sources_pick picked[2] = {
+    const enum sources_pick picked[2] = {
         pick(e, ask, AF_INET, &source[0]),
         pick(e, ask, AF_INET6, &source[1]),
     };

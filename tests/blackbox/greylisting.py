@@ -241,7 +241,7 @@ def test_live_answer(w):
         d.wait_idle()
         w.equal("answers", answers, {"valid/mailbox_exists"})
         w.equal("tries", len(server.tries(f"{user}@example.org")), 4)
-        none_early(w, server.tries(f"{user}@example.org"), 1, 1, 1)
+        none_early(w, server.tries(f"{user}@example.org")[1:], 1, 1)
 
 
 def test_unknown_then(w):
@@ -442,7 +442,8 @@ def test_dns_away(w):
 def test_killed(w):
     """Killed with a re-probe under way and one that comes due meanwhile: both are made, none lost."""
     w.dns()
-    server, d = start(w, Replies(bob=[GREY, hostile.SILENCE, "250 Ok"], carl=[GREY, "250 Ok"]), retry="{1s, 1s}")
+    server, d = start(w, Replies(bob=[GREY, hostile.SILENCE, "250 Ok"], carl=[GREY, "250 Ok"]),
+                      retry="{1s, 1s}")
     server.forgiving = True
     for user in ("bob", "carl"):
         ask(d, f"{user}@example.org", fresh=1)
@@ -454,7 +455,8 @@ def test_killed(w):
     d.start()
     for user in ("bob", "carl"):
         w.until("let in", lambda user=user: known(d, f"{user}@example.org") == "valid/mailbox_exists")
-    w.equal("tries", (len(server.tries("bob@example.org")), len(server.tries("carl@example.org")) <= 3), (3, True))
+    w.equal("tries", len(server.tries("bob@example.org")), 3)
+    w.check(len(server.tries("carl@example.org")) <= 3, "asked too often")
 
 
 def test_stopped(w):
@@ -609,7 +611,7 @@ def test_restart(w):
     w.until("all due", lambda: time.monotonic() > due)
     started = time.monotonic()
     d.start()
-    server.wait("all asked again", lambda: len({r.address for r in server.recipients[before:]}) == len(everybody))
+    server.wait("all asked again", lambda: len(server.recipients) >= before + len(everybody))
     d.wait_idle()
     w.equal("left", d.status()["greylisted"], 0)
     w.equal("tries", {len(server.tries(r)) for r in everybody}, {2})
