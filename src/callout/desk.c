@@ -1,5 +1,6 @@
 #include "callout/desk.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -36,8 +37,11 @@ static struct pace_limits limits_of(const struct gate *g, const struct provider 
 
 void desk_free(struct desk *d)
 {
+    struct gate *g = d->gate;
+
     desk_unstarve(d);
-    HASH_DEL(d->gate->desks, d);
+    HASH_DEL(g->desks, d);
+    assert(g->desks != d); /* for clang-tidy, which cannot follow uthash */
     loop_timer_free(&d->timer);
     free(d);
 }

@@ -241,7 +241,7 @@ def test_live_answer(w):
         d.wait_idle()
         w.equal("answers", answers, {"valid/mailbox_exists"})
         w.equal("tries", len(server.tries(f"{user}@example.org")), 4)
-        none_early(w, server.tries(f"{user}@example.org"), 1, 1, 1)
+        none_early(w, server.tries(f"{user}@example.org")[1:], 1, 1)
 
 
 def test_unknown_then(w):
@@ -360,7 +360,7 @@ def test_domain_goes(w):
 def test_route_comes(w):
     """A domain that has become one of our own is not waited for any more."""
     w.dns()
-    server, d = start(w, Replies(bob=[GREY]), retry="{1s, 1s}")
+    server, d = start(w, Replies(bob=[GREY]), retry="{2s, 2s}")
     own = w.run(hostile.Server(["192.0.2.9"], Replies(bob=[GREY])))
     ask(d, "bob@example.org")
     reload(d, **{'route "example.org".to': '"[192.0.2.9]"'})
@@ -372,7 +372,7 @@ def test_route_comes(w):
 def test_retry_emptied(w):
     """Without delays nobody is asked again, and who comes is asked about anew."""
     w.dns()
-    server, d = start(w, Replies(bob=[GREY], carl=[GREY, "250 Ok"]), retry="{1s, 1s}")
+    server, d = start(w, Replies(bob=[GREY], carl=[GREY, "250 Ok"]), retry="{2s, 2s}")
     for user in ("bob", "carl"):
         ask(d, f"{user}@example.org")
     d.wait_idle()
@@ -395,7 +395,7 @@ def when_asked(d, recipient):
 def test_put_off_in_backoff(w):
     """A destination that slows us down is not asked; the re-probe is put off, and made after the pause."""
     w.dns()
-    server, d = start(w, Replies(bob=[GREY, "250 Ok"], slow=["421 4.7.0 Too many"]))
+    server, d = start(w, Replies(bob=[GREY, "250 Ok"], slow=["421 4.7.0 Too many"]), retry="{2s}")
     first = when_asked(d, "bob@example.org")
     ask(d, "slow@example.org")
     w.until("put off", lambda: when_asked(d, "bob@example.org") >= first + 2)
@@ -408,7 +408,7 @@ def test_put_off_while_refused(w):
     """A destination that refuses us is not asked; the re-probe is put off, and not lost."""
     w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
           "other.example. MX 10 mx1.example.org.")
-    server, d = start(w, Replies(bob=[GREY]), retry="{2s}", allowed=["ALARM"])
+    server, d = start(w, Replies(bob=[GREY]), retry="{3s}", allowed=["ALARM"])
     first = when_asked(d, "bob@example.org")
     server.rules.insert(0, Blocking())
     for user in ("carl", "dora", "emil"):
@@ -442,7 +442,8 @@ def test_dns_away(w):
 def test_killed(w):
     """Killed with a re-probe under way and one that comes due meanwhile: both are made, none lost."""
     w.dns()
-    server, d = start(w, Replies(bob=[GREY, hostile.SILENCE, "250 Ok"], carl=[GREY, "250 Ok"]), retry="{1s, 1s}")
+    server, d = start(w, Replies(bob=[GREY, hostile.SILENCE, "250 Ok"], carl=[GREY, "250 Ok"]),
+                      retry="{1s, 1s}")
     server.forgiving = True
     for user in ("bob", "carl"):
         ask(d, f"{user}@example.org", fresh=1)
@@ -454,7 +455,8 @@ def test_killed(w):
     d.start()
     for user in ("bob", "carl"):
         w.until("let in", lambda user=user: known(d, f"{user}@example.org") == "valid/mailbox_exists")
-    w.equal("tries", (len(server.tries("bob@example.org")), len(server.tries("carl@example.org")) <= 3), (3, True))
+    w.equal("tries", len(server.tries("bob@example.org")), 3)
+    w.check(len(server.tries("carl@example.org")) <= 3, "asked too often")
 
 
 def test_stopped(w):
@@ -609,12 +611,12 @@ def test_restart(w):
     w.until("all due", lambda: time.monotonic() > due)
     started = time.monotonic()
     d.start()
-    server.wait("all asked again", lambda: len({r.address for r in server.recipients[before:]}) == len(everybody))
+    w.until("all asked again", lambda: d.status()["greylisted"] == 0)
     d.wait_idle()
-    w.equal("left", d.status()["greylisted"], 0)
-    w.equal("tries", {len(server.tries(r)) for r in everybody}, {2})
     for r in everybody:
-        none_early(w, server.tries(r), 2)
+        w.check(len(server.tries(r)) >= 2, f"{r} was not asked again")
+        none_early(w, server.tries(r)[:2], 2)
     if before == len(everybody):
+        w.equal("tries", len(server.recipients), 2 * before)
         for n, again in enumerate(server.recipients[before:]):
             w.check(again.at >= started + n * 0.02, f"number {n} came {again.at - started} s after the start")
