@@ -1,6 +1,5 @@
 #include "callout/desk.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -37,11 +36,8 @@ static struct pace_limits limits_of(const struct gate *g, const struct provider 
 
 void desk_free(struct desk *d)
 {
-    struct gate *g = d->gate;
-
     desk_unstarve(d);
-    HASH_DEL(g->desks, d);
-    assert(g->desks != d); /* for clang-tidy, which cannot follow uthash */
+    HASH_DEL(d->gate->desks, d);
     loop_timer_free(&d->timer);
     free(d);
 }
@@ -49,15 +45,16 @@ void desk_free(struct desk *d)
 /* The ones nobody has looked at for longest. */
 static void sweep(struct gate *g)
 {
-    for (unsigned i = 0; i < SWEEP_STEP && g->desks != NULL; i++) {
-        struct desk *d = g->desks;
+    struct desk *d = g->desks, *next;
 
+    for (unsigned i = 0; i < SWEEP_STEP && d != NULL; i++, d = next) {
+        next = d->hh.next;
         if (d->waiting == 0 && d->line_count == 0 && standing_may_go(&d->standing)) {
             desk_free(d);
-            continue;
+        } else {
+            HASH_DEL(g->desks, d);
+            HASH_ADD_STR(g->desks, standing.name, d);
         }
-        HASH_DEL(g->desks, d);
-        HASH_ADD_STR(g->desks, standing.name, d);
     }
 }
 

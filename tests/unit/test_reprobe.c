@@ -19,8 +19,8 @@ static void setup(void)
     const char *why;
 
     memset(&engine, 0, sizeof(engine));
-    engine.opts.greylist = (struct greylist_opts){5, {5 * MINUTE, 10 * MINUTE, 15 * MINUTE,
-                                                      30 * MINUTE, 60 * MINUTE}};
+    engine.opts.greylist =
+        (struct greylist_opts){5, {5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE}};
     engine.opts.callout_ms = 120000;
     engine.opts.total = 10;
     engine.loop = loop_new("test");
