@@ -31,7 +31,7 @@ static enum sources_pick pick(const struct turn *t, int family, struct netaddr *
 static void choose(struct turn *t, enum sources_pick *why)
 {
     struct netaddr source[2];
-    enum sources_pick picked[2] = {
+    const enum sources_pick picked[2] = {
         pick(t, AF_INET, &source[0]),
         pick(t, AF_INET6, &source[1]),
     };

@@ -57,8 +57,8 @@ bool outage_failed(struct outage *o, uint64_t who, int64_t began, enum smtp_fail
 /* Whether a failure `now` of an attempt begun at `began` says something of the other side. */
 bool outage_blames_them(const struct outage *o, int64_t began, int64_t now);
 
-/* Whether there is an outage, or may be one (so many in a row, but something worked just before), or
-   was one when that began: what comes of it is not to be held against anybody. */
+/* Whether there is an outage, or may be one (so many in a row, but something worked just before),
+   or was one when that began: what comes of it is not to be held against anybody. */
 bool outage_caught(const struct outage *o, int64_t began);
 
 /* False: there is an outage and trials enough; answer at once. True: go; *trial says whether
