@@ -142,7 +142,7 @@ def test_sessions_under_way(w):
     """Sessions that the fault catches half-way are not held against those they were with."""
     w.dns(*domains())
     server = w.run(hostile.Server(hosts(), hostile.On(rcpt=hostile.SILENCE), raced=True))
-    d = w.daemon({**QUICK, "timeout.command": "12s"}, allowed=[NETWORK])
+    d = w.daemon({**QUICK, "timeout.command": "9s"}, allowed=[NETWORK])
     with client.PolicyClient() as asker:
         asker.send("caught@d1.example")
         server.wait("it is asked", lambda: server.tries("caught@d1.example"))
@@ -208,7 +208,7 @@ def dns_fault(w, fault, passing="deferred/dns_error"):
     w.dns(*domains(), *domains(40, COUNT + 1))
     faulty = relay(w)
     w.run(hostile.Server(hosts(COUNT + 40), raced=True))
-    d = w.daemon({**BEHIND_RELAY, "timeout.callout": "4s"}, allowed=[DNS])
+    d = w.daemon({**BEHIND_RELAY, "timeout.callout": "3s"}, allowed=[DNS])
     is_well_at_first(w, d)
     faulty.become(fault)
     new = range(COUNT + 1, COUNT + 9)
