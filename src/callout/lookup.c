@@ -70,6 +70,15 @@ static void look_who_was_answered(struct engine *e)
 }
 
 /* While the DNS is out, that is the reason; and what is not proved is of this moment only. */
+static void dns_is_doubtful(struct lookup *l)
+{
+    char text[200];
+
+    if (outage_tell(&l->engine->dns, clock_mono_ms(), text, sizeof(text)))
+        set_verdict(l, REASON_LOCAL_FAULT, text);
+    l->verdict.passing = true;
+}
+
 static void dns_failed(struct lookup *l, const char *what)
 {
     struct outage *dns = &l->engine->dns;
@@ -81,11 +90,8 @@ static void dns_failed(struct lookup *l, const char *what)
         (void)outage_tell(dns, now, text, sizeof(text));
         log_error("dns: %s", text);
     }
-    if (outage_blames_them(dns, l->began, now))
-        return;
-    if (outage_tell(dns, now, text, sizeof(text)))
-        set_verdict(l, REASON_LOCAL_FAULT, text);
-    l->verdict.passing = true;
+    if (!outage_blames_them(dns, l->began, now))
+        dns_is_doubtful(l);
 }
 
 static bool is_vouched_for(struct lookup *l);
@@ -163,8 +169,12 @@ static void on_mx_plan(void *arg, const struct mx_plan *plan)
     }
     set_verdict(l, plan_reason(plan->result), plan->detail);
     l->ttl = plan->ttl;
-    if (plan->result == MX_SERVFAIL || plan->result == MX_TIMEOUT)
-        dns_failed(l, plan->detail);
+    if (plan->result == MX_SERVFAIL || plan->result == MX_TIMEOUT) {
+        if (plan->old_failure) /* whose it was is past knowing */
+            dns_is_doubtful(l);
+        else
+            dns_failed(l, plan->detail);
+    }
     l->heard = plan->heard;
     if (plan->result != MX_NO_DOMAIN || is_vouched_for(l))
         conclude(l);

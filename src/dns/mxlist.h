@@ -63,6 +63,7 @@ struct mx_plan {
                           stored. 0 for an address literal */
     size_t count;      /* candidates, in the order they are to be tried */
     struct mx_candidate list[MX_CANDIDATES_MAX];
+    bool old_failure; /* a failure that it rests on was known before. Of mxlookup */
     uint64_t heard;   /* the newest of what this rests on: see resolver_vouched(). 0: no server was
                          asked. Of mxlookup */
     char detail[160]; /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */

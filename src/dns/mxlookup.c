@@ -28,7 +28,9 @@ struct mx_lookup {
     struct mxlist list;
     struct host_query host_queries[MX_HOSTS_MAX][MX_FAMILIES];
     size_t pending;
-    uint64_t heard; /* of the plan */
+    int64_t began;
+    bool old_failure; /* of the plan, both */
+    uint64_t heard;
     struct mx_plan plan;
 };
 
@@ -49,14 +51,19 @@ static void lookup_finish(void *arg)
     struct mx_lookup *l = arg;
 
     l->plan.heard = l->heard;
+    l->plan.old_failure = l->old_failure;
     l->cb(l->arg, &l->plan);
     lookup_free(l);
 }
 
 static void heard_note(struct mx_lookup *l, const struct dns_answer *answer)
 {
+    bool failed = answer->status == DNS_SERVFAIL || answer->status == DNS_TIMEOUT;
+
     if (answer->heard > l->heard)
         l->heard = answer->heard;
+    if (failed && answer->made_at < l->began)
+        l->old_failure = true;
 }
 
 static void lookup_plan(struct mx_lookup *l)
@@ -136,6 +143,7 @@ static struct mx_lookup *lookup_new(struct resolver *r, const struct mxlist_opts
     if (l == NULL)
         return NULL;
     l->resolver = r;
+    l->began = clock_mono_ms();
     l->opts = *opts;
     l->cb = cb;
     l->arg = arg;

@@ -249,6 +249,7 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
 
     if (a == NULL)
         return dns_answer_ref(q->resolver->not_asked);
+    a->made_at = clock_mono_ms();
     if (msg != NULL)
         a->heard = ++q->resolver->events;
     return a;
