@@ -242,7 +242,7 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
     int64_t now = clock_wall_ms();
     bool again = c->again || (known && entry.due <= now); /* nobody need be asked twice */
     bool more = r->engine->opts.greylist.count > 0 && !c->routed &&
-                (greylist_may_be(v) || (again && v->status == STATUS_DEFERRED));
+                (greylist_may_be(v) || (known && v->status == STATUS_DEFERRED));
     bool unasked = v->reason == REASON_LOCAL_FAULT ||
                    (c->trail->destination[0] == '\0' && v->status == STATUS_DEFERRED);
 
