@@ -256,6 +256,14 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     }
 }
 
+static void take_trial(struct turn *t, struct turn *before)
+{
+    if (before == NULL || before->desk != t->desk)
+        return;
+    t->trial = before->trial;
+    before->trial = false;
+}
+
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
                        struct verdict *refused)
 {
@@ -268,6 +276,7 @@ struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct 
         return NULL;
     }
     fill_turn(t, d, ask, h);
+    take_trial(t, ask->before);
     if (refuses(d, ask, t, refused) || !origin_choose(t, refused)) {
         turn_free(t);
         return NULL;

@@ -73,6 +73,9 @@ bool pace_shrink(struct pace *p, int64_t now, pace_random random);
    before. */
 void pace_good(struct pace *p, int64_t now);
 
+/* The level as it is by now. */
+void pace_ease(struct pace *p, int64_t now);
+
 /* As it was left: `pause_until` may be long ago, and then the level eases. */
 void pace_restore(struct pace *p, unsigned level, int64_t pause_until, int64_t now);
 

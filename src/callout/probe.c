@@ -207,7 +207,6 @@ static void on_outcome(void *arg, const struct outcome *o, const struct turn_pla
     }
     if (p->settled && goes_on(p, o, &at))
         return;
-    turn_end(&p->turn);
     if (p->settled || enough_soft_hosts(p))
         probe_finish(p);
     else
@@ -269,8 +268,10 @@ static const struct provider *name_destination(struct probe_run *p)
     return provider;
 }
 
+/* Ends the turn before. */
 static void ask_group(struct probe_run *p, bool fresh_session)
 {
+    struct turn *before = p->turn;
     struct session_target targets[MX_CANDIDATES_MAX];
     const struct turn_handler h = {
         .on_outcome = on_outcome,
@@ -284,6 +285,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .routed = p->opts.routed,
         .priority = p->opts.priority,
         .goes_on = strcmp(p->went_to, p->destination) == 0,
+        .before = before,
         .fresh_session = fresh_session,
         .more = p->opts.more,
         .any_source = p->opts.any_source,
@@ -299,6 +301,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         fill_target(p, candidate(p, p->group[i]), &targets[i]);
     (void)str_copy(ask.destination, sizeof(ask.destination), p->destination);
     p->turn = gate_wait(p->engine->gate, &ask, &h, &p->refusal);
+    turn_end(&before);
     if (p->turn == NULL) {
         finish_later(p);
         return;

@@ -1,10 +1,10 @@
-/* callout/gate: desks that nobody needs. */
+/* callout/gate: desks that nobody needs, trials that go on, what is told. */
 #include <check.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "callout/line.h"
+#include "callout/desk.h"
 #include "suite.h"
 
 static struct engine engine;
@@ -38,22 +38,30 @@ static void on_refused(void *arg, const struct verdict *v)
     (void)v;
 }
 
-/* Joins the queue and leaves it. */
-static void come_and_go(const char *destination)
+/* `before`: see struct turn_ask. */
+static struct turn *come(const char *destination, struct turn *before)
 {
     static const struct session_opts session;
     const struct session_target target = {.ip.family = AF_INET, .port = 25};
     const struct turn_handler h = {.on_refused = on_refused};
-    struct turn_ask ask = {.any_source = true,
+    struct turn_ask ask = {.goes_on = before != NULL,
+                           .before = before,
+                           .any_source = true,
                            .domain = "example.org",
                            .session = &session,
                            .targets = &target,
                            .count = 1};
     struct verdict v;
-    struct turn *t;
 
     (void)str_copy(ask.destination, sizeof(ask.destination), destination);
-    t = gate_wait(engine.gate, &ask, &h, &v);
+    return gate_wait(engine.gate, &ask, &h, &v);
+}
+
+/* Joins the queue and leaves it. */
+static void come_and_go(const char *destination)
+{
+    struct turn *t = come(destination, NULL);
+
     turn_end(&t);
 }
 
@@ -85,6 +93,47 @@ START_TEST(test_desks_are_bounded)
 }
 END_TEST
 
+/* The first host takes no connection, and the next one is asked: that is still the trial. */
+START_TEST(test_trial_goes_on)
+{
+    struct breaker *b;
+    struct turn *first, *next;
+
+    come_and_go("mx/a.example");
+    b = &desk_find(engine.gate, "mx/a.example")->standing.breaker;
+    b->state = BREAKER_OPEN; /* its time was over long ago */
+    first = come("mx/a.example", NULL);
+    ck_assert_int_eq(b->state, BREAKER_TRIAL);
+    next = come("mx/a.example", first);
+    turn_end(&first);
+    ck_assert_int_eq(b->state, BREAKER_TRIAL);
+    ck_assert_ptr_null(come("mx/a.example", NULL));
+    turn_end(&next);
+    ck_assert_int_eq(b->state, BREAKER_OPEN);
+}
+END_TEST
+
+/* What is over is not told, though nobody has come since. */
+START_TEST(test_told_while_it_lasts)
+{
+    struct gate_report report;
+    struct standing *s;
+
+    come_and_go("mx/a.example");
+    s = &desk_find(engine.gate, "mx/a.example")->standing;
+    s->bulk_until = clock_mono_ms() + 60000;
+    ck_assert_uint_eq(gate_tell(engine.gate, &report, 1), 1);
+    ck_assert(report.bulk_pauses);
+    s->bulk_until = clock_mono_ms();
+    ck_assert_uint_eq(gate_tell(engine.gate, &report, 1), 0);
+    s->pace.level = 1;
+    s->pace.eases_at = clock_mono_ms() + 60000;
+    ck_assert_uint_eq(gate_tell(engine.gate, &report, 1), 1);
+    s->pace.eases_at = clock_mono_ms();
+    ck_assert_uint_eq(gate_tell(engine.gate, &report, 1), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gate");
@@ -92,6 +141,8 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_desks_are_bounded);
+    tcase_add_test(tc, test_trial_goes_on);
+    tcase_add_test(tc, test_told_while_it_lasts);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
