@@ -87,7 +87,7 @@ struct desk *desk_find(const struct gate *g, const char *name)
 
 struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
 {
-    struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
+    const struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
     struct desk *d = desk_find(g, ask->destination);
 
     if (d == NULL) {

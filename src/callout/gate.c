@@ -45,16 +45,23 @@ static void refuse(struct turn *t, const struct verdict *v)
     h.on_refused(h.arg, v);
 }
 
-/* Trouble: those who wait are answered. Who had a turn already goes on. */
+/* Where there is trouble: who had a turn already, unless the session was lost; that would be
+   another connection. */
+static bool may_go_on(const struct turn *t)
+{
+    return t->goes_on && !t->fresh_session;
+}
+
+/* Those who wait are answered. */
 static void refuse_all(struct desk *d)
 {
     struct turn *t, *tmp;
     struct verdict v;
     bool trial;
 
-    for (unsigned q = 1; q < QUEUE_COUNT; q++)
+    for (unsigned q = 0; q < QUEUE_COUNT; q++)
         DL_FOREACH_SAFE (d->queues[q], t, tmp)
-            if (standing_refuses(&d->standing, false, &v, &trial))
+            if (!may_go_on(t) && standing_refuses(&d->standing, false, &v, &trial))
                 refuse(t, &v);
 }
 
@@ -217,15 +224,14 @@ void gate_line_gone(struct desk *d)
     engine_check_idle(g->engine);
 }
 
-/* The door. Who goes on is let in, unless the session was lost: that would be another connection.
- */
+/* The door */
 
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
 {
     struct outage *net = &d->gate->engine->network;
     int64_t now = clock_mono_ms();
 
-    if (ask->routed || (ask->goes_on && !ask->fresh_session))
+    if (ask->routed || may_go_on(t))
         return false;
     if (standing_refuses(&d->standing, ask->priority == CALLOUT_BULK, out, &t->trial))
         return true;
@@ -319,7 +325,7 @@ bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_trans
 
     if (!session_takes(session, job->recipient->domain, new_transaction))
         new_transaction = true; /* RCPTMAX */
-    if (!line_has_room(t->line, 1) || !session_ask(session, job, new_transaction))
+    if (!line_is_good(t->line) || !session_ask(session, job, new_transaction))
         return false;
     t->line->asked++;
     pace_take(&t->desk->standing.pace, clock_mono_ms());
