@@ -49,7 +49,8 @@ static void sweep(struct gate *g)
 
     for (unsigned i = 0; i < SWEEP_STEP && d != NULL; i++, d = next) {
         next = d->hh.next;
-        if (d->waiting == 0 && d->line_count == 0 && standing_may_go(&d->standing)) {
+        if (!d->is_served && d->waiting == 0 && d->line_count == 0 &&
+            standing_may_go(&d->standing)) {
             desk_free(d);
         } else {
             HASH_DEL(g->desks, d);

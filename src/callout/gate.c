@@ -166,7 +166,7 @@ static int64_t wait_of(struct turn *t)
     return t->goes_on ? 0 : pace_wait(&t->desk->standing.pace, clock_mono_ms());
 }
 
-static void dispatch(struct desk *d)
+static void serve(struct desk *d)
 {
     struct verdict v;
     struct turn *t;
@@ -191,6 +191,16 @@ static void dispatch(struct desk *d)
         else
             fail_local(t);
     }
+}
+
+/* Who is refused here may go to another desk, for which this one is not to be swept away. */
+static void dispatch(struct desk *d)
+{
+    bool was_served = d->is_served;
+
+    d->is_served = true;
+    serve(d);
+    d->is_served = was_served;
 }
 
 static void on_desk(void *arg)

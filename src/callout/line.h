@@ -52,6 +52,7 @@ struct desk {
     unsigned waiting;
     struct line *lines;
     unsigned line_count;
+    bool is_served;  /* right now */
     bool is_starved; /* waits for `total` */
     struct desk *starved_prev, *starved_next;
     struct loop_timer *timer;

@@ -36,11 +36,15 @@ static void teardown(void)
     loop_free(&engine.loop);
 }
 
+static void come_and_go(const char *destination);
+
 static void on_refused(void *arg, const struct verdict *v)
 {
     (void)arg;
     (void)v;
     refused++;
+    come_and_go("mx/next.example"); /* as one with a sender to fall back to */
+    loop_stop(engine.loop);
 }
 
 /* `how`: goes_on, before, fresh_session; the rest is set here. */
@@ -92,6 +96,22 @@ START_TEST(test_desks_are_bounded)
             unreached(name);
     }
     ck_assert_uint_le(HASH_COUNT(engine.gate->desks), 10000 + 32);
+}
+END_TEST
+
+/* Who is refused may go to another desk, which may be one too many. */
+START_TEST(test_swept_while_it_is_served)
+{
+    char name[64];
+
+    ck_assert(turn_waits(come("mx/a.example", (struct turn_ask){0}))); /* its time is over */
+    for (unsigned i = 0; i < 9999; i++) {
+        (void)str_format(name, sizeof(name), "mx/d%u.example", i);
+        come_and_go(name);
+    }
+    loop_run(engine.loop);
+    ck_assert_uint_eq(refused, 1);
+    ck_assert_ptr_nonnull(desk_find(engine.gate, "mx/a.example"));
 }
 END_TEST
 
@@ -172,6 +192,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, test_desks_are_bounded);
+    tcase_add_test(tc, test_swept_while_it_is_served);
     tcase_add_test(tc, test_trial_goes_on);
     tcase_add_test(tc, test_told_while_it_lasts);
     tcase_add_test(tc, test_lost_session_waits_into_a_pause);
