@@ -28,9 +28,9 @@ struct probe_run {
     char best_destination[DESTINATION_NAME_SIZE];
     unsigned soft_hosts;
     size_t soft_at[MX_CANDIDATES_MAX]; /* those hosts, as candidates */
-    bool refused;                      /* `refusal` is the answer */
-    struct verdict refusal;
-    struct loop_timer *timer; /* what is known at once is told from the loop; the deadline */
+    struct verdict refusal;            /* the answer where there is no `best` */
+    bool finished;                     /* what is known at once is told from the loop ... */
+    struct loop_timer *timer;          /* ... by this; else the deadline */
 };
 
 static void probe_next(struct probe_run *p);
@@ -67,7 +67,7 @@ static void probe_finish(struct probe_run *p)
 
 static void finish_later(struct probe_run *p)
 {
-    p->refused = true;
+    p->finished = true;
     loop_timer_arm(p->timer, 0);
 }
 
@@ -361,9 +361,9 @@ static void on_timer(void *arg)
 {
     struct probe_run *p = arg;
 
-    if (!p->refused && !turn_waits(p->turn))
+    if (!p->finished && !turn_waits(p->turn))
         return;
-    if (!p->refused)
+    if (!p->finished)
         turn_too_late(p->destination, &p->refusal);
     probe_finish(p);
 }
