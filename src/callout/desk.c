@@ -42,21 +42,17 @@ void desk_free(struct desk *d)
     free(d);
 }
 
-/* The ones nobody has looked at for longest. */
+/* The next few, from where the last sweep ended. */
 static void sweep(struct gate *g)
 {
-    struct desk *d = g->desks, *next;
+    struct desk *d = g->swept != NULL ? g->swept : g->desks, *next;
 
     for (unsigned i = 0; i < SWEEP_STEP && d != NULL; i++, d = next) {
         next = d->hh.next;
-        if (!d->is_served && d->waiting == 0 && d->line_count == 0 &&
-            standing_may_go(&d->standing)) {
+        if (!d->is_served && d->waiting == 0 && d->line_count == 0 && standing_may_go(&d->standing))
             desk_free(d);
-        } else {
-            HASH_DEL(g->desks, d);
-            HASH_ADD_STR(g->desks, standing.name, d);
-        }
     }
+    g->swept = d;
 }
 
 static struct desk *desk_new(struct gate *g, const struct turn_ask *ask,

@@ -14,7 +14,7 @@ struct desk *desk_of(struct gate *g, const struct turn_ask *ask);
 /* NULL: nobody was there lately. */
 struct desk *desk_find(const struct gate *g, const char *name);
 
-/* Nobody waits there, and no line is left. */
+/* At the end of the gate; else only a sweep does. */
 void desk_free(struct desk *d);
 
 /* It waits until there is room within `total`. */

@@ -12,7 +12,8 @@
 #include "callout/line.h"
 #include "callout/origin.h"
 
-/* The last of a callout's time, in which no session is begun; less where all of it is short. */
+/* The last of a callout's time: who waited that long is given none; less where all of it is short.
+ */
 #define LEAST_MS    2000
 #define LEAST_SHARE 3
 
@@ -153,7 +154,7 @@ static bool comes_to_nothing(struct turn *t, struct verdict *v)
 
     if (t->queue == CALLOUT_BULK + 1 && standing_bulk_rests(&d->standing, v))
         return true;
-    if (t->job.deadline - clock_mono_ms() < (least < LEAST_MS ? least : LEAST_MS)) {
+    if (!t->goes_on && t->job.deadline - clock_mono_ms() < (least < LEAST_MS ? least : LEAST_MS)) {
         turn_too_late(d->standing.name, v);
         return true;
     }

@@ -79,6 +79,7 @@ struct line {
 struct gate {
     struct engine *engine;
     struct desk *desks;
+    struct desk *swept; /* where the next sweep begins; NULL: at the first */
     unsigned line_count;
     struct line *kept;    /* of all desks, the one kept longest first */
     struct desk *starved; /* the one that waits longest first */

@@ -19,7 +19,7 @@ MISSES = [f"<new{n}@example.org>" for n in range(60)]
 NOBODIES = [f"<nobody@{domain}>" for domain in SLOW]
 # Nobody is to be answered just because a slow machine took long.
 PATIENT = {"wait": "100s", "timeout.greeting": "100s", "timeout.command": "100s",
-           "timeout.callout": "120s"}
+           "timeout.callout": "120s", "limit.per_connection": "1"}
 
 
 def threads(function):
