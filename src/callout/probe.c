@@ -194,7 +194,7 @@ static void on_outcome(void *arg, const struct outcome *o, const struct turn_pla
     };
 
     at.backup = at.host->preference > p->plan->best;
-    if (!p->settled && session_was_stale(o, place->refused)) {
+    if (!p->settled && clock_mono_ms() < p->deadline && session_was_stale(o, place->refused)) {
         turn_end(&p->turn);
         ask_group(p, true);
         return;
