@@ -1,9 +1,8 @@
 /*
  * How fast a destination is asked: how many connections at a time, how many recipients a second,
  * and how much of that is left after trouble. Trouble (421, a throttle, no connection) makes a
- * pause, longer each time, halves connections and rate and takes the bursts away; answers, and
- * time without trouble, restore them step by step. Pure: time and
- * random numbers are handed in.
+ * pause, longer each time, halves connections and rate and takes the bursts away; answers, and time
+ * without trouble, restore them step by step. Pure: time and random numbers are handed in.
  *
  * Threads: a plain value, of one thread at a time.
  */
