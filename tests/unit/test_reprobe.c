@@ -149,6 +149,23 @@ START_TEST(test_ended_between)
 }
 END_TEST
 
+/* The clock was set back by days: whoever comes meanwhile makes the try. */
+START_TEST(test_clock_set_back)
+{
+    const struct greylist_opts usual = engine.opts.greylist;
+    int64_t began = clock_wall_ms();
+    struct verdict v;
+
+    engine.opts.greylist = (struct greylist_opts){1, {14400 * MINUTE}};
+    (void)hear(reply(REASON_GREYLISTED, 450), false, began);
+    engine.opts.greylist = usual;
+    ck_assert(!reprobe_is_due(engine.reprobe, &bob, false, &v));
+    ck_assert_int_lt(hear(reply(REASON_GREYLISTED, 450), false, began), 15 * MINUTE);
+    reprobe_run(engine.reprobe);
+    ck_assert(reprobe_is_due(engine.reprobe, &bob, false, &v));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reprobe");
@@ -161,6 +178,7 @@ int main(void)
     tcase_add_test(tc, test_local_fault_is_no_try);
     tcase_add_test(tc, test_ask_between_ends_nothing);
     tcase_add_test(tc, test_ended_between);
+    tcase_add_test(tc, test_clock_set_back);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
