@@ -15,9 +15,15 @@ const char *breaker_state_name(enum breaker_state state)
     return state_names[state];
 }
 
+bool breaker_is_due(const struct breaker *b, int64_t now)
+{
+    return b->state == BREAKER_OPEN &&
+           (now >= b->open_until || now < b->open_until - BREAKER_OPEN_MAX - BREAKER_OPEN_MAX / 4);
+}
+
 bool breaker_admit(struct breaker *b, int64_t now)
 {
-    if (b->state == BREAKER_OPEN && now >= b->open_until) {
+    if (breaker_is_due(b, now)) {
         b->state = BREAKER_TRIAL;
         return true;
     }

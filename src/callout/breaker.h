@@ -54,6 +54,9 @@ struct breaker {
     char mx[256];
 };
 
+/* OPEN, and its time is over; also where that is so far away that the clock was set back. */
+bool breaker_is_due(const struct breaker *b, int64_t now);
+
 /* Whether a callout may be made now. OPEN with its time over turns to TRIAL, and then it is the
    caller's: nobody else may until one of the next three. */
 bool breaker_admit(struct breaker *b, int64_t now);

@@ -371,7 +371,8 @@ static void on_answer(void *arg, const struct outcome *o, const struct probe_pla
     callout_finish(c);
 }
 
-/* Where the fallback was not let in any more, what the null sender heard is the answer. */
+/* Where the fallback was not let in any more, what the null sender heard is the answer, of this
+   moment only. */
 static void on_refused(void *arg, const struct verdict *v)
 {
     struct callout *c = arg;
@@ -379,6 +380,7 @@ static void on_refused(void *arg, const struct verdict *v)
     c->probe = NULL;
     if (c->refused_by[0] == '\0')
         c->verdict = *v;
+    c->verdict.passing = true;
     callout_finish(c);
 }
 

@@ -41,7 +41,7 @@ struct callout_ask {
 
 /* How it was asked: who asks once more does it like that. A plain value. */
 struct callout_trail {
-    char destination[DESTINATION_NAME_SIZE]; /* "" where nobody was asked */
+    char destination[DESTINATION_NAME_SIZE]; /* "" where no turn was given */
     char sender[ADDRESS_TEXT_SIZE];
     char helo[256];
     struct netaddr source; /* 0.0.0.0 or ::, the system's choice */

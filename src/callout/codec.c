@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define ENHANCED_PART_MAX 999 /* RFC 3463 section 2 */
+
 void codec_put_bytes(struct codec_writer *w, const void *src, size_t n)
 {
     if (!w->ok || n > w->left) {
@@ -20,6 +22,13 @@ void codec_put_uint(struct codec_writer *w, uint64_t value, size_t octets)
     for (size_t i = 0; i < octets; i++)
         le[i] = (uint8_t)(value >> (8 * i));
     codec_put_bytes(w, le, octets);
+}
+
+void codec_put_enhanced(struct codec_writer *w, const struct enhanced_code *e)
+{
+    codec_put_uint(w, e->cls, 1);
+    codec_put_uint(w, e->subject, 2);
+    codec_put_uint(w, e->detail, 2);
 }
 
 void codec_put_string(struct codec_writer *w, const char *s, size_t size)
@@ -57,6 +66,13 @@ uint64_t codec_get_uint(struct codec_reader *r, size_t octets, uint64_t max)
 int64_t codec_get_time(struct codec_reader *r)
 {
     return (int64_t)codec_get_uint(r, 8, INT64_MAX);
+}
+
+void codec_get_enhanced(struct codec_reader *r, struct enhanced_code *out)
+{
+    out->cls = (uint8_t)codec_get_uint(r, 1, 5);
+    out->subject = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);
+    out->detail = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);
 }
 
 void codec_get_string(struct codec_reader *r, char *dst, size_t size)

@@ -49,7 +49,7 @@ static void sweep(struct gate *g)
 
     for (unsigned i = 0; i < SWEEP_STEP && d != NULL; i++, d = next) {
         next = d->hh.next;
-        if (d->waiting == 0 && d->line_count == 0 && standing_may_go(&d->standing))
+        if (!d->is_served && d->waiting == 0 && d->line_count == 0 && standing_may_go(&d->standing))
             desk_free(d);
     }
     g->swept = d;
@@ -84,7 +84,7 @@ struct desk *desk_find(const struct gate *g, const char *name)
 
 struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
 {
-    struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
+    const struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
     struct desk *d = desk_find(g, ask->destination);
 
     if (d == NULL) {

@@ -13,8 +13,7 @@
  * stage, u16 code, u8 class, u16 subject, u16 detail, text, mx), i64 expires_at.
  * Version 1: u8 version, i64 null_sender_refused_at, i64 expires_at.
  */
-#define FACT_VERSION      2
-#define ENHANCED_PART_MAX 999 /* RFC 3463 section 2 */
+#define FACT_VERSION 2
 
 void destination_name(const struct mx_candidate *host, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE])
@@ -41,9 +40,7 @@ static void put_breaker(struct codec_writer *w, const struct breaker *b)
     codec_put_uint(w, (uint64_t)b->open_until, 8);
     codec_put_uint(w, b->stage, 1);
     codec_put_uint(w, b->code, 2);
-    codec_put_uint(w, b->enhanced.cls, 1);
-    codec_put_uint(w, b->enhanced.subject, 2);
-    codec_put_uint(w, b->enhanced.detail, 2);
+    codec_put_enhanced(w, &b->enhanced);
     codec_put_string(w, b->text, sizeof(b->text));
     codec_put_string(w, b->mx, sizeof(b->mx));
 }
@@ -57,9 +54,7 @@ static void get_breaker(struct codec_reader *r, struct breaker *b)
     b->open_until = codec_get_time(r);
     b->stage = (enum smtp_stage)codec_get_uint(r, 1, SMTP_STAGE_QUIT);
     b->code = (uint16_t)codec_get_uint(r, 2, 599);
-    b->enhanced.cls = (uint8_t)codec_get_uint(r, 1, 5);
-    b->enhanced.subject = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);
-    b->enhanced.detail = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);
+    codec_get_enhanced(r, &b->enhanced);
     codec_get_string(r, b->text, sizeof(b->text));
     codec_get_string(r, b->mx, sizeof(b->mx));
 }

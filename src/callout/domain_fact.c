@@ -11,8 +11,7 @@
  * u8 version, u8 catch_all, i64 learned_at, i64 refresh_at, i64 expires_at, u8 asked, u8 accepted,
  * u16 code, u8 class, u16 subject, u16 detail, text, mx.
  */
-#define FACT_VERSION      1
-#define ENHANCED_PART_MAX 999 /* RFC 3463 section 2 */
+#define FACT_VERSION 1
 
 /* Domain, NUL, the host set in eight octets, the least first: one domain is one range. */
 #define KEY_SIZE (ADDRESS_DOMAIN_MAX + 1 + 8)
@@ -42,9 +41,7 @@ size_t domain_fact_encode(const struct domain_fact *f, uint8_t *buf, size_t size
     codec_put_uint(&w, f->asked, 1);
     codec_put_uint(&w, f->accepted, 1);
     codec_put_uint(&w, f->code, 2);
-    codec_put_uint(&w, f->enhanced.cls, 1);
-    codec_put_uint(&w, f->enhanced.subject, 2);
-    codec_put_uint(&w, f->enhanced.detail, 2);
+    codec_put_enhanced(&w, &f->enhanced);
     codec_put_string(&w, f->text, sizeof(f->text));
     codec_put_string(&w, f->mx, sizeof(f->mx));
     return w.ok ? size - w.left : 0;
@@ -64,9 +61,7 @@ bool domain_fact_decode(const uint8_t *buf, size_t len, struct domain_fact *out)
     out->asked = (uint8_t)codec_get_uint(&r, 1, UINT8_MAX);
     out->accepted = (uint8_t)codec_get_uint(&r, 1, out->asked);
     out->code = (uint16_t)codec_get_uint(&r, 2, 599);
-    out->enhanced.cls = (uint8_t)codec_get_uint(&r, 1, 5);
-    out->enhanced.subject = (uint16_t)codec_get_uint(&r, 2, ENHANCED_PART_MAX);
-    out->enhanced.detail = (uint16_t)codec_get_uint(&r, 2, ENHANCED_PART_MAX);
+    codec_get_enhanced(&r, &out->enhanced);
     codec_get_string(&r, out->text, sizeof(out->text));
     codec_get_string(&r, out->mx, sizeof(out->mx));
     return r.ok && r.left == 0 && out->catch_all != CATCH_ALL_UNTESTED;

@@ -69,8 +69,9 @@ static void deliver(void *arg)
     free(d);
 }
 
-void flight_deliver(struct loop *on, verifier_cb cb, void *arg, const struct verdict *v,
-                    const char *trace)
+/* Answers one asker. `trace` is copied; may be NULL. */
+static void flight_deliver(struct loop *on, verifier_cb cb, void *arg, const struct verdict *v,
+                           const char *trace)
 {
     struct delivery *d = calloc(1, sizeof(*d));
 

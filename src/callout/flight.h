@@ -43,8 +43,4 @@ bool flight_join(struct engine *e, const struct flight_ask *ask);
    (daemon stop). */
 void flight_end_all(struct engine *e);
 
-/* Answers one asker from any thread: posts the callback to `on`. `trace` is copied; may be NULL. */
-void flight_deliver(struct loop *on, verifier_cb cb, void *arg, const struct verdict *v,
-                    const char *trace);
-
 #endif

@@ -46,16 +46,23 @@ static void refuse(struct turn *t, const struct verdict *v)
     h.on_refused(h.arg, v);
 }
 
-/* Trouble: those who wait are answered. Who had a turn already goes on. */
+/* Where there is trouble: who had a turn already, unless the session was lost; that would be
+   another connection. */
+static bool may_go_on(const struct turn *t)
+{
+    return t->goes_on && !t->fresh_session;
+}
+
+/* Those who wait are answered. */
 static void refuse_all(struct desk *d)
 {
     struct turn *t, *tmp;
     struct verdict v;
     bool trial;
 
-    for (unsigned q = 1; q < QUEUE_COUNT; q++)
+    for (unsigned q = 0; q < QUEUE_COUNT; q++)
         DL_FOREACH_SAFE (d->queues[q], t, tmp)
-            if (standing_refuses(&d->standing, false, &v, &trial))
+            if (!may_go_on(t) && standing_refuses(&d->standing, false, &v, &trial))
                 refuse(t, &v);
 }
 
@@ -160,7 +167,7 @@ static int64_t wait_of(struct turn *t)
     return t->goes_on ? 0 : pace_wait(&t->desk->standing.pace, clock_mono_ms());
 }
 
-static void dispatch(struct desk *d)
+static void serve(struct desk *d)
 {
     struct verdict v;
     struct turn *t;
@@ -185,6 +192,16 @@ static void dispatch(struct desk *d)
         else
             fail_local(t);
     }
+}
+
+/* Who is refused here may go to another desk, for which this one is not to be swept away. */
+static void dispatch(struct desk *d)
+{
+    bool was_served = d->is_served;
+
+    d->is_served = true;
+    serve(d);
+    d->is_served = was_served;
 }
 
 static void on_desk(void *arg)
@@ -218,15 +235,14 @@ void gate_line_gone(struct desk *d)
     engine_check_idle(g->engine);
 }
 
-/* The door. Who goes on is let in, unless the session was lost: that would be another connection.
- */
+/* The door */
 
 static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, struct verdict *out)
 {
     struct outage *net = &d->gate->engine->network;
     int64_t now = clock_mono_ms();
 
-    if (ask->routed || (ask->goes_on && !ask->fresh_session))
+    if (ask->routed || may_go_on(t))
         return false;
     if (standing_refuses(&d->standing, ask->priority == CALLOUT_BULK, out, &t->trial))
         return true;
@@ -257,6 +273,14 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     }
 }
 
+static void take_trial(struct turn *t, struct turn *before)
+{
+    if (before == NULL || before->desk != t->desk)
+        return;
+    t->trial = before->trial;
+    before->trial = false;
+}
+
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
                        struct verdict *refused)
 {
@@ -269,6 +293,7 @@ struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct 
         return NULL;
     }
     fill_turn(t, d, ask, h);
+    take_trial(t, ask->before);
     if (refuses(d, ask, t, refused) || !origin_choose(t, refused)) {
         turn_free(t);
         return NULL;
@@ -311,7 +336,7 @@ bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_trans
 
     if (!session_takes(session, job->recipient->domain, new_transaction))
         new_transaction = true; /* RCPTMAX */
-    if (!line_has_room(t->line, 1) || !session_ask(session, job, new_transaction))
+    if (!line_is_good(t->line) || !session_ask(session, job, new_transaction))
         return false;
     t->line->asked++;
     pace_take(&t->desk->standing.pace, clock_mono_ms());

@@ -34,9 +34,11 @@ struct turn_ask {
     bool routed;
     enum callout_priority priority;
     bool goes_on; /* a callout that had its turn there just now: it is not kept waiting again */
-    bool fresh_session; /* none that was kept */
-    unsigned more;      /* recipients that may follow on the same session: turn_ask_more() */
-    bool any_source;    /* else `source` alone, as long as it is in the pool, and its family */
+    struct turn *before; /* of the same callout, about to end: if it is the trial there, so is this.
+                            May be NULL; for the call */
+    bool fresh_session;  /* none that was kept */
+    unsigned more;       /* recipients that may follow on the same session: turn_ask_more() */
+    bool any_source;     /* else `source` alone, as long as it is in the pool, and its family */
     struct netaddr source;
     const char *domain; /* of the recipient */
     const struct session_opts *session;

@@ -4,11 +4,17 @@
 #include "base/str.h"
 #include "callout/line.h"
 
+static bool bulk_pauses(const struct desk *d)
+{
+    return clock_mono_ms() < d->standing.bulk_until;
+}
+
 static bool has_news(struct desk *d)
 {
-    const struct standing *s = &d->standing;
+    struct standing *s = &d->standing;
 
-    return s->breaker.state != BREAKER_CLOSED || s->pace.level > 0 || s->bulk_until != 0 ||
+    pace_ease(&s->pace, clock_mono_ms());
+    return s->breaker.state != BREAKER_CLOSED || s->pace.level > 0 || bulk_pauses(d) ||
            d->waiting > 0;
 }
 
@@ -22,7 +28,7 @@ static void report(const struct desk *d, struct gate_report *r)
         .level = s->pace.level,
         .waiting = d->waiting,
         .connections = d->line_count,
-        .bulk_pauses = s->bulk_until != 0,
+        .bulk_pauses = bulk_pauses(d),
         .why = s->why.reason,
     };
     (void)str_copy(r->name, sizeof(r->name), s->name);

@@ -216,7 +216,8 @@ void line_set_kept(struct line *l, bool kept)
     l->kept = kept;
 }
 
-bool line_has_room(const struct line *l, unsigned recipients)
+/* For so many further recipients. */
+static bool has_room(const struct line *l, unsigned recipients)
 {
     return l->asked + recipients <=
            standing_per_connection(&l->desk->standing, l->desk->limits.per_connection);
@@ -228,21 +229,22 @@ static bool source_stands(const struct line *l)
                                              l->desk->standing.name, clock_mono_ms());
 }
 
-static bool leads_to(const struct line *l, struct turn *t)
+/* The turn's target that it is with; their count if it is with none. */
+static size_t target_of(const struct line *l, const struct turn *t)
 {
-    for (t->target = 0; t->target < t->count; t->target++)
-        if (same_target(l, &t->targets[t->target]))
-            return true;
-    t->target = 0;
-    return false;
+    size_t i = 0;
+
+    while (i < t->count && !same_target(l, &t->targets[i]))
+        i++;
+    return i;
 }
 
 /* What costs a system call comes last. */
-bool line_serves(const struct line *l, struct turn *t)
+bool line_serves(const struct line *l, const struct turn *t)
 {
     return l->kept && !t->fresh_session && l->tls == t->session.tls && l->lmtp == t->session.lmtp &&
-           strcmp(l->helo_name, t->session.helo_name) == 0 && leads_to(l, t) &&
-           line_has_room(l, 1 + t->more) && source_stands(l) &&
+           strcmp(l->helo_name, t->session.helo_name) == 0 && target_of(l, t) < t->count &&
+           has_room(l, 1 + t->more) && source_stands(l) &&
            session_takes(l->session, t->domain, true);
 }
 
@@ -251,6 +253,7 @@ bool line_take(struct line *l, struct turn *t)
     l->turn = t; /* it hears what is said from now on */
     trace_target(t, &l->peer, "on a session kept with");
     if (session_ask(l->session, &t->job, true)) {
+        t->target = target_of(l, t);
         use(l, t);
         return true;
     }
@@ -262,6 +265,6 @@ bool line_is_good(const struct line *l)
 {
     const struct standing *s = &l->desk->standing;
 
-    return line_has_room(l, 1) && l->refused < REFUSED_MAX && source_stands(l) &&
+    return has_room(l, 1) && l->refused < REFUSED_MAX && source_stands(l) &&
            s->breaker.state == BREAKER_CLOSED && !pace_paused(&s->pace, clock_mono_ms());
 }

@@ -52,6 +52,7 @@ struct desk {
     unsigned waiting;
     struct line *lines;
     unsigned line_count;
+    bool is_served;  /* right now */
     bool is_starved; /* waits for `total` */
     struct desk *starved_prev, *starved_next;
     struct loop_timer *timer;
@@ -93,17 +94,14 @@ void line_set_kept(struct line *l, bool kept);
 /* A new session for the turn. False when out of memory. */
 bool line_open(struct desk *d, struct turn *t);
 
-/* Whether a line is kept, and one that the turn may use; sets the turn's `target` then. */
-bool line_serves(const struct line *l, struct turn *t);
+/* Whether a line is kept, and one that the turn may use. */
+bool line_serves(const struct line *l, const struct turn *t);
 
 /* It does, from now on. False when the session cannot be used after all. */
 bool line_take(struct line *l, struct turn *t);
 
-/* In on_outcome of its turn: whether another turn may have it. */
+/* In on_outcome of its turn: whether it may be asked about another recipient. */
 bool line_is_good(const struct line *l);
-
-/* Whether so many further recipients may be asked about on it. */
-bool line_has_room(const struct line *l, unsigned recipients);
 
 /* gate.c: a line is gone, and so is what it held. */
 void gate_line_gone(struct desk *d);

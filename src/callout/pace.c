@@ -24,7 +24,7 @@ static int64_t rate_left(const struct pace *p)
     return left > 0 || p->limits.rate_milli == 0 ? left : 1;
 }
 
-static void ease(struct pace *p, int64_t now)
+void pace_ease(struct pace *p, int64_t now)
 {
     while (p->level > 0 && now >= p->eases_at) {
         p->level--;
@@ -37,7 +37,7 @@ static void fill(struct pace *p, int64_t now)
 {
     int64_t elapsed = now - p->filled_at, missing, rate;
 
-    ease(p, now);
+    pace_ease(p, now);
     if (elapsed <= 0)
         return;
     missing = bucket_left(p) - p->tokens_micro;
@@ -148,7 +148,7 @@ void pace_restore(struct pace *p, unsigned level, int64_t pause_until, int64_t n
     p->level = level < PACE_LEVEL_MAX ? level : PACE_LEVEL_MAX;
     p->pause_until = p->same_until = pause_until;
     p->eases_at = pause_until + PACE_EASE_MS;
-    ease(p, now);
+    pace_ease(p, now);
 }
 
 bool pace_is_full(struct pace *p, int64_t now)

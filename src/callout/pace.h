@@ -1,9 +1,8 @@
 /*
  * How fast a destination is asked: how many connections at a time, how many recipients a second,
  * and how much of that is left after trouble. Trouble (421, a throttle, no connection) makes a
- * pause, longer each time, halves connections and rate and takes the bursts away; answers, and
- * time without trouble, restore them step by step. Pure: time and
- * random numbers are handed in.
+ * pause, longer each time, halves connections and rate and takes the bursts away; answers, and time
+ * without trouble, restore them step by step. Pure: time and random numbers are handed in.
  *
  * Threads: a plain value, of one thread at a time.
  */
@@ -72,6 +71,9 @@ bool pace_shrink(struct pace *p, int64_t now, pace_random random);
 /* A recipient was answered about without trouble. In a pause that proves nothing: it was asked
    before. */
 void pace_good(struct pace *p, int64_t now);
+
+/* The level as it is by now. */
+void pace_ease(struct pace *p, int64_t now);
 
 /* As it was left: `pause_until` may be long ago, and then the level eases. */
 void pace_restore(struct pace *p, unsigned level, int64_t pause_until, int64_t now);

@@ -28,9 +28,9 @@ struct probe_run {
     char best_destination[DESTINATION_NAME_SIZE];
     unsigned soft_hosts;
     size_t soft_at[MX_CANDIDATES_MAX]; /* those hosts, as candidates */
-    bool refused;                      /* `refusal` is the answer */
-    struct verdict refusal;
-    struct loop_timer *timer; /* what is known at once is told from the loop; the deadline */
+    struct verdict refusal;            /* the answer where there is no `best` */
+    bool finished;                     /* what is known at once is told from the loop ... */
+    struct loop_timer *timer;          /* ... by this; else the deadline */
 };
 
 static void probe_next(struct probe_run *p);
@@ -67,7 +67,7 @@ static void probe_finish(struct probe_run *p)
 
 static void finish_later(struct probe_run *p)
 {
-    p->refused = true;
+    p->finished = true;
     loop_timer_arm(p->timer, 0);
 }
 
@@ -194,7 +194,7 @@ static void on_outcome(void *arg, const struct outcome *o, const struct turn_pla
     };
 
     at.backup = at.host->preference > p->plan->best;
-    if (!p->settled && session_was_stale(o, place->refused)) {
+    if (!p->settled && clock_mono_ms() < p->deadline && session_was_stale(o, place->refused)) {
         turn_end(&p->turn);
         ask_group(p, true);
         return;
@@ -207,7 +207,6 @@ static void on_outcome(void *arg, const struct outcome *o, const struct turn_pla
     }
     if (p->settled && goes_on(p, o, &at))
         return;
-    turn_end(&p->turn);
     if (p->settled || enough_soft_hosts(p))
         probe_finish(p);
     else
@@ -269,8 +268,10 @@ static const struct provider *name_destination(struct probe_run *p)
     return provider;
 }
 
+/* Ends the turn before. */
 static void ask_group(struct probe_run *p, bool fresh_session)
 {
+    struct turn *before = p->turn;
     struct session_target targets[MX_CANDIDATES_MAX];
     const struct turn_handler h = {
         .on_outcome = on_outcome,
@@ -284,6 +285,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .routed = p->opts.routed,
         .priority = p->opts.priority,
         .goes_on = strcmp(p->went_to, p->destination) == 0,
+        .before = before,
         .fresh_session = fresh_session,
         .more = p->opts.more,
         .any_source = p->opts.any_source,
@@ -299,6 +301,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         fill_target(p, candidate(p, p->group[i]), &targets[i]);
     (void)str_copy(ask.destination, sizeof(ask.destination), p->destination);
     p->turn = gate_wait(p->engine->gate, &ask, &h, &p->refusal);
+    turn_end(&before);
     if (p->turn == NULL) {
         finish_later(p);
         return;
@@ -358,9 +361,9 @@ static void on_timer(void *arg)
 {
     struct probe_run *p = arg;
 
-    if (!p->refused && !turn_waits(p->turn))
+    if (!p->finished && !turn_waits(p->turn))
         return;
-    if (!p->refused)
+    if (!p->finished)
         turn_too_late(p->destination, &p->refusal);
     probe_finish(p);
 }

@@ -17,8 +17,6 @@
  * The status is not stored: it is the reason's. Every record has one encoding only.
  */
 
-#define ENHANCED_PART_MAX 999 /* RFC 3463 section 2 */
-
 #define X(id, name) +1
 enum {
     STAGE_COUNT = 0 SMTP_STAGES(X),
@@ -60,9 +58,7 @@ static void put_evidence(struct codec_writer *w, const struct evidence *e)
     codec_put_uint(w, e->stage, 1);
     codec_put_uint(w, e->failure, 1);
     codec_put_uint(w, e->code, 2);
-    codec_put_uint(w, e->enhanced.cls, 1);
-    codec_put_uint(w, e->enhanced.subject, 2);
-    codec_put_uint(w, e->enhanced.detail, 2);
+    codec_put_enhanced(w, &e->enhanced);
     put_address(w, &e->ip);
     codec_put_uint(w, e->catch_all, 1);
     codec_put_string(w, e->text, sizeof(e->text));
@@ -77,9 +73,7 @@ static void get_evidence(struct codec_reader *r, struct evidence *e)
     e->stage = (enum smtp_stage)codec_get_uint(r, 1, STAGE_COUNT - 1);
     e->failure = (enum smtp_failure)codec_get_uint(r, 1, FAILURE_COUNT - 1);
     e->code = (uint16_t)codec_get_uint(r, 2, 599);
-    e->enhanced.cls = (uint8_t)codec_get_uint(r, 1, 5);
-    e->enhanced.subject = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);
-    e->enhanced.detail = (uint16_t)codec_get_uint(r, 2, ENHANCED_PART_MAX);
+    codec_get_enhanced(r, &e->enhanced);
     get_address(r, &e->ip);
     e->catch_all = (enum catch_all_fact)codec_get_uint(r, 1, CATCH_ALL_COUNT - 1);
     codec_get_string(r, e->text, sizeof(e->text));

@@ -18,7 +18,8 @@
 #define JITTER_SHARE 20     /* a twentieth of the delay */
 #define SLACK_MS     60000
 #define GIVE_UP_MS   INT64_C(86400000) /* behind the last try: put off for too long */
-#define LEARNED_FOR  2592000           /* seconds */
+#define FAR_MS       (2 * GIVE_UP_MS)
+#define LEARNED_FOR  2592000 /* seconds */
 
 struct reprobe {
     struct engine *engine;
@@ -52,6 +53,12 @@ static void arm(struct reprobe *r)
     if (r->engine->flight_count >= r->engine->opts.total && ms < BUSY_MS)
         ms = BUSY_MS;
     loop_timer_arm(r->timer, ms);
+}
+
+/* Farther away than any delay: the clock was set back. */
+static bool is_far(const struct schedule_entry *entry, int64_t now)
+{
+    return entry->due > now + FAR_MS;
 }
 
 /* Making them */
@@ -240,9 +247,10 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
     struct schedule_entry entry;
     bool known = schedule_get(r->schedule, k.bytes, k.len, &entry);
     int64_t now = clock_wall_ms();
-    bool again = c->again || (known && entry.due <= now); /* nobody need be asked twice */
+    bool is_due = known && (entry.due <= now || is_far(&entry, now));
+    bool again = c->again || is_due; /* nobody need be asked twice */
     bool more = r->engine->opts.greylist.count > 0 && !c->routed &&
-                (greylist_may_be(v) || (again && v->status == STATUS_DEFERRED));
+                (greylist_may_be(v) || (known && v->status == STATUS_DEFERRED));
     bool unasked = v->reason == REASON_LOCAL_FAULT ||
                    (c->trail->destination[0] == '\0' && v->status == STATUS_DEFERRED);
 
@@ -272,9 +280,10 @@ bool reprobe_is_due(struct reprobe *r, const struct address *a, bool apart, stru
 {
     struct key k = key_of(a, apart);
     struct schedule_entry entry;
+    int64_t now = clock_wall_ms();
 
     if (r->engine->opts.greylist.count == 0 || !schedule_get(r->schedule, k.bytes, k.len, &entry) ||
-        (!r->running && entry.due <= clock_wall_ms()))
+        is_far(&entry, now) || (!r->running && entry.due <= now))
         return false;
     verdict_init(out, REASON_GREYLISTED, SOURCE_STORE);
     out->passing = true;

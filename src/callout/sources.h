@@ -2,8 +2,8 @@
  * The pool of source addresses (source_addresses): which one a callout comes from. The same for a
  * recipient domain as long as that can be, because greylisters know us by it; else the one with the
  * least to do, and of those the one that a hash of the domain picks, so that a restart changes
- * little. A source that a destination throttles rests there. Pure, but that
- * sources_check() asks the kernel.
+ * little. A source that a destination throttles rests there. Pure, but that sources_check() asks
+ * the kernel.
  *
  * Threads: one at a time.
  */

@@ -116,10 +116,9 @@ bool standing_bulk_rests(struct standing *s, struct verdict *out)
 bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *trial)
 {
     bool open = s->breaker.state != BREAKER_CLOSED;
-    bool due = s->breaker.state == BREAKER_OPEN && clock_wall() >= s->breaker.open_until;
 
     *trial = false;
-    if (open && !due) {
+    if (open && !breaker_is_due(&s->breaker, clock_wall())) {
         tell_breaker(s, out);
         return true;
     }

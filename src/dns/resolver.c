@@ -79,10 +79,10 @@ struct resolver {
     struct resolver_query *ready;
     struct loop_timer *deliver; /* armed while `ready` is not empty or a channel may be drained */
     struct dns_answer *no_such_name, *not_asked;
-    int64_t worked_at, heard_at; /* INT64_MIN: the present servers never did */
-    uint64_t events;             /* questions sent and answers heard, numbered in one row from 1 */
-    uint64_t vouched;            /* 0: by nothing */
-    uint64_t forgot;             /* what was asked up to then is not kept */
+    int64_t worked_at; /* INT64_MIN: the present servers never did */
+    uint64_t events;   /* questions sent and answers heard, numbered in one row from 1 */
+    uint64_t vouched;  /* 0: by nothing */
+    uint64_t forgot;   /* what was asked up to then is not kept */
     struct own_addresses own;
     bool closing;
 };
@@ -117,7 +117,7 @@ static void questions_part(struct resolver *r)
 /* What the servers of before have shown says nothing of the present ones. */
 static void proofs_clear(struct resolver *r)
 {
-    r->worked_at = r->heard_at = INT64_MIN;
+    r->worked_at = INT64_MIN;
     r->vouched = 0;
 }
 
@@ -257,15 +257,9 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
 
 static void proof_note(struct resolver *r, const struct question *q, const struct dns_answer *a)
 {
-    bool no = a->status == DNS_NODATA || a->status == DNS_NXDOMAIN;
-
-    if (a->heard == 0 || q->channel != r->channel)
+    if (a->heard == 0 || q->channel != r->channel || a->status != DNS_OK)
         return;
-    if (a->status == DNS_OK || no)
-        r->heard_at = clock_mono_ms();
-    if (a->status != DNS_OK)
-        return;
-    r->worked_at = r->heard_at;
+    r->worked_at = clock_mono_ms();
     if (q->asked > r->vouched)
         r->vouched = q->asked;
 }
@@ -501,11 +495,6 @@ int64_t resolver_worked_at(const struct resolver *r)
 uint64_t resolver_vouched(const struct resolver *r)
 {
     return r->vouched;
-}
-
-int64_t resolver_heard_at(const struct resolver *r)
-{
-    return r->heard_at;
 }
 
 void resolver_forget(struct resolver *r)

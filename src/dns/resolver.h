@@ -69,12 +69,10 @@ void resolver_query_cancel(struct resolver_query **q);
 bool resolver_reconfigure(struct resolver *r, const struct resolver_opts *opts, struct error *err);
 
 /*
- * When (clock_mono_ms) a server last sent an answer with records; and when one last sent anything
- * that was understood, be it that there is nothing. INT64_MIN: never. Answers from the cache do not
- * count, nor those of servers that are not asked any more.
+ * When (clock_mono_ms) a server last sent an answer with records; INT64_MIN: never. Answers from
+ * the cache do not count, nor those of servers that are not asked any more.
  */
 int64_t resolver_worked_at(const struct resolver *r);
-int64_t resolver_heard_at(const struct resolver *r);
 
 /*
  * Up to where a "no" may be believed: all that is sent and heard is numbered in one row, and this

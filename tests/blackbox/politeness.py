@@ -245,6 +245,17 @@ def test_session_lost_meanwhile(w):
     w.equal("trouble", destination(d), {})
 
 
+def test_deadline_on_a_kept_session(w):
+    """Silence on a kept session until the callout's time is over is a timeout; no new session is made in
+    vain."""
+    silent = hostile.On(rcpt=lambda _c, who: hostile.SILENCE if who.startswith("b@") else None)
+    server, d = world(w, {**POLITE, "timeout.callout": "1500ms"}, silent)
+    w.equal("answered", told(ask(d, "a@d0.example")), "valid/mailbox_exists")
+    w.equal("silence", told(ask(d, "b@d1.example")), "deferred/timeout")
+    quiet(w, d)
+    w.equal("recipients", [len(c.recipients) for c in server.connections], [2])
+
+
 def ask_in_turn(w, d, count, **parameters):
     for who in people(count):
         w.equal(who, told(ask(d, who, **parameters)), "valid/mailbox_exists")

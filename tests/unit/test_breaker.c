@@ -57,6 +57,16 @@ static void in_trial(void)
     ck_assert_int_eq(b.state, BREAKER_TRIAL);
 }
 
+START_TEST(test_clock_set_back)
+{
+    ck_assert(refused(SMTP_STAGE_MAIL, ONE, NOW));
+    ck_assert(!breaker_is_due(&b, NOW - 3600));
+    ck_assert(breaker_is_due(&b, NOW - 7 * BREAKER_OPEN_MAX));
+    ck_assert(breaker_admit(&b, NOW - 7 * BREAKER_OPEN_MAX));
+    ck_assert_int_eq(b.state, BREAKER_TRIAL);
+}
+END_TEST
+
 START_TEST(test_closed)
 {
     ck_assert_int_eq(b.state, BREAKER_CLOSED);
@@ -231,6 +241,7 @@ int main(void)
 
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_add_test(t, test_closed);
+    tcase_add_test(t, test_clock_set_back);
     tcase_add_test(t, test_before_rcpt);
     tcase_add_test(t, test_second_at_rcpt);
     tcase_add_test(t, test_answer_between);

@@ -128,6 +128,44 @@ START_TEST(test_local_fault_is_no_try)
 }
 END_TEST
 
+/* Who asks with `fresh` in between, and hears nothing better, does not end it. */
+START_TEST(test_ask_between_ends_nothing)
+{
+    int64_t began = clock_wall_ms();
+
+    (void)hear(reply(REASON_GREYLISTED, 450), false, began);
+    ck_assert_int_gt(hear(reply(REASON_TIMEOUT, 0), false, began), 0);
+    ck_assert_uint_eq(reprobe_count(engine.reprobe), 1);
+    ck_assert_int_eq(hear(reply(REASON_MAILBOX_EXISTS, 250), false, began), -1);
+    ck_assert_uint_eq(reprobe_count(engine.reprobe), 0);
+}
+END_TEST
+
+/* Nor does a re-probe begin another one where nothing is scheduled any more. */
+START_TEST(test_ended_between)
+{
+    ck_assert_int_eq(hear(reply(REASON_TIMEOUT, 0), true, clock_wall_ms()), -1);
+    ck_assert_uint_eq(reprobe_count(engine.reprobe), 0);
+}
+END_TEST
+
+/* The clock was set back by days: whoever comes meanwhile makes the try. */
+START_TEST(test_clock_set_back)
+{
+    const struct greylist_opts usual = engine.opts.greylist;
+    int64_t began = clock_wall_ms();
+    struct verdict v;
+
+    engine.opts.greylist = (struct greylist_opts){1, {14400 * MINUTE}};
+    (void)hear(reply(REASON_GREYLISTED, 450), false, began);
+    engine.opts.greylist = usual;
+    ck_assert(!reprobe_is_due(engine.reprobe, &bob, false, &v));
+    ck_assert_int_lt(hear(reply(REASON_GREYLISTED, 450), false, began), 15 * MINUTE);
+    reprobe_run(engine.reprobe);
+    ck_assert(reprobe_is_due(engine.reprobe, &bob, false, &v));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reprobe");
@@ -138,6 +176,9 @@ int main(void)
     tcase_add_test(tc, test_put_off_is_not_learned);
     tcase_add_test(tc, test_no_domain_any_more);
     tcase_add_test(tc, test_local_fault_is_no_try);
+    tcase_add_test(tc, test_ask_between_ends_nothing);
+    tcase_add_test(tc, test_ended_between);
+    tcase_add_test(tc, test_clock_set_back);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
