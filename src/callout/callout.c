@@ -219,9 +219,18 @@ static void read_answer(struct callout *c, const struct outcome *o, const struct
 
 bool callout_answered(const struct callout *c, struct verdict *v)
 {
-    if (c->answered)
+    const char *destination;
+
+    if (c->answered) {
         *v = c->verdict;
-    return c->answered;
+        return true;
+    }
+    verdict_init(v, REASON_PENDING, SOURCE_PROBE);
+    v->has_evidence = c->probe != NULL && probe_waits(c->probe, &destination);
+    if (v->has_evidence)
+        (void)str_format(v->evidence.text, sizeof(v->evidence.text), "waits for its turn at %s",
+                         destination);
+    return false;
 }
 
 /* Made-up recipients */
@@ -399,7 +408,7 @@ static bool probe_with(struct callout *c, const char *sender)
         .session = o->session,
         .port = c->ask.lmtp ? LMTP_PORT : o->smtp_port,
         .routed = c->ask.routed,
-        .try_dead = c->ask.fresh,
+        .fresh = c->ask.fresh,
         .more = c->ask.want_catch_all ? c->domain.probes : 0,
         .any_source = !c->is_again,
         .source = c->again.source,

@@ -33,7 +33,7 @@ struct callout_ask {
     bool routed, lmtp;
     bool null_sender;    /* MAIL FROM:<>, and nothing else in its place */
     bool want_catch_all; /* find out what the domain does with unknown recipients */
-    bool fresh;          /* also of hosts that are known to be dead */
+    bool fresh;          /* also of hosts that are known to be dead, or to refuse us */
     enum callout_priority priority;
     const struct callout_trail *again; /* as it was asked before (greylisting); for the call */
     int64_t deadline;                  /* clock_mono_ms, of all of it */
@@ -58,8 +58,8 @@ struct callout_handler {
 struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
                               const struct mx_plan *plan, const struct callout_handler *handler);
 
-/* What is known of the recipient itself while made-up ones are being asked about: false before. Its
-   times are not set. */
+/* What is known of the recipient itself while made-up ones are being asked about: false before, and
+   then *v is `pending`, with what is waited for. Its times are not set. */
 bool callout_answered(const struct callout *c, struct verdict *v);
 
 /* Somebody waits for it now. */

@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 
 #define DESKS_MAX  10000 /* remembered while nobody is there */
 #define SWEEP_STEP 32
@@ -55,7 +56,7 @@ static void sweep(struct gate *g)
     g->swept = d;
 }
 
-static struct desk *desk_new(struct gate *g, const struct turn_ask *ask,
+static struct desk *desk_new(struct gate *g, const char *name, bool routed,
                              const struct pace_limits *limits)
 {
     struct desk *d = calloc(1, sizeof(*d));
@@ -68,8 +69,9 @@ static struct desk *desk_new(struct gate *g, const struct turn_ask *ask,
         return NULL;
     }
     d->gate = g;
-    d->routed = ask->routed;
-    standing_init(&d->standing, g->engine->keep, ask->destination, limits);
+    d->routed = routed;
+    d->limits = *limits;
+    standing_init(&d->standing, g->engine->keep, name, limits);
     HASH_ADD_STR(g->desks, standing.name, d);
     return d;
 }
@@ -82,6 +84,15 @@ struct desk *desk_find(const struct gate *g, const char *name)
     return d;
 }
 
+static void set_limits(struct desk *d, const struct pace_limits *limits)
+{
+    if (memcmp(&d->limits, limits, sizeof(*limits)) == 0)
+        return;
+    d->limits = *limits;
+    pace_set_limits(&d->standing.pace, limits, clock_mono_ms());
+    loop_timer_arm(d->timer, 0); /* those who wait may wait no longer */
+}
+
 struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
 {
     const struct pace_limits limits = limits_of(g, ask->provider, ask->routed);
@@ -90,13 +101,10 @@ struct desk *desk_of(struct gate *g, const struct turn_ask *ask)
     if (d == NULL) {
         if (HASH_COUNT(g->desks) >= DESKS_MAX)
             sweep(g);
-        d = desk_new(g, ask, &limits);
+        d = desk_new(g, ask->destination, ask->routed, &limits);
     }
-    if (d != NULL && memcmp(&d->limits, &limits, sizeof(limits)) != 0) {
-        d->limits = limits;
-        pace_set_limits(&d->standing.pace, &limits, clock_mono_ms());
-        loop_timer_arm(d->timer, 0); /* those who wait may wait no longer */
-    }
+    if (d != NULL)
+        set_limits(d, &limits);
     return d;
 }
 
@@ -115,4 +123,52 @@ void desk_unstarve(struct desk *d)
     if (d->is_starved)
         DL_DELETE2(d->gate->starved, d, starved_prev, starved_next);
     d->is_starved = false;
+}
+
+/* A destination is called by its provider, where it has one. */
+static const struct provider *provider_of(const struct gate *g, const char *name)
+{
+    static const char prefix[] = "provider/";
+    size_t len = sizeof(prefix) - 1;
+
+    if (strncmp(name, prefix, len) != 0)
+        return NULL;
+    return providers_find(g->engine->opts.providers, name + len);
+}
+
+void gate_reconfigure(struct gate *g)
+{
+    struct desk *d, *tmp;
+
+    HASH_ITER (hh, g->desks, d, tmp) {
+        struct pace_limits limits = limits_of(g, provider_of(g, d->standing.name), d->routed);
+
+        set_limits(d, &limits);
+    }
+}
+
+static bool recall_one(void *arg, const void *key, size_t key_len, const void *value,
+                       size_t value_len)
+{
+    struct gate *g = arg;
+    struct destination_fact fact;
+    char name[DESTINATION_NAME_SIZE];
+    struct pace_limits limits;
+
+    if (key_len >= sizeof(name) || !destination_fact_decode(value, value_len, &fact) ||
+        fact.breaker.state == BREAKER_CLOSED || HASH_COUNT(g->desks) >= DESKS_MAX)
+        return true;
+    (void)str_copyn(name, sizeof(name), key, key_len);
+    limits = limits_of(g, provider_of(g, name), false);
+    if (desk_find(g, name) == NULL)
+        (void)desk_new(g, name, false, &limits);
+    return true;
+}
+
+void gate_recall(struct gate *g)
+{
+    struct store *store = g->engine->store;
+
+    if (store != NULL)
+        (void)store_each(store, STORE_TABLE_DESTINATION, clock_wall(), recall_one, g);
 }

@@ -42,6 +42,7 @@ struct engine {
     struct reprobe *reprobe; /* NULL while there is none yet */
     unsigned flight_count;
     unsigned waiter_count;
+    int64_t overload_quiet_until; /* clock_mono_ms: it was logged a short while ago */
     bool stopping;
     loop_fn on_idle; /* called when stopping and nothing is left; set by verifier.c */
     void *idle_arg;

@@ -17,6 +17,7 @@
 
 #define ROUTED_DEFERRED_REFRESH 10 /* seconds */
 #define ROUTED_DEFERRED_FORGET  60
+#define OVERLOAD_QUIET_MS       60000
 
 struct waiter {
     struct flight *flight;
@@ -99,7 +100,9 @@ static void waiter_answer(struct waiter *w, const struct verdict *v)
 /* Pending; or the recipient's own answer, where only made-up ones are still waited for. */
 static void known_by_now(const struct flight *f, struct verdict *v)
 {
-    if (f->callout == NULL || !callout_answered(f->callout, v))
+    if (f->callout != NULL)
+        (void)callout_answered(f->callout, v);
+    else
         verdict_init(v, REASON_PENDING, SOURCE_PROBE);
     v->ms = clock_mono_ms() - f->started;
 }
@@ -275,7 +278,7 @@ static void flight_call_out(struct flight *f, const struct mx_plan *plan)
         .lmtp = f->lmtp,
         .null_sender = f->null_sender,
         .want_catch_all = f->want_catch_all,
-        .fresh = f->fresh,
+        .fresh = f->fresh && !f->again,
         .priority = f->priority,
         .again = f->again ? &f->trail : NULL,
         .deadline = f->deadline,
@@ -468,6 +471,16 @@ static void flight_becomes_again(struct flight *f, const struct flight_ask *ask)
         f->trail = ask->trail;
 }
 
+static void tell_overload(struct engine *e)
+{
+    int64_t now = clock_mono_ms();
+
+    if (now < e->overload_quiet_until)
+        return;
+    e->overload_quiet_until = now + OVERLOAD_QUIET_MS;
+    log_warning("max_waiting: %u clients wait, others are told unknown/overload", e->waiter_count);
+}
+
 /* Bulk leaves half of it to others. */
 static unsigned most_waiters(const struct engine *e, const struct flight_ask *ask)
 {
@@ -484,6 +497,7 @@ bool flight_join(struct engine *e, const struct flight_ask *ask)
     if (f != NULL && f->landed) {
         v = f->verdict;
     } else if (ask->cb != NULL && e->waiter_count >= most_waiters(e, ask)) {
+        tell_overload(e);
         verdict_init(&v, REASON_OVERLOAD, SOURCE_PROBE);
     } else if (f != NULL || !answer_without_flight(e, ask, &v)) {
         if (f == NULL)

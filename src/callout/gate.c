@@ -22,6 +22,7 @@
 static void leave_queue(struct turn *t)
 {
     DL_DELETE(t->desk->queues[t->queue], t);
+    t->desk->queued[t->queue]--;
     t->desk->waiting--;
 }
 
@@ -244,6 +245,8 @@ static bool refuses(struct desk *d, const struct turn_ask *ask, struct turn *t, 
 
     if (ask->routed || may_go_on(t))
         return false;
+    if (ask->try_now)
+        standing_try_now(&d->standing);
     if (standing_refuses(&d->standing, ask->priority == CALLOUT_BULK, out, &t->trial))
         return true;
     if (outage_admit(net, now, &t->network_trial))
@@ -273,6 +276,24 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     }
 }
 
+/* By the rate alone those before it in the queue take longer than it has. */
+static bool is_hopeless(struct turn *t, struct verdict *out)
+{
+    struct desk *d = t->desk;
+    int64_t now = clock_mono_ms(), wait;
+    unsigned ahead = 0;
+
+    if (t->goes_on)
+        return false;
+    for (unsigned q = 0; q <= t->queue; q++)
+        ahead += d->queued[q];
+    wait = pace_wait_for(&d->standing.pace, now, ahead + 1);
+    if (now + wait < t->job.deadline)
+        return false;
+    turn_too_late(d->standing.name, out);
+    return true;
+}
+
 static void take_trial(struct turn *t, struct turn *before)
 {
     if (before == NULL || before->desk != t->desk)
@@ -294,11 +315,12 @@ struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct 
     }
     fill_turn(t, d, ask, h);
     take_trial(t, ask->before);
-    if (refuses(d, ask, t, refused) || !origin_choose(t, refused)) {
+    if (refuses(d, ask, t, refused) || is_hopeless(t, refused) || !origin_choose(t, refused)) {
         turn_free(t);
         return NULL;
     }
     DL_APPEND(d->queues[t->queue], t);
+    d->queued[t->queue]++;
     d->waiting++;
     if (!loop_timer_armed(d->timer) || t->goes_on)
         loop_timer_arm(d->timer, 0);
@@ -326,8 +348,10 @@ void turn_hurry(struct turn *t, enum callout_priority priority)
     if (t->line != NULL || t->queue <= priority + 1)
         return;
     DL_DELETE(d->queues[t->queue], t);
+    d->queued[t->queue]--;
     t->queue = priority + 1;
     DL_APPEND(d->queues[t->queue], t);
+    d->queued[t->queue]++;
 }
 
 bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_transaction)

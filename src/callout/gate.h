@@ -37,6 +37,7 @@ struct turn_ask {
     struct turn *before; /* of the same callout, about to end: if it is the trial there, so is this.
                             May be NULL; for the call */
     bool fresh_session;  /* none that was kept */
+    bool try_now;        /* where the destination refuses us: this is the breaker's trial */
     unsigned more;       /* recipients that may follow on the same session: turn_ask_more() */
     bool any_source;     /* else `source` alone, as long as it is in the pool, and its family */
     struct netaddr source;
@@ -101,6 +102,12 @@ struct gate_word {
 };
 
 void gate_heard(struct gate *g, const struct gate_word *w);
+
+/* Other options are in force: their limits count at once. */
+void gate_reconfigure(struct gate *g);
+
+/* From now on it is known which destinations were refusing us when this daemon was stopped. */
+void gate_recall(struct gate *g);
 
 /* Sessions not closed yet, QUITs included. */
 unsigned gate_session_count(const struct gate *g);

@@ -8,6 +8,7 @@
 #include "callout/selfcheck.h"
 
 #define REFUSERS_MAX 4
+#define LOOK_AT_MAX  32
 
 /* The next line to be filled; NULL when there is no more. */
 static char *next_line(struct verifier_health *h)
@@ -39,19 +40,25 @@ static void tell_sources(const struct sources *s, struct verifier_health *h)
     }
 }
 
+static bool refuses_us(const struct gate_report *r)
+{
+    return r->breaker != BREAKER_CLOSED && clock_wall() < r->until;
+}
+
+/* Some by name, and how many more. */
 static void tell_refusers(struct gate *g, struct verifier_health *h)
 {
-    struct gate_report reports[REFUSERS_MAX];
-    size_t count = gate_tell(g, reports, REFUSERS_MAX);
+    struct gate_report reports[LOOK_AT_MAX];
+    size_t count = gate_tell(g, reports, LOOK_AT_MAX), refusers = 0;
+    char *line;
 
-    for (size_t i = 0; i < count && i < REFUSERS_MAX; i++) {
-        bool open = reports[i].breaker != BREAKER_CLOSED && clock_wall() < reports[i].until;
-        char *line = open ? next_line(h) : NULL;
-
-        if (line != NULL)
+    for (size_t i = 0; i < count && i < LOOK_AT_MAX; i++)
+        if (refuses_us(&reports[i]) && ++refusers <= REFUSERS_MAX && (line = next_line(h)) != NULL)
             (void)str_format(line, VERIFIER_PROBLEM_SIZE, "%s refuses us: %s", reports[i].name,
                              reports[i].refusal);
-    }
+    if (refusers > REFUSERS_MAX && (line = next_line(h)) != NULL)
+        (void)str_format(line, VERIFIER_PROBLEM_SIZE, "%zu more destinations refuse us%s",
+                         refusers - REFUSERS_MAX, refusers == LOOK_AT_MAX ? ", or more" : "");
 }
 
 void health_tell(struct engine *e, struct verifier_health *out)

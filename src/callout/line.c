@@ -138,15 +138,17 @@ static void on_trace(void *arg, char dir, const char *text)
 
 static void trace_target(const struct turn *t, const struct session_target *to, const char *how)
 {
-    char ip[NETADDR_TEXT_MAX], line[400];
+    char ip[NETADDR_TEXT_MAX], source[NETADDR_TEXT_MAX], line[400];
+    bool chosen = to->source.family != AF_UNSPEC;
 
     if (t->handler.on_trace == NULL)
         return;
     if (to->path[0] != '\0')
         (void)str_format(line, sizeof(line), "%s %s", how, to->path);
     else
-        (void)str_format(line, sizeof(line), "%s %s[%s]:%u", how, to->name,
-                         netaddr_format(&to->ip, ip), to->port);
+        (void)str_format(line, sizeof(line), "%s %s[%s]:%u%s%s", how, to->name,
+                         netaddr_format(&to->ip, ip), to->port, chosen ? " from " : "",
+                         chosen ? netaddr_format(&to->source, source) : "");
     t->handler.on_trace(t->handler.arg, '*', line);
 }
 

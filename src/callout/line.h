@@ -49,7 +49,8 @@ struct desk {
     struct pace_limits limits; /* those in force, before any trouble */
     bool routed;
     struct turn *queues[QUEUE_COUNT];
-    unsigned waiting;
+    unsigned queued[QUEUE_COUNT];
+    unsigned waiting; /* in all queues */
     struct line *lines;
     unsigned line_count;
     bool is_served;  /* right now */

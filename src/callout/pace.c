@@ -82,14 +82,18 @@ bool pace_paused(const struct pace *p, int64_t now)
     return now < p->pause_until;
 }
 
-int64_t pace_wait(struct pace *p, int64_t now)
+int64_t pace_wait_for(struct pace *p, int64_t now, unsigned recipients)
 {
-    int64_t rate = rate_left(p);
+    int64_t rate = rate_left(p), missing;
 
     fill(p, now);
-    if (rate == 0 || p->tokens_micro >= MICRO)
-        return 0;
-    return (MICRO - p->tokens_micro + rate - 1) / rate;
+    missing = recipients * MICRO - p->tokens_micro;
+    return rate == 0 || missing <= 0 ? 0 : (missing + rate - 1) / rate;
+}
+
+int64_t pace_wait(struct pace *p, int64_t now)
+{
+    return pace_wait_for(p, now, 1);
 }
 
 void pace_take(struct pace *p, int64_t now)

@@ -56,6 +56,9 @@ bool pace_paused(const struct pace *p, int64_t now);
 /* Milliseconds until the bucket has a recipient in it: 0 for now. Pauses do not count here. */
 int64_t pace_wait(struct pace *p, int64_t now);
 
+/* The same until it has had so many in it, one after the other. */
+int64_t pace_wait_for(struct pace *p, int64_t now, unsigned recipients);
+
 /* One recipient was asked about; also in advance of what the bucket has. */
 void pace_take(struct pace *p, int64_t now);
 

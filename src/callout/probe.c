@@ -287,6 +287,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .goes_on = strcmp(p->went_to, p->destination) == 0,
         .before = before,
         .fresh_session = fresh_session,
+        .try_now = p->opts.fresh,
         .more = p->opts.more,
         .any_source = p->opts.any_source,
         .source = p->opts.source,
@@ -387,7 +388,7 @@ static void begin(struct probe_run *p)
     enum smtp_failure how, first = SMTP_FAILURE_NONE;
     size_t dead = 0;
 
-    for (size_t i = 0; i < p->plan->count && !p->opts.try_dead; i++) {
+    for (size_t i = 0; i < p->plan->count && !p->opts.fresh; i++) {
         p->done[i] = look(p, i, &how) == DEAD_YES;
         if (p->done[i] && dead++ == 0)
             first = how;
@@ -428,6 +429,12 @@ void probe_hurry(struct probe_run *p, enum callout_priority priority)
         p->opts.priority = priority;
     if (p->turn != NULL)
         turn_hurry(p->turn, priority);
+}
+
+bool probe_waits(const struct probe_run *p, const char **destination)
+{
+    *destination = p->destination;
+    return turn_waits(p->turn);
 }
 
 void probe_cancel(struct probe_run **pp)

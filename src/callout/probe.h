@@ -34,7 +34,7 @@ struct probe_opts {
     uint16_t port;                  /* of candidates that have none of their own */
     bool routed; /* they are servers of our own: no TLS with those on this host */
     char went_to[DESTINATION_NAME_SIZE]; /* was asked about the same recipient just now; "": none */
-    bool try_dead;                       /* also what is known to be dead */
+    bool fresh;                          /* also what is known to be dead, or to refuse us */
     unsigned more;                       /* other recipients that on_reply may come with */
     bool any_source;                     /* else `source`: see struct turn_ask */
     struct netaddr source;
@@ -88,6 +88,9 @@ struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
 
 /* Somebody waits for it now. */
 void probe_hurry(struct probe_run *p, enum callout_priority priority);
+
+/* True while it waits for its turn: at `*destination`, borrowed. */
+bool probe_waits(const struct probe_run *p, const char **destination);
 
 /* No callback any more; the session under way gets its QUIT. Sets *p to NULL; NULL is allowed. */
 void probe_cancel(struct probe_run **p);

@@ -19,7 +19,7 @@
 #define SLACK_MS     60000
 #define GIVE_UP_MS   INT64_C(86400000) /* behind the last try: put off for too long */
 #define FAR_MS       (2 * GIVE_UP_MS)
-#define LEARNED_FOR  2592000 /* seconds */
+#define LEARNED_FOR  604800 /* seconds */
 
 struct reprobe {
     struct engine *engine;
@@ -125,20 +125,38 @@ static void on_timer(void *arg)
 
 /* Planning them */
 
+/* How long the server kept us out, at most, as it was planned: how much later a try came, because
+   we were away or kept from asking, is not the server's. */
+static int64_t waited(struct reprobe *r, const struct schedule_entry *entry)
+{
+    struct greylist_plan plan;
+    int64_t planned = 0;
+
+    greylist_make_plan(&r->engine->opts.greylist, entry->learned_ms, &plan);
+    for (size_t i = 0; i < plan.count && i <= entry->step; i++)
+        planned += plan.delay_ms[i];
+    return planned;
+}
+
+/* For a while: what a server does changes, and nothing shorter is ever tried meanwhile. */
 static int64_t learned(const struct reprobe *r, const char *destination)
 {
     struct destination_fact fact;
+    int64_t now = clock_wall();
 
-    (void)destination_get(r->engine->keep, destination, clock_wall(), &fact);
-    return fact.greylist_ms;
+    (void)destination_get(r->engine->keep, destination, now, &fact);
+    return now < fact.greylisted_at + LEARNED_FOR ? fact.greylist_ms : 0;
 }
 
-static void learn(struct reprobe *r, const struct reprobe_case *c, int64_t ms)
+static void learn(struct reprobe *r, const struct reprobe_case *c,
+                  const struct schedule_entry *entry)
 {
     const char *name = c->trail->destination;
     struct destination_fact fact;
-    int64_t now = clock_wall();
+    int64_t now = clock_wall(), ms = waited(r, entry);
 
+    if (!entry->said_so || ms == entry->learned_ms)
+        return; /* it may have been something else; it is known */
     (void)destination_get(r->engine->keep, name, now, &fact);
     fact.greylist_ms = ms;
     fact.greylisted_at = now;
@@ -215,19 +233,6 @@ static bool put_off(struct reprobe *r, const struct key *k, struct schedule_entr
     return put(r, k, entry, now, life);
 }
 
-/* How long the server kept us out, at most, as it was planned: how much later a try came, because
-   we were away or kept from asking, is not the server's. */
-static int64_t waited(struct reprobe *r, const struct schedule_entry *entry)
-{
-    struct greylist_plan plan;
-    int64_t planned = 0;
-
-    greylist_make_plan(&r->engine->opts.greylist, entry->learned_ms, &plan);
-    for (size_t i = 0; i < plan.count && i <= entry->step; i++)
-        planned += plan.delay_ms[i];
-    return planned;
-}
-
 static bool was_let_in(const struct verdict *v)
 {
     return v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code / 100 != 4 &&
@@ -258,7 +263,7 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
         return known && again && put_off(r, &k, &entry, life);
     if (!more) {
         if (known && again && !c->routed && was_let_in(v))
-            learn(r, c, waited(r, &entry));
+            learn(r, c, &entry);
         if (known)
             schedule_remove(r->schedule, k.bytes, k.len);
         return false;
@@ -269,6 +274,7 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
         entry.step++;
     else
         fill_entry(r, c, &entry);
+    entry.said_so |= v->reason == REASON_GREYLISTED;
     if (plan_next(r, &entry, now))
         return put(r, &k, &entry, now, life);
     schedule_remove(r->schedule, k.bytes, k.len);

@@ -30,6 +30,7 @@ struct schedule_entry {
     int64_t due;           /* of the next */
     int64_t last_due;      /* of the last one, if all before it fail */
     int64_t learned_ms;    /* by which its plan was made: callout/greylist */
+    bool said_so;          /* the server said that it is greylisting, not only perhaps */
     unsigned step;         /* tries after the first that were made */
 };
 

@@ -37,6 +37,10 @@ void standing_init(struct standing *s, struct keep *keep, const char *name,
         return;
     s->breaker = fact.breaker;
     recall_pause(s, &fact, now);
+    if (s->breaker.state != BREAKER_CLOSED)
+        log_error("ALARM: %s refuses us, as it did before: mx=%s stage=%s code=%u: %s", s->name,
+                  s->breaker.mx, smtp_stage_name(s->breaker.stage), (unsigned)s->breaker.code,
+                  s->breaker.text);
 }
 
 /* What others have put there stays. */
@@ -132,6 +136,12 @@ bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *
     return false;
 }
 
+void standing_try_now(struct standing *s)
+{
+    if (s->breaker.state == BREAKER_OPEN)
+        s->breaker.open_until = 0;
+}
+
 /* Not what is said of one recipient (X.1.Z, X.2.Z), or of one transaction (452, X.5.Z). */
 bool standing_is_throttle(const struct verdict *v)
 {
@@ -183,8 +193,25 @@ static enum standing_news on_blocked(struct standing *s, const struct standing_w
     return STANDING_REFUSED;
 }
 
-static enum standing_news on_trouble(struct standing *s, const struct verdict *v, bool others)
+static void log_trouble(const struct standing *s, const struct standing_word *w)
 {
+    const struct verdict *v = w->verdict;
+    const struct evidence *ev = &v->evidence;
+    char ip[NETADDR_TEXT_MAX], source[NETADDR_TEXT_MAX];
+
+    log_info("%s %s: no callouts there%s%s for %lld s, level=%u: mx=%s ip=%s stage=%s code=%u "
+             "failure=%s: %s",
+             s->name, standing_is_throttle(v) ? "slows us down" : "cannot be reached",
+             w->others ? " from " : "", w->others ? netaddr_format(&w->source, source) : "",
+             (long long)((s->pace.same_until - clock_mono_ms() + 999) / 1000), s->pace.level,
+             ev->mx, netaddr_format(&ev->ip, ip), smtp_stage_name(ev->stage), (unsigned)ev->code,
+             smtp_failure_name(ev->failure), ev->text);
+}
+
+static enum standing_news on_trouble(struct standing *s, const struct standing_word *w)
+{
+    const struct verdict *v = w->verdict;
+    bool others = w->others && standing_is_throttle(v);
     int64_t now = clock_mono_ms();
     bool is_new =
         others ? pace_shrink(&s->pace, now, rng_below) : pace_trouble(&s->pace, now, rng_below);
@@ -193,9 +220,7 @@ static enum standing_news on_trouble(struct standing *s, const struct verdict *v
         return STANDING_SAME;
     fill(&s->why, v,
          standing_is_throttle(v) && !recall_about_us(v->reason) ? REASON_RATE_LIMITED : v->reason);
-    log_info("%s: %s: level %u%s: %s", s->name,
-             standing_is_throttle(v) ? "slows us down" : "cannot be reached", s->pace.level,
-             others ? ", that source rests" : ", a pause", v->evidence.text);
+    log_trouble(s, w);
     save(s);
     return others ? STANDING_CHANGED : STANDING_TROUBLE;
 }
@@ -228,12 +253,12 @@ enum standing_news standing_heard(struct standing *s, const struct standing_word
     enum standing_news news = STANDING_SAME;
 
     if (is_unreached(v))
-        return ++s->unreached >= UNREACHED_TROUBLE ? on_trouble(s, v, false) : STANDING_SAME;
+        return ++s->unreached >= UNREACHED_TROUBLE ? on_trouble(s, w) : STANDING_SAME;
     s->unreached = 0;
     if (is_about_us(v))
         news = on_blocked(s, w);
     if (news == STANDING_SAME && standing_is_throttle(v))
-        return on_trouble(s, v, w->others);
+        return on_trouble(s, w);
     if (v->evidence.stage == SMTP_STAGE_RCPT && v->evidence.code != 0 &&
         !recall_about_us(v->reason) && on_answer(s, w))
         return STANDING_CHANGED;

@@ -51,15 +51,19 @@ void standing_init(struct standing *s, struct keep *keep, const char *name,
  */
 bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *trial);
 
+/* Somebody wants to know now whether it still refuses us: the next callout is the trial. */
+void standing_try_now(struct standing *s);
+
 /* What bulk is told while it rests. */
 bool standing_bulk_rests(struct standing *s, struct verdict *out);
 
 /* What it said to a callout. */
 struct standing_word {
     const struct verdict *verdict;
-    const char *domain; /* of the recipient */
-    bool others;        /* it was said to one of several sources, and others can go on */
-    bool made_up;       /* the recipient was */
+    const char *domain;    /* of the recipient */
+    struct netaddr source; /* to which it was said; AF_UNSPEC: not known */
+    bool others;           /* there are other sources, which can go on */
+    bool made_up;          /* the recipient was */
 };
 
 enum standing_news standing_heard(struct standing *s, const struct standing_word *w);

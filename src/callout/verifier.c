@@ -185,6 +185,7 @@ static void reconfigure(void *arg)
         e->opts = *c->opts;
         sources_set(e->sources, &e->opts.sources);
         (void)selfcheck_sources(e);
+        gate_reconfigure(e->gate);
         atomic_store(&c->verifier->has_sender, has_sender(&e->opts));
     }
     call_finish(c, ok);
@@ -327,6 +328,7 @@ static void serve(void *arg)
 
     selfcheck_free(&v->engine.selfcheck);
     v->engine.selfcheck = selfcheck_start(&v->engine); /* NULL: nothing is known, then */
+    gate_recall(v->engine.gate);
     reprobe_run(v->engine.reprobe);
 }
 
