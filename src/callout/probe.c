@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define SOFT_HOSTS_MAX 2 /* hosts of others asked when they answer 4yz before RCPT */
+#define SOFT_HOSTS_MAX 2   /* hosts of others asked when they answer 4yz before RCPT */
+#define LEAST_MS       100 /* the last of the time, in which no session is begun */
 
 struct probe_run {
     struct engine *engine;
@@ -183,6 +184,11 @@ static void mark_done(struct probe_run *p, const struct outcome *o, const struct
 
 static void ask_group(struct probe_run *p, bool fresh_session);
 
+static bool has_time(const struct probe_run *p)
+{
+    return p->deadline - clock_mono_ms() >= LEAST_MS;
+}
+
 static void on_outcome(void *arg, const struct outcome *o, const struct turn_place *place)
 {
     struct probe_run *p = arg;
@@ -194,7 +200,7 @@ static void on_outcome(void *arg, const struct outcome *o, const struct turn_pla
     };
 
     at.backup = at.host->preference > p->plan->best;
-    if (!p->settled && clock_mono_ms() < p->deadline && session_was_stale(o, place->refused)) {
+    if (!p->settled && has_time(p) && session_was_stale(o, place->refused)) {
         turn_end(&p->turn);
         ask_group(p, true);
         return;
@@ -351,7 +357,7 @@ static bool find_group(struct probe_run *p)
 /* Asks the next candidates; with none or no time left, reports the best there is. */
 static void probe_next(struct probe_run *p)
 {
-    if (clock_mono_ms() < p->deadline && find_group(p))
+    if (has_time(p) && find_group(p))
         ask_group(p, false);
     else
         probe_finish(p);

@@ -354,6 +354,7 @@ def test_missing_sources_come_and_go(w):
     w.equal("asked from", set(server.asked_from), {NOT_HERE[0]})
     ip_address("add", NOT_HERE[1])
     reload(d)
+    d.wait_log(f"source_addresses: {NOT_HERE[1]} is on this host now")
     ip_address("del", NOT_HERE[0])
     told = [what(ask(d, f"u{n}@d0.example")) for n in range(3)]
     w.equal("when it is gone", told, ["deferred/local_fault"] + ["valid/mailbox_exists"] * 2)
