@@ -51,7 +51,8 @@ static void refuse(struct turn *t, const struct verdict *v)
    another connection. */
 static bool may_go_on(const struct turn *t)
 {
-    return t->goes_on && !t->fresh_session;
+    return t->goes_on && !t->fresh_session &&
+           (t->trial || t->desk->standing.breaker.state != BREAKER_OPEN);
 }
 
 /* Those who wait are answered. */
@@ -288,7 +289,7 @@ static bool is_hopeless(struct turn *t, struct verdict *out)
     for (unsigned q = 0; q <= t->queue; q++)
         ahead += d->queued[q];
     wait = pace_wait_for(&d->standing.pace, now, ahead + 1);
-    if (now + wait < t->job.deadline)
+    if (wait == 0 || now + wait < t->job.deadline)
         return false;
     turn_too_late(d->standing.name, out);
     return true;

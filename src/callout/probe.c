@@ -145,9 +145,9 @@ static bool goes_on(struct probe_run *p, const struct outcome *o, const struct p
 
 /*
  * A kept session is no use any more: the server closed it meanwhile, or takes no further
- * transaction. That says nothing of the recipient. 421 is a word to us, though, unless it is only
- * that the session lay idle (X.4.2), or that others on it were refused, which many servers punish
- * so.
+ * transaction (452, X.5.Z; 50x). That says nothing of the recipient. Other replies are a word to
+ * us, and so is 421, unless it is only that the session lay idle (X.4.2), or that others on it were
+ * refused, which many servers punish so.
  */
 static bool session_was_stale(const struct outcome *o, unsigned refused)
 {
@@ -159,7 +159,8 @@ static bool session_was_stale(const struct outcome *o, unsigned refused)
         return o->failure != SMTP_FAILURE_SMTPUTF8 && o->failure != SMTP_FAILURE_LOCAL;
     if (r->code == 421)
         return refused > 0 || (r->enhanced.subject == 4 && r->enhanced.detail == 2);
-    return o->stage < SMTP_STAGE_RCPT;
+    return o->stage < SMTP_STAGE_RCPT &&
+           (r->code / 10 == 50 || r->code == 452 || r->enhanced.subject == 5);
 }
 
 /* One server, perhaps at several addresses. */
