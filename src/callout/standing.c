@@ -12,6 +12,7 @@
 
 #define UNREACHED_TROUBLE 2      /* callouts without a connection in a row that make trouble */
 #define KEPT_FOR          604800 /* seconds */
+#define TRY_REST_MS       60000  /* between two trials that somebody wanted */
 #define ENDED_FOR         INT64_C(3600000) /* ms that how long its sessions last is believed */
 
 /* Also where the wall clock was set meanwhile. */
@@ -138,8 +139,12 @@ bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *
 
 void standing_try_now(struct standing *s)
 {
-    if (s->breaker.state == BREAKER_OPEN)
-        s->breaker.open_until = 0;
+    int64_t now = clock_mono_ms();
+
+    if (s->breaker.state != BREAKER_OPEN || (s->tried_at != 0 && now - s->tried_at < TRY_REST_MS))
+        return;
+    s->tried_at = now;
+    s->breaker.open_until = 0;
 }
 
 /* Not what is said of one recipient (X.1.Z, X.2.Z), or of one transaction (452, X.5.Z). */

@@ -29,6 +29,7 @@ struct standing {
     unsigned unreached;      /* callouts in a row that came to no connection */
     unsigned per_connection; /* recipients after which it ended a session by itself; 0: not seen */
     int64_t per_connection_until; /* that this is believed */
+    int64_t tried_at;             /* clock_mono_ms of the last standing_try_now(); 0: never */
     uint64_t recent;              /* the last answers, a bit each: no_mailbox */
     unsigned recent_count;
     int64_t bulk_until; /* clock_mono_ms */
@@ -51,7 +52,8 @@ void standing_init(struct standing *s, struct keep *keep, const char *name,
  */
 bool standing_refuses(struct standing *s, bool bulk, struct verdict *out, bool *trial);
 
-/* Somebody wants to know now whether it still refuses us: the next callout is the trial. */
+/* Somebody wants to know now whether it still refuses us: the next callout is the trial, but once a
+   minute at most. */
 void standing_try_now(struct standing *s);
 
 /* What bulk is told while it rests. */

@@ -238,6 +238,25 @@ START_TEST(test_trial_refused_softly)
 }
 END_TEST
 
+/* Whoever has mended what was held against us need not wait; but nobody can ask on and on. */
+START_TEST(test_tried_on_purpose)
+{
+    const struct verdict early = reply(REASON_BLOCKED, SMTP_STAGE_GREETING, 554, 7);
+    struct verdict v;
+    bool trial;
+
+    standing_try_now(&s); /* nothing to try */
+    ck_assert_int_eq(hear(early), STANDING_REFUSED);
+    ck_assert(refused(false, &v));
+    standing_try_now(&s);
+    ck_assert(!standing_refuses(&s, false, &v, &trial));
+    ck_assert(trial);
+    ck_assert_int_eq(hear(early), STANDING_REFUSED);
+    standing_try_now(&s);
+    ck_assert(refused(false, &v));
+}
+END_TEST
+
 START_TEST(test_restart)
 {
     struct verdict v;
@@ -294,6 +313,7 @@ int main(void)
     tcase_add_test(tc, test_blocked_by_a_name);
     tcase_add_test(tc, test_trial);
     tcase_add_test(tc, test_trial_refused_softly);
+    tcase_add_test(tc, test_tried_on_purpose);
     tcase_add_test(tc, test_restart);
     tcase_add_test(tc, test_bulk);
     suite_add_tcase(suite, tc);
