@@ -145,6 +145,8 @@ void gate_reconfigure(struct gate *g)
 
         set_limits(d, &limits);
     }
+    if (g->starved != NULL) /* `total` may be more now */
+        loop_timer_arm(g->timer, 0);
 }
 
 static bool recall_one(void *arg, const void *key, size_t key_len, const void *value,
