@@ -13,6 +13,8 @@
 #define ENTRIES_MAX  100000
 #define SPREAD_MS    20     /* of those that were missed while we were away: 50 a second */
 #define LOOK_MS      30000  /* the wall clock may be set */
+#define BATCH        5      /* at a time, however many are due; */
+#define BATCH_MS     100    /* the next ones after this: also 50 a second */
 #define BUSY_MS      1000   /* when there is no room for more flights */
 #define PUT_OFF_MS   300000 /* where the destination was not asked at all */
 #define JITTER_SHARE 20     /* a twentieth of the delay */
@@ -26,6 +28,7 @@ struct reprobe {
     struct schedule *schedule;
     struct loop_timer *timer;
     bool running;
+    int64_t rest_until; /* clock_mono_ms: a batch was just made */
 };
 
 struct key {
@@ -52,6 +55,8 @@ static void arm(struct reprobe *r)
         ms = next;
     if (r->engine->flight_count >= r->engine->opts.total && ms < BUSY_MS)
         ms = BUSY_MS;
+    if (ms < r->rest_until - clock_mono_ms())
+        ms = r->rest_until - clock_mono_ms();
     loop_timer_arm(r->timer, ms);
 }
 
@@ -116,10 +121,15 @@ static void on_timer(void *arg)
     struct engine *e = r->engine;
     int64_t hold = e->opts.callout_ms + SLACK_MS;
     struct schedule_entry entry;
+    unsigned made = 0;
 
-    while (!e->stopping && e->flight_count < e->opts.total &&
-           schedule_take(r->schedule, clock_wall_ms(), hold, &entry))
+    while (!e->stopping && e->flight_count < e->opts.total && made < BATCH &&
+           schedule_take(r->schedule, clock_wall_ms(), hold, &entry)) {
         ask_again(r, &entry);
+        made++;
+    }
+    if (made == BATCH)
+        r->rest_until = clock_mono_ms() + BATCH_MS;
     arm(r);
 }
 
