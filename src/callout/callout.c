@@ -28,6 +28,7 @@ struct callout {
     struct probe_run *probe;
     bool answered;          /* about the recipient; what comes now is about a made-up one */
     bool testing;           /* one is being asked about */
+    struct reading reading; /* of the last outcome about the recipient */
     struct verdict verdict; /* of that answer */
     struct callout_trail trail;
     bool is_again; /* it is asked once more, as `again` says */
@@ -154,23 +155,21 @@ static bool is_passing(const struct outcome *o, const struct probe_place *at)
 
 /* The gate hears all that a destination says; not what may be our own network's fault. */
 static void tell_gate(struct callout *c, const struct outcome *o, const struct probe_place *at,
-                      const struct address *recipient)
+                      const struct reading *r, bool made_up)
 {
-    const struct provider *p = provider_of(c, o, at->host);
-    struct reading r = read_reply(c, o, p, recipient);
     struct verdict v;
     const struct gate_word word = {
         .destination = at->destination,
         .domain = c->ask.recipient.domain,
         .verdict = &v,
         .source = at->source,
-        .made_up = recipient != &c->ask.recipient,
+        .made_up = made_up,
     };
 
-    if (!at->proved)
+    if (!at->proved || c->ask.routed)
         return;
-    verdict_init(&v, r.reason, SOURCE_PROBE);
-    fill_evidence(&v, o, at->host, p, r.rule);
+    verdict_init(&v, r->reason, SOURCE_PROBE);
+    fill_evidence(&v, o, at->host, provider_of(c, o, at->host), r->rule);
     gate_heard(c->engine->gate, &word);
 }
 
@@ -178,7 +177,8 @@ static void on_outcome(void *arg, const struct outcome *o, const struct probe_pl
 {
     struct callout *c = arg;
 
-    tell_gate(c, o, at, &c->ask.recipient);
+    c->reading = read_reply(c, o, provider_of(c, o, at->host), &c->ask.recipient);
+    tell_gate(c, o, at, &c->reading, false);
 }
 
 static void blame_network(struct callout *c)
@@ -190,13 +190,13 @@ static void blame_network(struct callout *c)
         outage_tell(&c->engine->network, clock_mono_ms(), ev->text, sizeof(ev->text));
 }
 
-/* What the answer about the recipient comes to. */
-static void read_answer(struct callout *c, const struct outcome *o, const struct probe_place *at)
+/* What the answer about the recipient comes to, `r` being how it reads. */
+static void read_answer(struct callout *c, const struct outcome *o, const struct probe_place *at,
+                        struct reading r)
 {
     const struct mx_candidate *host = at->host;
     bool backup = at->backup;
     const struct provider *p = provider_of(c, o, host);
-    struct reading r = read_reply(c, o, p, &c->ask.recipient);
 
     /* A backup that does not know the domain proves nothing while the better hosts are away; and a
        server of our own that does not is not set up for what it was said to be. */
@@ -257,10 +257,10 @@ static bool on_reply(void *arg, const struct outcome *o, const struct probe_plac
 {
     struct callout *c = arg;
     const struct provider *p = provider_of(c, o, at->host);
-    enum verdict_reason reason;
+    struct reading r;
 
     if (!c->answered) {
-        read_answer(c, o, at);
+        read_answer(c, o, at, c->reading); /* on_outcome was called with the same */
         c->answered = true;
         if (!worth_testing(c, p, at->backup))
             return false;
@@ -269,9 +269,9 @@ static bool on_reply(void *arg, const struct outcome *o, const struct probe_plac
         c->testing = true;
         return true;
     }
-    tell_gate(c, o, at, &c->domain.made_up);
-    reason = read_reply(c, o, p, &c->domain.made_up).reason;
-    c->testing = catch_all_heard(&c->domain, o, reason, at->host->name, next);
+    r = read_reply(c, o, p, &c->domain.made_up);
+    tell_gate(c, o, at, &r, true);
+    c->testing = catch_all_heard(&c->domain, o, r.reason, at->host->name, next);
     if (!c->testing)
         set_fact(c, c->domain.fact.catch_all);
     return c->testing;
@@ -370,7 +370,7 @@ static void on_answer(void *arg, const struct outcome *o, const struct probe_pla
 
     c->probe = NULL;
     if (!c->answered)
-        read_answer(c, o, at);
+        read_answer(c, o, at, read_reply(c, o, provider_of(c, o, at->host), &c->ask.recipient));
     if (c->testing)
         catch_all_give_up(&c->domain);
     if (falls_back(c, at->host))

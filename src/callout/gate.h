@@ -71,7 +71,8 @@ struct gate *gate_new(struct engine *e);
 /* No session may be left. Sets *g to NULL; NULL is allowed. */
 void gate_free(struct gate **g);
 
-/* Joins the queue. NULL: refused, and *refused is the answer, of this moment only. */
+/* Joins the queue. The turn is the caller's until turn_end(), or on_refused, which is called when
+   it is gone already. NULL: refused, and *refused is the answer, of this moment only. */
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
                        struct verdict *refused);
 

@@ -2,7 +2,9 @@
  * A line: one session with a host of a destination, from its first connection attempt to its end,
  * and the turn that uses it. Between turns it is kept. Internal to the gate.
  *
- * Threads: the engine loop's only. A line frees itself when its session has closed.
+ * Threads: the engine loop's only. Ownership: a desk lists its turns and lines. A turn is freed by
+ * turn_end(), or when it is refused, before on_refused is called. A line owns its `targets`, and
+ * frees itself when its session has closed; the session is borrowed, and frees itself.
  */
 #ifndef CALLOUT_LINE_H
 #define CALLOUT_LINE_H

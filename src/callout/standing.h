@@ -28,7 +28,7 @@ struct standing {
     struct verdict why;      /* what the last trouble was, or the last refusal of us */
     unsigned unreached;      /* callouts in a row that came to no connection */
     unsigned per_connection; /* recipients after which it ended a session by itself; 0: not seen */
-    int64_t per_connection_until; /* that this is believed */
+    int64_t per_connection_until; /* clock_mono_ms: that this is believed */
     int64_t tried_at;             /* clock_mono_ms of the last standing_try_now(); 0: never */
     uint64_t recent;              /* the last answers, a bit each: no_mailbox */
     unsigned recent_count;
