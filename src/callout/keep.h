@@ -33,4 +33,7 @@ void keep_put(struct keep *k, enum store_table table, const void *key, size_t ke
 bool keep_get(struct keep *k, enum store_table table, const void *key, size_t key_len, int64_t now,
               void *buf, size_t *len);
 
+/* What is kept in memory of keys that begin with `prefix` is read from the store again. */
+void keep_reread(struct keep *k, enum store_table table, const void *prefix, size_t prefix_len);
+
 #endif

@@ -31,6 +31,7 @@ struct schedule_entry {
     int64_t last_due;      /* of the last one, if all before it fail */
     int64_t learned_ms;    /* by which its plan was made: callout/greylist */
     bool said_so;          /* the server said that it is greylisting, not only perhaps */
+    bool confirm;          /* no greylisting: a `valid` that turned `no_mailbox` */
     unsigned step;         /* tries after the first that were made */
 };
 
@@ -65,6 +66,9 @@ bool schedule_get(const struct schedule *s, const uint8_t *key, size_t key_len,
                   struct schedule_entry *out);
 
 void schedule_remove(struct schedule *s, const uint8_t *key, size_t key_len);
+
+/* The store was changed: what is in memory of keys that begin with `prefix` is read again. */
+void schedule_reread(struct schedule *s, const uint8_t *prefix, size_t prefix_len, int64_t now_ms);
 
 /* When the next one is due; INT64_MAX for never. */
 int64_t schedule_next(const struct schedule *s);

@@ -22,6 +22,7 @@
 #include "callout/reply_rules.h"
 #include "callout/route.h"
 #include "callout/sources.h"
+#include "callout/tally.h"
 #include "callout/verdict.h"
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
@@ -55,6 +56,7 @@ struct verifier_opts {
     int64_t callout_ms;                              /* a whole callout, all candidates */
     struct lifetime lifetimes[VERDICT_STATUS_COUNT]; /* by enum verdict_status */
     struct lifetime routed_invalid;                  /* instead, of recipients with a route */
+    int64_t confirm_invalid;    /* seconds; as `confirm` of struct recall_rules */
     struct route_table *routes; /* these three borrowed by the call they are given to; NULL: none */
     struct reply_rules *replies;
     struct providers *providers;
@@ -106,10 +108,19 @@ struct loop *verifier_loop(struct verifier *v);
 struct verifier_counts {
     unsigned flights, sessions, waiters;
     unsigned greylisted; /* to be asked again */
+    struct tally_report tally;
 };
 
 /* What is under way now. Waits for the engine loop; from the thread that stops the verifier. */
 struct verifier_counts verifier_count(struct verifier *v);
+
+/*
+ * The store was changed by somebody else than callouts: what is in memory of records whose keys
+ * begin with `prefix` is forgotten or read again. `table` ADDRESS: refusals of the domain that
+ * `prefix` begins with. Returns at once; any thread.
+ */
+void verifier_reread(struct verifier *v, enum store_table table, const void *prefix,
+                     size_t prefix_len);
 
 #define VERIFIER_PROBLEMS_MAX 12
 #define VERIFIER_PROBLEM_SIZE 512

@@ -16,10 +16,6 @@
 #define ENVIRONMENT_READERS   1024 /* read transactions at the same time */
 #define ENVIRONMENT_PATH_SIZE (sizeof(((struct store_opts *)0)->dir) + 32)
 
-#define X(id, name) +1
-enum { STORE_TABLE_COUNT = 0 STORE_TABLES(X) };
-#undef X
-
 struct environment {
     char path[ENVIRONMENT_PATH_SIZE]; /* of the data file */
     int lock_fd;                      /* -1: none */

@@ -1,0 +1,1 @@
+#include "base/rfc3339.h"

@@ -1,0 +1,1 @@
+#include "callout/tally.h"
