@@ -259,6 +259,8 @@ static void on_verdict(void *arg, const struct verdict *v, const struct callout_
     f->callout = NULL;
     f->verdict = *v;
     f->trail = *trail;
+    if (!v->passing)
+        tally_called_out(f->engine->tally, clock_mono_ms() - f->started);
     flight_land(f, 0);
 }
 

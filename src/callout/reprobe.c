@@ -336,6 +336,12 @@ void reprobe_run(struct reprobe *r)
     arm(r);
 }
 
+void reprobe_reread(struct reprobe *r, const uint8_t *prefix, size_t prefix_len)
+{
+    schedule_reread(r->schedule, prefix, prefix_len, clock_wall_ms());
+    arm(r);
+}
+
 size_t reprobe_count(const struct reprobe *r)
 {
     return schedule_count(r->schedule);

@@ -44,6 +44,9 @@ struct reprobe_case {
 bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdict *v,
                    struct lifetime *life);
 
+/* As schedule_reread(). */
+void reprobe_reread(struct reprobe *r, const uint8_t *prefix, size_t prefix_len);
+
 size_t reprobe_count(const struct reprobe *r);
 
 #endif
