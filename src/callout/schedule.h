@@ -1,6 +1,7 @@
 /*
- * The schedule of re-probes after greylisting: who is to be asked again, when, from where and as
- * whom. In memory ordered by time, and in the store (table `due`), so that it survives restarts.
+ * The schedule of re-probes, after greylisting and to confirm: who is to be asked again, when, from
+ * where and as whom. In memory ordered by time, and in the store (table `due`), so that it survives
+ * restarts.
  *
  * Threads: the engine loop's only.
  */
