@@ -188,6 +188,7 @@ static void flight_rules(const struct flight *f, uint32_t ttl, struct recall_rul
     *out = (struct recall_rules){.exact = f->scheduled,
                                  .ttl = ttl,
                                  .confirm = o->confirm_invalid,
+                                 .again = f->again,
                                  .dice = rng_below(UINT32_MAX)};
     memcpy(out->lifetimes, o->lifetimes, sizeof(o->lifetimes));
     if (f->scheduled)

@@ -90,7 +90,8 @@ static bool is_to_be_confirmed(const struct record *old, const struct verdict *v
                                const struct recall_rules *rules)
 {
     return rules->confirm > 0 && old->verdict.status == STATUS_VALID &&
-           v->reason == REASON_NO_MAILBOX && (!is_unconfirmed(old) || now < old->retry_at);
+           v->reason == REASON_NO_MAILBOX &&
+           (!is_unconfirmed(old) || (now < old->retry_at && !rules->again));
 }
 
 enum recall_effect recall_store(const struct record *old, struct verdict *v, int64_t now,

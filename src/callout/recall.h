@@ -46,8 +46,9 @@ struct recall_rules {
     struct lifetime lifetimes[VERDICT_STATUS_COUNT]; /* by enum verdict_status */
     bool exact;      /* those of `deferred` are the schedule's: no jitter */
     uint32_t ttl;    /* seconds, bounds the life of an `invalid` that the DNS made */
-    int64_t confirm; /* seconds until a `valid` that turned `no_mailbox` is asked again before it
-                        is believed; 0: it is believed at once */
+    int64_t confirm; /* seconds until a `valid` that turned `no_mailbox` is asked again before it is
+                        believed; 0: it is believed at once */
+    bool again;      /* this is that time: the pause is over */
     uint32_t dice;   /* random: lifetimes are up to a tenth shorter, so that what was learned
                         together does not grow old together */
 };

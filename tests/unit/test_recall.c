@@ -239,6 +239,20 @@ START_TEST(a_valid_is_asked_again_before_it_is_turned)
 }
 END_TEST
 
+START_TEST(the_schedule_knows_when_the_pause_is_over)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 500, NOW + 900), out;
+    struct recall_rules rules = rules_of(0, 60, 0);
+    struct verdict v;
+
+    verdict_init(&v, REASON_NO_MAILBOX, SOURCE_PROBE);
+    rules.again = true;
+    ck_assert_int_eq(recall_store(&r, &v, NOW, &rules, &out), RECALL_CONFIRM);
+    ck_assert_int_eq(recall_store(&out, &v, NOW + 59, &rules, &r), RECALL_STORE);
+    ck_assert_int_eq(r.verdict.reason, REASON_NO_MAILBOX);
+}
+END_TEST
+
 START_TEST(who_is_to_be_confirmed_is_valid_meanwhile)
 {
     struct record r = record_of(REASON_MAILBOX_FULL, NOW - 1, NOW + 900);
@@ -348,6 +362,7 @@ int main(void)
     tcase_add_test(t, lifetimes_are_up_to_a_tenth_shorter);
     tcase_add_test(t, what_is_scheduled_is_exact);
     tcase_add_test(t, a_valid_is_asked_again_before_it_is_turned);
+    tcase_add_test(t, the_schedule_knows_when_the_pause_is_over);
     tcase_add_test(t, who_is_to_be_confirmed_is_valid_meanwhile);
     tcase_add_test(t, doubt_between_does_not_count);
     tcase_add_test(t, what_is_valid_again_is_forgiven);
