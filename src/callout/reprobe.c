@@ -348,9 +348,15 @@ void reprobe_run(struct reprobe *r)
     arm(r);
 }
 
-void reprobe_reread(struct reprobe *r, const uint8_t *prefix, size_t prefix_len)
+void reprobe_reread(struct reprobe *r, const uint8_t *key, size_t key_len)
 {
-    schedule_reread(r->schedule, prefix, prefix_len, clock_wall_ms());
+    schedule_reread(r->schedule, key, key_len, clock_wall_ms());
+    arm(r);
+}
+
+void reprobe_reread_domain(struct reprobe *r, const char *domain)
+{
+    schedule_reread_domain(r->schedule, domain, clock_wall_ms());
     arm(r);
 }
 

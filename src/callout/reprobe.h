@@ -45,8 +45,9 @@ struct reprobe_case {
 bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdict *v,
                    struct lifetime *life);
 
-/* As schedule_reread(). */
-void reprobe_reread(struct reprobe *r, const uint8_t *prefix, size_t prefix_len);
+/* As schedule_reread() and schedule_reread_domain(). */
+void reprobe_reread(struct reprobe *r, const uint8_t *key, size_t key_len);
+void reprobe_reread_domain(struct reprobe *r, const char *domain);
 
 /* The recipient was `valid` and is said not to exist: it is asked again, once, at `at` (seconds
    since the epoch). */
