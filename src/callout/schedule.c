@@ -321,12 +321,26 @@ size_t schedule_load(struct schedule *s, int64_t now_ms, int64_t spread_ms)
     return s->count;
 }
 
-void schedule_reread(struct schedule *s, const uint8_t *prefix, size_t prefix_len, int64_t now_ms)
+void schedule_reread(struct schedule *s, const uint8_t *key, size_t key_len, int64_t now_ms)
 {
+    struct waiting *w = find(s, key, key_len);
+    uint8_t value[SCHEDULE_ENTRY_SIZE_MAX];
+    size_t len = 0;
+
+    if (w != NULL)
+        forget(s, w);
+    if (s->store != NULL && store_get(s->store, STORE_TABLE_DUE, key, key_len, now_ms / 1000, value,
+                                      sizeof(value), &len) == STORE_OK)
+        (void)load_one(s, key, key_len, value, len);
+}
+
+void schedule_reread_domain(struct schedule *s, const char *domain, int64_t now_ms)
+{
+    size_t len = strlen(domain) + 1; /* the NUL belongs to the key */
     struct waiting *w, *tmp;
 
     HASH_ITER (hh, s->by_key, w, tmp)
-        if (w->key_len >= prefix_len && memcmp(w->bytes, prefix, prefix_len) == 0)
+        if (w->key_len >= len && memcmp(w->bytes, domain, len) == 0)
             forget(s, w);
     (void)now_ms;
 }

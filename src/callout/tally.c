@@ -7,7 +7,7 @@
 #include "base/clock.h"
 
 #define PARTS   (TALLY_WINDOW_S * 1000 / TALLY_STEP_MS)
-#define BUCKETS 64 /* of latencies: four for each doubling, from 1 ms to 18 hours */
+#define BUCKETS 80 /* of latencies: four for each doubling, up to half an hour */
 
 /* What was counted in one step, or in all of them. */
 struct part {

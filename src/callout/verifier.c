@@ -302,38 +302,66 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
 struct reread {
     struct verifier *verifier;
     enum store_table table;
-    size_t len;
-    uint8_t prefix[STORE_KEY_MAX];
+    size_t key_len;
+    uint8_t key[STORE_KEY_MAX];
+    char domain[ADDRESS_DOMAIN_MAX + 1]; /* "": it is about the key */
 };
+
+static void reread_domain(struct engine *e, const char *domain)
+{
+    char name[ADDRESS_DOMAIN_MAX + 16];
+
+    (void)str_format(name, sizeof(name), "domain/%s", domain);
+    keep_reread(e->keep, STORE_TABLE_DESTINATION, name, strlen(name));
+    keep_reread(e->keep, STORE_TABLE_DOMAIN, domain, strlen(domain) + 1);
+    reprobe_reread_domain(e->reprobe, domain);
+    facts_answered(e->facts, domain, false);
+    facts_answered(e->facts, domain, true);
+}
 
 static void reread(void *arg)
 {
     struct reread *r = arg;
     struct engine *e = &r->verifier->engine;
-    char domain[ADDRESS_DOMAIN_MAX + 1];
 
-    keep_reread(e->keep, r->table, r->prefix, r->len);
-    if (r->table == STORE_TABLE_DUE)
-        reprobe_reread(e->reprobe, r->prefix, r->len);
-    if (r->table == STORE_TABLE_ADDRESS &&
-        str_copyn(domain, sizeof(domain), (const char *)r->prefix, r->len)) {
-        facts_answered(e->facts, domain, false);
-        facts_answered(e->facts, domain, true);
-    }
+    if (r->domain[0] != '\0')
+        reread_domain(e, r->domain);
+    else if (r->table == STORE_TABLE_DUE)
+        reprobe_reread(e->reprobe, r->key, r->key_len);
+    else
+        keep_reread(e->keep, r->table, r->key, r->key_len);
     free(r);
 }
 
-void verifier_reread(struct verifier *v, enum store_table table, const void *prefix,
-                     size_t prefix_len)
+/* Out of memory, nothing is done: what is in memory does not last. */
+static void post_reread(struct verifier *v, const struct reread *what)
 {
-    struct reread *r = prefix_len <= STORE_KEY_MAX ? malloc(sizeof(*r)) : NULL;
+    struct reread *r = malloc(sizeof(*r));
 
     if (r == NULL)
-        return; /* what is in memory does not last */
-    *r = (struct reread){.verifier = v, .table = table, .len = prefix_len};
-    memcpy(r->prefix, prefix, prefix_len);
+        return;
+    *r = *what;
+    r->verifier = v;
     if (!post(v, reread, r))
         free(r);
+}
+
+void verifier_reread(struct verifier *v, enum store_table table, const void *key, size_t key_len)
+{
+    struct reread r = {.table = table, .key_len = key_len};
+
+    if (key_len > sizeof(r.key))
+        return;
+    memcpy(r.key, key, key_len);
+    post_reread(v, &r);
+}
+
+void verifier_reread_domain(struct verifier *v, const char *domain)
+{
+    struct reread r = {.key_len = 0};
+
+    if (str_copy(r.domain, sizeof(r.domain), domain))
+        post_reread(v, &r);
 }
 
 static void stop_engine(void *arg)

@@ -86,24 +86,12 @@ static void forgetting_free(struct control_wait *w)
     free(w);
 }
 
-/* The engine, too: else it would put back what it has in memory. */
-static void reread(struct verifier *v, const char *domain)
-{
-    static const enum store_table tables[] = {STORE_TABLE_ADDRESS, STORE_TABLE_DOMAIN,
-                                              STORE_TABLE_DUE};
-    char name[ADDRESS_DOMAIN_MAX + sizeof("domain/")];
-
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        verifier_reread(v, tables[i], domain, strlen(domain) + 1);
-    (void)str_format(name, sizeof(name), "domain/%s", domain);
-    verifier_reread(v, STORE_TABLE_DESTINATION, name, strlen(name));
-}
-
 static void answer(void *arg)
 {
     struct forgetting *f = arg;
 
-    reread(f->wait.control->fe->rcpt.verifier, f->domain);
+    /* else the engine would put back what it has in memory */
+    verifier_reread_domain(f->wait.control->fe->rcpt.verifier, f->domain);
     if (f->ok)
         control_wait_answer(&f->wait, HTTP_OK, "OK",
                             json_pack("{s:I}", "forgotten", (json_int_t)f->count));

@@ -3,67 +3,46 @@
 #include <event2/buffer.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <uthash.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "cache/import.h"
 #include "frontend/control_request.h"
 
-/* What the engine is to read again once it is committed: a table and how keys of it begin. */
-struct touched {
-    UT_hash_handle hh;
-    size_t len;
-    uint8_t name[1 + STORE_KEY_MAX]; /* the table, then the prefix */
+/* What the engine may have in memory, and is to read again once it is committed. */
+struct taken {
+    struct taken *next;
+    enum store_table table;
+    size_t key_len;
+    uint8_t key[];
 };
 
 struct importing {
     struct control_wait wait;
-    struct touched *touched;
+    struct taken *taken;
     struct cache_import_result result;
 };
-
-static void forget_touched(struct importing *i)
-{
-    struct touched *t, *tmp;
-
-    HASH_ITER (hh, i->touched, t, tmp) {
-        HASH_DEL(i->touched, t);
-        free(t);
-    }
-}
 
 static void importing_free(struct control_wait *w)
 {
     struct importing *i = (struct importing *)w;
+    struct taken *t, *tmp;
 
-    forget_touched(i);
+    LL_FOREACH_SAFE (i->taken, t, tmp)
+        free(t);
     free(i);
-}
-
-/* As verifier_reread() has it: a whole destination, or all of a domain, its NUL included. */
-static size_t prefix_of(enum store_table table, const void *key, size_t key_len)
-{
-    const uint8_t *nul = table == STORE_TABLE_DESTINATION ? NULL : memchr(key, '\0', key_len);
-
-    return nul != NULL ? (size_t)(nul - (const uint8_t *)key) + 1 : key_len;
 }
 
 static void on_took(void *arg, enum store_table table, const void *key, size_t key_len)
 {
     struct importing *i = arg;
-    struct touched *t = calloc(1, sizeof(*t)), *old;
+    struct taken *t = table != STORE_TABLE_ADDRESS ? malloc(sizeof(*t) + key_len) : NULL;
 
     if (t == NULL)
-        return; /* what the engine has in memory does not last */
-    t->len = 1 + prefix_of(table, key, key_len);
-    t->name[0] = (uint8_t)table;
-    memcpy(t->name + 1, key, t->len - 1);
-    HASH_FIND(hh, i->touched, t->name, t->len, old);
-    if (old == NULL)
-        HASH_ADD_KEYPTR(hh, i->touched, t->name, t->len, t);
-    else
-        free(t);
+        return; /* what the engine has in memory does not last, and of addresses it has nothing */
+    *t = (struct taken){.table = table, .key_len = key_len};
+    memcpy(t->key, key, key_len);
+    LL_PREPEND(i->taken, t);
 }
 
 static json_t *result_json(const struct cache_import_result *r)
@@ -80,11 +59,10 @@ static json_t *result_json(const struct cache_import_result *r)
 static void answer(void *arg)
 {
     struct importing *i = arg;
-    struct touched *t, *tmp;
+    const struct taken *t;
 
-    HASH_ITER (hh, i->touched, t, tmp)
-        verifier_reread(i->wait.control->fe->rcpt.verifier, (enum store_table)t->name[0],
-                        t->name + 1, t->len - 1);
+    LL_FOREACH (i->taken, t)
+        verifier_reread(i->wait.control->fe->rcpt.verifier, t->table, t->key, t->key_len);
     control_wait_answer(&i->wait, HTTP_OK, "OK", result_json(&i->result));
 }
 

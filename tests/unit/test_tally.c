@@ -22,10 +22,10 @@ START_TEST(counts_and_ratios)
     tally_asked(t, TALLY_STORE);
     tally_asked(t, TALLY_ASKED);
     tally_tell(t, &r);
-    ck_assert_int_eq(r.answers[TALLY_STORE], 7);
-    ck_assert_int_eq(r.answers[TALLY_STALE], 1);
-    ck_assert_int_eq(r.answers[TALLY_ASKED], 2);
-    ck_assert_int_eq(r.callouts, 1);
+    ck_assert_uint_eq(r.answers[TALLY_STORE], 7);
+    ck_assert_uint_eq(r.answers[TALLY_STALE], 1);
+    ck_assert_uint_eq(r.answers[TALLY_ASKED], 2);
+    ck_assert_uint_eq(r.callouts, 1);
     ck_assert(r.hit_ratio > 0.799 && r.hit_ratio < 0.801);
     tally_free(&t);
     ck_assert_ptr_null(t);
@@ -65,8 +65,8 @@ START_TEST(the_window_moves_on)
     for (int i = 0; i <= TALLY_WINDOW_S * 1000 / TALLY_STEP_MS; i++)
         tally_step(t);
     tally_tell(t, &r);
-    ck_assert_int_eq(r.answers[TALLY_STORE], 1);
-    ck_assert_int_eq(r.callouts, 1);
+    ck_assert_uint_eq(r.answers[TALLY_STORE], 1);
+    ck_assert_uint_eq(r.callouts, 1);
     ck_assert(r.hit_ratio == 0);
     ck_assert_int_eq(r.ms_p50, -1);
     tally_called_out(t, INT64_MAX);
