@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "callout/record.h"
+#include "cache/key.h"
 
 /* What is under way for one cache_forgotten. */
 struct forgetting {
@@ -112,29 +112,18 @@ static bool all_queued(struct forgetting *f)
     return true;
 }
 
-static void forget_form(struct forgetting *f, const struct address *a)
-{
-    uint8_t key[RECORD_KEY_SIZE];
-
-    for (int null_sender = 0; null_sender < 2; null_sender++) {
-        size_t len = record_key(a, null_sender == 1, key);
-
-        forget_key(f, STORE_TABLE_ADDRESS, key, len);
-        forget_key(f, STORE_TABLE_DUE, key, len);
-    }
-}
-
 bool cache_forget_address(struct store *s, const struct address *a, cache_forgotten done, void *arg)
 {
     struct forgetting *f = begin(s, done, arg);
-    struct address kept = *a;
+    struct cache_key keys[CACHE_KEYS_MAX];
+    unsigned count = cache_keys(a, keys);
 
     if (f == NULL)
         return false;
-    address_keep_case(&kept);
-    forget_form(f, a);
-    if (strcmp(kept.canonical, a->canonical) != 0)
-        forget_form(f, &kept);
+    for (unsigned i = 0; i < count; i++) {
+        forget_key(f, STORE_TABLE_ADDRESS, keys[i].bytes, keys[i].len);
+        forget_key(f, STORE_TABLE_DUE, keys[i].bytes, keys[i].len);
+    }
     return all_queued(f);
 }
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "callout/record.h"
+#include "cache/key.h"
 
 #define REPORT_QUIET_MS 60000
 
@@ -68,32 +68,30 @@ static bool is_one_domain(const struct cache_list *l)
     return l->filter.domain[0] != '\0';
 }
 
-/* The key of the table's entry number `step`, or 0: there are no more. */
-static size_t key_of_step(const struct cache_list *l, uint8_t key[STORE_KEY_MAX])
+/* The key of the table's entry number `step`; false: there are no more. */
+static bool key_of_step(const struct cache_list *l, uint8_t key[STORE_KEY_MAX], size_t *len)
 {
-    struct address a = l->filter.address;
+    struct cache_key keys[CACHE_KEYS_MAX];
 
     if (l->table == STORE_TABLE_DESTINATION) {
-        if (l->step > 0)
-            return 0;
         (void)str_format((char *)key, STORE_KEY_MAX, "domain/%s", l->filter.domain);
-        return strlen((char *)key);
+        *len = strlen((char *)key);
+        return l->step == 0;
     }
-    if (l->step >= 2) {
-        address_keep_case(&a);
-        if (strcmp(a.canonical, l->filter.address.canonical) == 0)
-            return 0;
-    }
-    return l->step < 4 ? record_key(&a, l->step % 2 == 1, key) : 0;
+    if (l->step >= cache_keys(&l->filter.address, keys))
+        return false;
+    *len = keys[l->step].len;
+    memcpy(key, keys[l->step].bytes, *len);
+    return true;
 }
 
 /* One entry that is asked for by its key. */
 static bool list_single(struct cache_list *l, struct store *s, int64_t now, struct writing *w)
 {
     uint8_t key[STORE_KEY_MAX], value[STORE_VALUE_MAX];
-    size_t key_len = key_of_step(l, key), len = 0;
+    size_t key_len = 0, len = 0;
 
-    if (key_len == 0) {
+    if (!key_of_step(l, key, &key_len)) {
         l->place.ended = true;
         return true;
     }

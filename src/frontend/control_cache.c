@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "cache/forget.h"
+#include "cache/key.h"
 
 /*
  * Which entries are meant
@@ -76,7 +77,7 @@ bool control_cache_parameters(struct evhttp_request *rq, const char *const *know
 
 struct forgetting {
     struct control_wait wait;
-    char domain[ADDRESS_DOMAIN_MAX + 1];
+    struct cache_filter filter;
     bool ok;
     uint64_t count;
 };
@@ -86,12 +87,23 @@ static void forgetting_free(struct control_wait *w)
     free(w);
 }
 
+/* The engine, too: else it would go by what it has in memory. */
+static void reread(struct verifier *v, const struct cache_filter *what)
+{
+    struct cache_key keys[CACHE_KEYS_MAX];
+    unsigned count = what->is_address ? cache_keys(&what->address, keys) : 0;
+
+    for (unsigned i = 0; i < count; i++)
+        verifier_reread(v, STORE_TABLE_DUE, keys[i].bytes, keys[i].len);
+    if (!what->is_address)
+        verifier_reread_domain(v, what->domain);
+}
+
 static void answer(void *arg)
 {
     struct forgetting *f = arg;
 
-    /* else the engine would put back what it has in memory */
-    verifier_reread_domain(f->wait.control->fe->rcpt.verifier, f->domain);
+    reread(f->wait.control->fe->rcpt.verifier, &f->filter);
     if (f->ok)
         control_wait_answer(&f->wait, HTTP_OK, "OK",
                             json_pack("{s:I}", "forgotten", (json_int_t)f->count));
@@ -113,14 +125,13 @@ static void on_forgotten(void *arg, bool ok, uint64_t count)
 static void begin(struct control *c, struct evhttp_request *rq, const struct cache_filter *filter)
 {
     struct forgetting *f = calloc(1, sizeof(*f));
-    const char *domain = filter->is_address ? filter->address.domain : filter->domain;
 
     if (f == NULL) {
         control_no_memory(rq);
         return;
     }
     f->wait.release = forgetting_free;
-    (void)str_copy(f->domain, sizeof(f->domain), domain);
+    f->filter = *filter;
     control_wait_begin(&f->wait, c, rq);
     if (!(filter->is_address ? cache_forget_address(c->fe->store, &filter->address, on_forgotten, f)
                              : cache_forget_domain(c->fe->store, filter->domain, on_forgotten, f)))
