@@ -346,7 +346,7 @@ void schedule_reread_domain(struct schedule *s, const char *domain, int64_t now_
 }
 
 /* Seconds, and rounded up: what is due in the last millisecond is still there. */
-static int64_t expiry(const struct schedule_entry *e)
+int64_t schedule_entry_expires(const struct schedule_entry *e)
 {
     return e->last_due / 1000 + (e->last_due % 1000 != 0) + KEPT_AFTER;
 }
@@ -390,7 +390,8 @@ bool schedule_put(struct schedule *s, const uint8_t *key, size_t key_len,
         !keep_encoded(s, key, key_len, value, len, e->due))
         return false;
     if (s->store != NULL)
-        (void)store_put(s->store, STORE_TABLE_DUE, key, key_len, value, len, expiry(e), NULL, NULL);
+        (void)store_put(s->store, STORE_TABLE_DUE, key, key_len, value, len,
+                        schedule_entry_expires(e), NULL, NULL);
     return true;
 }
 

@@ -44,6 +44,9 @@ size_t schedule_entry_encode(const struct schedule_entry *e, uint8_t *buf, size_
 /* False for anything that is not a whole, well-formed entry of a known version. */
 bool schedule_entry_decode(const uint8_t *buf, size_t len, struct schedule_entry *out);
 
+/* Until when the store keeps it, in seconds since the epoch. */
+int64_t schedule_entry_expires(const struct schedule_entry *e);
+
 struct schedule;
 
 /* At most `max` entries. `store` is borrowed; NULL: in memory only. NULL: out of memory. */
