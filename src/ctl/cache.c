@@ -165,7 +165,8 @@ static int get(const struct ctl_env *env, const struct options *o)
     struct printing p = {.json = o->json, .blocks = true};
     int code;
 
-    filter.tables = 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
+    filter.tables =
+        filter.is_address ? ALL_TABLES : 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
     if (filter.is_address ? !read_address(o->args[0], &filter.address)
                           : !read_domain(o->args[0], filter.domain))
         return EX_DATAERR;

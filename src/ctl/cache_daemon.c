@@ -54,7 +54,7 @@ static int list(struct ctl_cache *c, const struct cache_filter *filter, ctl_http
     struct ctl_http_request rq = {.method = "GET", .target = target};
 
     if (!put_whom(c, a, filter->domain, target, "/v1/cache/entries") ||
-        (a == NULL && !put_tables(target, filter->tables)))
+        !put_tables(target, filter->tables))
         return out_of_memory(err);
     return ctl_http_lines(c->http, &rq, line, arg, err);
 }

@@ -71,19 +71,19 @@ static double real_of(const json_t *o, const char *key)
     return json_number_value(json_object_get(o, key));
 }
 
-/* Rates and times of the last minutes, of what there was. */
+/* The last minutes, as far as something happened in them. */
 static void print_window(const json_t *w)
 {
-    if (has(w, "asked_rate")) {
-        printf(LABEL "%.1f questions/s", "now", real_of(w, "asked_rate"));
-        if (has(w, "hit_ratio"))
-            printf(", %.1f %% from the store", 100 * real_of(w, "hit_ratio"));
-        if (has(w, "callout_rate"))
-            printf(", %.1f callouts/s", real_of(w, "callout_rate"));
-        printf(" (last %.0f s)\n", real_of(w, "seconds"));
-    }
+    if (!has(w, "asked_rate"))
+        return;
+    printf("last %.0f s%*s", real_of(w, "seconds"),
+           LABEL_WIDTH - snprintf(NULL, 0, "last %.0f s", real_of(w, "seconds")), "");
+    printf("%.1f questions/s, ", real_of(w, "asked_rate"));
+    if (has(w, "hit_ratio"))
+        printf("%.1f %% from the store, ", 100 * real_of(w, "hit_ratio"));
+    printf("%.1f callouts/s\n", real_of(w, "callout_rate"));
     if (has(w, "ms_p50"))
-        printf(LABEL "%lld ms, 95 %% within %lld ms, 99 %% within %lld ms\n", "a callout takes",
+        printf(LABEL "p50 %lld ms, p95 %lld ms, p99 %lld ms\n", "a callout",
                (long long)count_of(w, "ms_p50"), (long long)count_of(w, "ms_p95"),
                (long long)count_of(w, "ms_p99"));
 }
@@ -94,9 +94,9 @@ static void print_totals(const json_t *o)
     json_int_t store = count_of(asked, "store"), stale = count_of(asked, "stale");
 
     if (asked != NULL)
-        printf(LABEL "%lld questions: %lld from the store, %lld of them stale; %lld callouts\n",
-               "since the start", (long long)(store + stale + count_of(asked, "asked")),
-               (long long)(store + stale), (long long)stale, (long long)count_of(o, "callouts"));
+        printf(LABEL "%lld, %lld of them from the store, %lld stale\n" LABEL "%lld\n", "questions",
+               (long long)(store + stale + count_of(asked, "asked")), (long long)(store + stale),
+               (long long)stale, "callouts", (long long)count_of(o, "callouts"));
     printf(LABEL "%lld flights, %lld sessions, %lld waiters\n", "under way",
            (long long)count_of(o, "flights"), (long long)count_of(o, "sessions"),
            (long long)count_of(o, "waiters"));
@@ -170,8 +170,8 @@ static void print_screen(const json_t *o)
     int width = screen_width();
 
     print_health(o, width);
-    print_window(json_object_get(o, "window"));
     print_totals(o);
+    print_window(json_object_get(o, "window"));
     if (has(o, "store"))
         print_store(json_object_get(o, "store"), width);
     print_destinations(o, width);

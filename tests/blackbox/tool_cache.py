@@ -5,6 +5,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 
 from harness import client, daemon, hostile
 from world import answering
@@ -99,7 +100,7 @@ def test_get(w):
     w.equal("tables", [v["table"] for v in before.verdicts], ["address"])
     w.problems += d.stop()
     after = w.ctl(d.conf, "cache", "get", "--json", "bob@example.org")
-    w.equal("without the daemon", after.out, before.out)
+    w.equal("without the daemon", (after.out, after.err), (before.out, ""))
 
 
 def test_get_all_of_it(w):
@@ -242,14 +243,20 @@ def test_import_refuses(w):
     fails(w, w.ctl(d.conf, "cache", "import", path + "x"), 66, "No such file")
 
 
-def measured(w, d, out, *argv, stdin=None):
+# A process has, for a moment, the memory of the one that it is a copy of: so by a small one.
+MEASURE = """import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, file=sys.stderr)"""
+
+
+def measured(w, d, out, *argv):
     """Exit code and the most memory (KiB) it had."""
     with open(out, "wb") as f:
-        proc = subprocess.Popen([os.path.join(w.build, "calloutctl"), "-c", d.conf, *argv],
-                                stdin=stdin, stdout=f)
-        _, status, usage = os.wait4(proc.pid, 0)
-        proc.returncode = os.waitstatus_to_exitcode(status)
-    return proc.returncode, usage.ru_maxrss
+        proc = subprocess.run([sys.executable, "-S", "-c", MEASURE,
+                               os.path.join(w.build, "calloutctl"), "-c", d.conf, *argv],
+                              stdout=f, stderr=subprocess.PIPE, text=True, check=True)
+    return (int(n) for n in proc.stderr.split()[-2:])
 
 
 def test_memory(w):
@@ -271,7 +278,8 @@ def test_memory(w):
         w.equal(f"{argv[0]} alone", code, 0)
         with open(out, "rb") as f:
             w.check(sum(1 for _ in f) >= 20001, f"{argv[0]} alone: not all of it")
-        w.check(alone < most[2000, argv[0]] + 40000, f"{argv[0]} alone takes {alone} KiB")
+        file_size = os.stat(os.path.join(w.workdir, "state", "store.mdb")).st_size // 1024
+        w.check(alone < most[2000, argv[0]] + file_size + 2000, f"{argv[0]} alone: {alone} KiB")
     for what in ("import", "export", "list"):
         w.check(most[20000, what] < most[2000, what] + 2000,
                 f"{what}: {most[2000, what]} KiB, then {most[20000, what]} KiB")
@@ -404,10 +412,11 @@ def test_status(w):
     lines = result.out.splitlines()
     w.check(all(len(line) <= 80 for line in lines), f"wider than 80:\n{result.out}")
     w.matches("health", lines[0], r"^calloutd \S+: (ok|degraded), since " + RFC3339)
-    for line in (r"since the start +\d+ questions: \d+ from the store", r"under way +0 flights",
+    for line in (r"questions +22, 1 of them from the store, 0 stale", r"callouts +21",
+                 r"under way +0 flights",
                  r"greylisted +0 ", r"store +\d+ entries, .* of 4\.0 GiB",
                  r"DESTINATION +STATE +FOR +WAITING +WHY",
-                 r"\S+ +open +\d+ min +0  554 5\.7\.1 Your address .*\.\.\.", r"and 5 more"):
+                 r"\S+ +open +\d+ min +0  Your address .*\.\.\.", r"and 5 more"):
         w.matches("screen", result.out, rf"(?m)^{line}")
 
 
