@@ -7,20 +7,20 @@
 
 #define TARGET_MAX 4096
 
-/* "?address=…" or "?domain=…", or "" where neither is given. */
+/* "RESOURCE?address=…" or "RESOURCE?domain=…", or the resource where neither is given. */
 static bool put_whom(struct ctl_cache *c, const struct address *a, const char *domain,
                      char target[TARGET_MAX], const char *resource)
 {
+    const char *key = a != NULL ? "address" : "domain";
     char text[ADDRESS_TEXT_SIZE], *escaped;
     bool ok;
 
+    if (a == NULL && domain[0] == '\0')
+        return str_copy(target, TARGET_MAX, resource);
     if (a != NULL)
         address_format(a, text);
     escaped = ctl_http_escape(c->http, a != NULL ? text : domain);
-    ok = escaped != NULL &&
-         (a == NULL && domain[0] == '\0' ? str_copy(target, TARGET_MAX, resource)
-                                         : str_format(target, TARGET_MAX, "%s?%s=%s", resource,
-                                                      a != NULL ? "address" : "domain", escaped));
+    ok = escaped != NULL && str_format(target, TARGET_MAX, "%s?%s=%s", resource, key, escaped);
     ctl_http_release(escaped);
     return ok;
 }

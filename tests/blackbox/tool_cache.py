@@ -402,6 +402,7 @@ def test_status(w):
                          hostile.On(greeting=refusal.strip())))
     d = w.daemon(allowed=["refuses us", "blocked"])
     w.ctl(d.conf, "check", "bob@example.org")
+    w.until("kept", lambda: stats(d)["entries"]["address"] == 1)
     w.ctl(d.conf, "check", "bob@example.org")
     client.ask_all(d.control, [f"bob@d{n}.example" for n in range(20)])
     d.wait_idle()
