@@ -6,6 +6,7 @@
 #include "ctl/cache.h"
 
 #define TARGET_MAX 4096
+#define IMPORT_MAX 61440 /* the daemon takes 64 KiB */
 
 /* "RESOURCE?address=…" or "RESOURCE?domain=…", or the resource where neither is given. */
 static bool put_whom(struct ctl_cache *c, const struct address *a, const char *domain,
@@ -114,4 +115,4 @@ static int stats(struct ctl_cache *c, json_t **out, struct error *err)
     return ctl_http_object(c->http, &rq, out, err);
 }
 
-const struct ctl_cache_way ctl_cache_by_daemon = {list, forget, import, stats};
+const struct ctl_cache_way ctl_cache_by_daemon = {list, forget, IMPORT_MAX, import, stats};
