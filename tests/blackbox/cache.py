@@ -312,7 +312,6 @@ def test_slow_readers(w):
         for n in range(2000):
             w.equal("answer meanwhile", c.ask(f"user-{n:06}@example.net"), "DUNNO")
     w.check(memory(d) - before < len(readers) * whole // 2048, f"from {before} to {memory(d)} kB")
-    print(f"slowest answer beside {len(readers)} slow readers: {slowest * 1000:.1f} ms", flush=True)
     for reader in readers[10:]:
         reader.close()
     for total, end in [r.rest() for r in readers[:10]]:
