@@ -72,7 +72,8 @@ static void put(struct importing *i, const struct entry *e)
     atomic_fetch_add(&i->left, 1); /* before the writer can know of it */
     if (!store_put(i->store, e->table, e->key, e->key_len, e->value, e->value_len, e->expires,
                    on_committed, i)) {
-        on_committed(i, false);
+        atomic_fetch_sub(&i->left, 1);
+        atomic_fetch_add(&i->failed, 1);
         return;
     }
     if (i->took != NULL)
