@@ -327,6 +327,24 @@ def test_tool_killed_in_import(w):
     w.check(len(entries(w, d)) > 2000, "it forgot what it took")
 
 
+def test_import_into_full_store(w):
+    """A file that may not grow: what was committed is counted, the rest failed, and where to go on."""
+    d = one(w)
+    lines = made_up(w, d, 6000)
+    w.problems += d.stop()
+    blocks = os.stat(os.path.join(w.workdir, "state", "store.mdb")).st_size // 512 + 2000
+    result = w.ctl(d.conf, "cache", "import", stdin="\n".join(lines), prefix=(
+        "sh", "-c", f"trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"", "sh"))
+    w.equal("exit", result.code, TEMPFAIL)
+    m = re.match(r"taken (\d+), expired 0, refused 0, failed (\d+)\n$", result.out)
+    w.check(m and int(m.group(1)) > 0 and int(m.group(2)) > 0, f"counts: {result}")
+    w.matches("where to go on", result.err, r"the store cannot keep them now; .* from line \d+ of -")
+    known = len(entries(w, d))
+    w.check(m and known >= int(m.group(1)), f"{known} entries, and it said {result.out}")
+    result = w.ctl(d.conf, "cache", "import", stdin="\n".join(lines))
+    w.equal("once more", result.out, "taken 6000, expired 0, refused 0, failed 0\n")
+
+
 # Streams, errors
 
 def test_closed_output(w):
