@@ -39,6 +39,9 @@ bool environment_open(struct environment *e, const struct store_opts *opts, bool
  */
 bool environment_reopen(struct environment *e, struct error *err);
 
+/* Whether the disk has room for some more pages, or none are needed. */
+bool environment_can_grow(const struct environment *e);
+
 /* Octets up to the last page in use, the free ones below it included. */
 uint64_t environment_extent(const struct environment *e);
 
