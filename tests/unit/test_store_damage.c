@@ -378,6 +378,7 @@ int main(void)
     TCase *tc = tcase_create("damage");
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, a_damaged_value_is_none);
     tcase_add_test(tc, a_put_heals);
     tcase_add_test(tc, the_damaged_can_be_deleted);

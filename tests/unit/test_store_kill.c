@@ -17,7 +17,7 @@
 #include "store_rig.h"
 #include "suite.h"
 
-#define KILLS   100
+#define KILLS   60
 #define AT_ONCE 64    /* changes that nobody waits for */
 #define RECENT  20000 /* changes that are looked at after every kill; all of them at the end */
 #define BLOCK   256   /* keys that are forgotten together */

@@ -154,6 +154,20 @@ static void write_histories(void)
     }
 }
 
+/* It was of all kinds. */
+static void check_work(const struct load *l)
+{
+    struct store_report report;
+    uint64_t forgotten = 0;
+
+    for (unsigned n = 0; n < change_count; n++)
+        forgotten += changes[n].forgotten;
+    ck_assert(store_report(rig.store, &report));
+    ck_assert_uint_gt(forgotten, 0);
+    ck_assert_uint_gt(report.swept, 0);
+    ck_assert(l->lasting == 0 || report.evicted > 0);
+}
+
 /* Ends with the log of all it did to the file, from its first octet on where `from_birth`. */
 static void work(const struct load *l, bool from_birth)
 {
@@ -172,6 +186,7 @@ static void work(const struct load *l, bool from_birth)
             make_change(l, &d);
         store_flush(rig.store);
     }
+    check_work(l);
     store_close(&rig.store);
     disk_log_end();
     write_histories();
@@ -390,7 +405,7 @@ END_TEST
 
 START_TEST(nor_where_some_must_make_room)
 {
-    struct load load = {.seed = 2, .commits = 200, .lasting = 100, .size = 1u << 20};
+    struct load load = {.seed = 2, .commits = 200, .lasting = 100, .size = 700u << 10};
 
     work(&load, false);
     check_all_cuts(&load, 1);
@@ -431,6 +446,7 @@ int main(void)
     TCase *tc = tcase_create("powerloss");
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, nothing_acknowledged_is_lost);
     tcase_add_test(tc, nor_where_some_must_make_room);
     tcase_add_test(tc, a_disk_that_lies_is_found_out);
