@@ -2,6 +2,7 @@
  * store.lock  : held by flock(2) by whoever has the store open
  * store.mdb   : the data
  * store.mdb-lock : LMDB's table of readers
+ * store.mdb.new : the data file in the making
  */
 #include "store/environment.h"
 
@@ -16,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "store/creation.h"
 #include "store/migration.h"
 
 #define READER_TABLE_BYTES 73728 /* LMDB's header and ENVIRONMENT_READERS of 64 bytes each */
@@ -360,7 +362,8 @@ static bool open_data(struct environment *e, struct error *err)
 {
     uint32_t format;
 
-    return reserve_reader_table(e, err) && open_environment(e, err) && check_length(e, err) &&
+    return creation_ensure(e->path, err) && reserve_reader_table(e, err) &&
+           open_environment(e, err) && check_length(e, err) &&
            give_room(e, e->size / ROOM_SHARE, err) && check_format(e, &format, err) &&
            (format == STORE_FORMAT ||
             (give_room(e, e->size / ROOM_SHARE + environment_extent(e), err) &&

@@ -13,7 +13,14 @@
 
 #include "dice.h"
 
-enum event_kind { EVENT_WRITE, EVENT_SYNCED_WRITE, EVENT_LENGTH, EVENT_SYNC };
+enum event_kind {
+    EVENT_WRITE,
+    EVENT_SYNCED_WRITE,
+    EVENT_LENGTH,
+    EVENT_SYNC,
+    EVENT_NAMED, /* it is there from now on */
+    EVENT_DIRECTORY_SYNC,
+};
 
 struct event {
     enum event_kind kind;
@@ -25,7 +32,10 @@ struct event {
 /* One writes at a time: the opener, then the store's own thread. */
 static struct {
     bool recording;
+    bool existed, named;
     char path[PATH_MAX];
+    char path_new[PATH_MAX]; /* before it is renamed */
+    char directory[PATH_MAX];
     struct disk_image before;
     struct event *events;
     size_t count, room;
@@ -76,19 +86,6 @@ void disk_image_free(struct disk_image *i)
  * Recording
  */
 
-static bool is_recorded(int fd)
-{
-    char link[64], path[PATH_MAX];
-    ssize_t len;
-
-    if (!disk.recording)
-        return false;
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    len = readlink(link, path, sizeof(path) - 1);
-    return len >= 0 && (size_t)len == strlen(disk.path) &&
-           memcmp(path, disk.path, (size_t)len) == 0;
-}
-
 static void record(enum event_kind kind, size_t offset, const void *bytes, size_t len)
 {
     struct event *e;
@@ -106,6 +103,34 @@ static void record(enum event_kind kind, size_t offset, const void *bytes, size_
         memcpy(e->bytes, bytes, len);
     }
     disk.count++;
+}
+
+static bool is_path(int fd, const char *path)
+{
+    char link[64], target[PATH_MAX];
+    ssize_t len;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, target, sizeof(target) - 1);
+    return len >= 0 && (size_t)len == strlen(path) && memcmp(target, path, (size_t)len) == 0;
+}
+
+static void note_name(void)
+{
+    if (!disk.named)
+        record(EVENT_NAMED, 0, NULL, 0);
+    disk.named = true;
+}
+
+static bool is_recorded(int fd)
+{
+    if (!disk.recording)
+        return false;
+    if (is_path(fd, disk.path)) {
+        note_name();
+        return true;
+    }
+    return !disk.named && is_path(fd, disk.path_new);
 }
 
 static void record_write(int fd, size_t offset, const void *bytes, ssize_t len)
@@ -169,7 +194,18 @@ int fdatasync(int fd)
 
 int fsync(int fd)
 {
+    if (disk.recording && is_path(fd, disk.directory))
+        record(EVENT_DIRECTORY_SYNC, 0, NULL, 0);
     return fdatasync(fd);
+}
+
+int rename(const char *from, const char *to)
+{
+    int rc = (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+
+    if (rc == 0 && disk.recording && strcmp(to, disk.path) == 0)
+        note_name();
+    return rc;
 }
 
 /* The store writes to no mapping: were it to, all this would not see it. */
@@ -189,11 +225,15 @@ void disk_log_begin(const char *path)
 
     disk_log_free();
     (void)snprintf(disk.path, sizeof(disk.path), "%s", path);
+    (void)snprintf(disk.path_new, sizeof(disk.path_new), "%.*s.new", PATH_MAX - 5, path);
+    (void)snprintf(disk.directory, sizeof(disk.directory), "%.*s", (int)(strrchr(path, '/') - path),
+                   path);
     fd = open(path, O_RDONLY);
     while (fd >= 0 && (n = read(fd, bytes, sizeof(bytes))) > 0)
         image_write(&disk.before, disk.before.len, bytes, (size_t)n);
     if (fd >= 0)
         close(fd);
+    disk.existed = disk.named = fd >= 0;
     disk.recording = true;
 }
 
@@ -220,7 +260,7 @@ bool disk_log_is_sync(size_t event)
 {
     enum event_kind kind = disk.events[event].kind;
 
-    return kind == EVENT_SYNC || kind == EVENT_SYNCED_WRITE;
+    return kind == EVENT_SYNC || kind == EVENT_SYNCED_WRITE || kind == EVENT_DIRECTORY_SYNC;
 }
 
 /*
@@ -244,6 +284,7 @@ void disk_replay_begin(struct disk_replay *r)
 {
     image_copy(&r->image, &disk.before);
     r->at = r->synced = 0;
+    r->named = r->named_surely = disk.existed;
 }
 
 static void step(struct disk_replay *r)
@@ -251,6 +292,10 @@ static void step(struct disk_replay *r)
     const struct event *e = &disk.events[r->at];
 
     r->at++;
+    if (e->kind == EVENT_NAMED)
+        r->named = true;
+    if (e->kind == EVENT_DIRECTORY_SYNC)
+        r->named_surely = r->named;
     if (e->kind == EVENT_SYNCED_WRITE)
         apply(&r->image, e);
     if (e->kind != EVENT_SYNC || r->ignore_syncs)
@@ -311,6 +356,7 @@ void disk_replay_lose_power(const struct disk_replay *r, uint64_t seed, struct d
     size_t full = r->image.len;
 
     image_copy(out, &r->image);
+    out->absent = !r->named_surely && (!r->named || seed % 2 == 0);
     if (seed == 0)
         return;
     for (size_t n = r->synced; n < r->at; n++) {

@@ -18,9 +18,13 @@ struct disk_image {
     uint8_t *bytes; /* behind `len` all zero */
     size_t len;
     size_t room;
+    bool absent; /* there is no such file */
 };
 
-/* The path is as /proc/self/fd says it. What is in the file now, if it is there, is on the disk. */
+/* The path is as /proc/self/fd says it. What is in the file now, if it is there, is on the disk. If
+   it is not, it may be made as PATH.new and renamed; its name is in doubt until its directory is
+   synced.
+ */
 void disk_log_begin(const char *path);
 
 /* Ends the recording; what was recorded is kept. */
@@ -36,9 +40,10 @@ bool disk_log_is_sync(size_t event);
 /* The disk after a number of events. */
 struct disk_replay {
     bool ignore_syncs; /* a disk that only says that it has written; set before the first step */
-    struct disk_image image; /* what is surely there */
-    size_t at;               /* events that are over */
-    size_t synced;           /* of the events from here on those are in doubt that aren't syncs */
+    struct disk_image image;  /* what is surely there */
+    bool named, named_surely; /* the file is there */
+    size_t at;                /* events that are over */
+    size_t synced;            /* of the events from here on those are in doubt that aren't syncs */
 };
 
 void disk_replay_begin(struct disk_replay *r);
