@@ -3,6 +3,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,10 @@ static struct {
     struct event *events;
     size_t count, room;
 } disk;
+
+#define DESCRIPTORS 256
+
+static bool is_synced[DESCRIPTORS]; /* was opened so that each write is */
 
 static void image_reach(struct disk_image *i, size_t len)
 {
@@ -135,11 +140,26 @@ static bool is_recorded(int fd)
 
 static void record_write(int fd, size_t offset, const void *bytes, ssize_t len)
 {
-    int flags = fcntl(fd, F_GETFL);
-
     if (len > 0)
-        record((flags & O_DSYNC) != 0 ? EVENT_SYNCED_WRITE : EVENT_WRITE, offset, bytes,
+        record(fd < DESCRIPTORS && is_synced[fd] ? EVENT_SYNCED_WRITE : EVENT_WRITE, offset, bytes,
                (size_t)len);
+}
+
+/* Takes O_DSYNC away, which costs as much as fdatasync(2). */
+int open(const char *path, int flags, ...)
+{
+    unsigned mode = 0;
+    va_list args;
+    int fd;
+
+    va_start(args, flags);
+    if ((flags & O_CREAT) != 0)
+        mode = va_arg(args, unsigned);
+    va_end(args);
+    fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags & ~O_SYNC, mode);
+    if (fd >= 0 && fd < DESCRIPTORS)
+        is_synced[fd] = (flags & O_DSYNC) != 0;
+    return fd;
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
