@@ -87,6 +87,10 @@ const char *environment_explain(int rc)
         return "is not an LMDB file, or its beginning is damaged; move it away to start afresh";
     case MDB_VERSION_MISMATCH:
         return "was written by another version of LMDB";
+    case MDB_PANIC:
+        return "a write failed half-way; it is opened again";
+    case MDB_MAP_FULL:
+        return "it is full, as cache.size bounds it";
     default:
         return mdb_strerror(rc);
     }

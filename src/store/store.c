@@ -16,9 +16,9 @@
 #include "store/writer.h"
 
 #define FORGET_RECORDS  10000 /* of one transaction */
-#define BATCH_MIN       16    /* changes of one transaction: */
+#define BATCH_MIN       8     /* changes of one transaction: */
 #define BATCH_MAX       8192
-#define BATCH_SHIFT     18 /* one for so much of the size, to change a part of its pages only, */
+#define BATCH_SHIFT     19 /* one for so much of the size, to change a part of its pages only, */
 #define BATCH_BYTES     5  /* and the same of its octets */
 #define BATCH_BYTES_MAX (8u << 20)
 

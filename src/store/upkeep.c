@@ -6,17 +6,17 @@
 #define STEP_MIN 4 /* records of one transaction: */
 #define STEP_MAX 500
 #define STEP_SHIFT \
-    18                 /* one for so much of the size, to change a sixteenth of its pages at most \
-                        */
-#define LOOK_SHIFT  17 /* changes after which to look: one for so much of the size, */
-#define LOOK_MS     1000 /* or after so long */
-#define CHECK_MS    60000
-#define TRY_MS      5000
-#define REOPEN_MS   100
-#define IN_VAIN_MAX 16    /* steps that bring nothing back, */
-#define IN_VAIN_MS  60000 /* and then a pause */
-#define ROOM_STEPS  16
-#define TRIED_KEY   "tried"
+    18                  /* one for so much of the size, to change a sixteenth of its pages at most \
+                         */
+#define LOOK_SHIFT 17   /* changes after which to look: one for so much of the size, */
+#define LOOK_MS    1000 /* or after so long */
+#define CHECK_MS   60000
+#define TRY_MS     5000
+#define REOPEN_MS  100
+#define HOLD_MS    1000
+#define EVICT_MAX  4096 /* records, while more is put than that makes up for */
+#define ROOM_STEPS 32
+#define TRIED_KEY  "tried"
 
 void upkeep_init(struct upkeep *u, struct environment *e, struct readers *rs, struct health *h)
 {
@@ -55,15 +55,17 @@ static bool reopen(struct upkeep *u)
         return false;
     }
     u->broken = false;
+    u->hold_until = u->try_at = clock_mono_ms() + HOLD_MS;
     readers_open(u->readers);
-    log_warning("store %s: opened again, after a write that left it unusable",
-                u->environment->path);
     return true;
 }
 
+/* A disk that fails every time would else have us open it for every batch. */
 bool upkeep_ready(struct upkeep *u)
 {
-    return !u->broken || (clock_mono_ms() >= u->try_at && reopen(u));
+    if (u->broken && clock_mono_ms() >= u->try_at)
+        (void)reopen(u);
+    return !u->broken && clock_mono_ms() >= u->hold_until;
 }
 
 /* Room goes with the changes, and in a small store fast. */
@@ -78,7 +80,7 @@ void upkeep_worked(struct upkeep *u, uint64_t changes)
 void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
 {
     health_failed(u->health, environment_explain(rc), lost);
-    if (u->broken)
+    if (u->broken || clock_mono_ms() < u->hold_until)
         return;
     u->full = rc == MDB_MAP_FULL;
     u->try_at = clock_mono_ms() + TRY_MS;
@@ -91,60 +93,84 @@ void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
  * One transaction
  */
 
-typedef int (*step_work)(struct upkeep *u, const struct expiry *x, unsigned *taken);
+/* What a step took off the index, and how many records went with it. */
+struct taken {
+    unsigned entries, records;
+};
 
-static int run_step(struct upkeep *u, step_work work, unsigned *taken)
+typedef int (*step_work)(struct upkeep *u, const struct expiry *x, struct taken *taken);
+
+static int run_step(struct upkeep *u, step_work work, struct taken *taken)
 {
     struct expiry x = {u->environment, u->health, NULL};
     int rc = mdb_txn_begin(u->environment->env, NULL, 0, &x.txn);
 
-    *taken = 0;
+    *taken = (struct taken){0, 0};
     if (rc != 0)
         return rc;
     rc = work(u, &x, taken);
-    if (rc == 0 && *taken > 0)
+    if (rc == 0 && taken->entries > 0)
         return mdb_txn_commit(x.txn);
     mdb_txn_abort(x.txn);
     return rc;
 }
 
-static int sweep_some(struct upkeep *u, const struct expiry *x, unsigned *taken)
+static int sweep_some(struct upkeep *u, const struct expiry *x, struct taken *taken)
 {
-    unsigned removed;
-    int rc = expiry_take(x, clock_wall(), u->step, taken, &removed);
+    return expiry_take(x, clock_wall(), u->step, &taken->entries, &taken->records);
+}
+
+static int sweep(struct upkeep *u, struct taken *taken)
+{
+    int rc = run_step(u, sweep_some, taken);
 
     if (rc == 0)
-        atomic_fetch_add(&u->swept, removed);
+        atomic_fetch_add(&u->swept, taken->records);
     return rc;
 }
 
-static int evict_some(struct upkeep *u, const struct expiry *x, unsigned *taken)
+static int evict_some(struct upkeep *u, const struct expiry *x, struct taken *taken)
 {
-    unsigned removed;
-    int rc = expiry_take(x, INT64_MAX, u->evict_step, taken, &removed);
+    return expiry_take(x, INT64_MAX, u->evict_step, &taken->entries, &taken->records);
+}
 
-    if (rc == 0)
-        atomic_fetch_add(&u->evicted, removed);
-    return rc;
+/* So much, that a flood of puts is made up for. */
+static unsigned widest_step(const struct upkeep *u)
+{
+    uint64_t widest = u->environment->size >> STEP_SHIFT;
+
+    widest = widest < EVICT_MAX ? widest : EVICT_MAX;
+    widest = widest < 2 * u->unseen ? widest : 2 * u->unseen;
+    return widest > u->step ? (unsigned)widest : u->step;
 }
 
 /* Even a removal takes pages, so where there are few a small one comes first. */
-static int evict(struct upkeep *u, unsigned *taken)
+static int evict(struct upkeep *u, struct taken *taken)
 {
     int rc = MDB_MAP_FULL;
 
-    for (u->evict_step = u->step; rc == MDB_MAP_FULL && u->evict_step > 0; u->evict_step /= 8)
+    for (u->evict_step = widest_step(u); rc == MDB_MAP_FULL && u->evict_step > 0;
+         u->evict_step /= 4)
         rc = run_step(u, evict_some, taken);
+    if (rc == 0)
+        atomic_fetch_add(&u->evicted, taken->records);
     return rc;
 }
 
-static int write_something(struct upkeep *u, const struct expiry *x, unsigned *taken)
+static int put_something(struct upkeep *u, const struct expiry *x, struct taken *taken)
 {
     int64_t now = clock_wall();
     MDB_val key = {sizeof(TRIED_KEY) - 1, TRIED_KEY}, value = {sizeof(now), &now};
 
-    *taken = 1;
+    taken->entries = 1;
     return mdb_put(x->txn, u->environment->meta, &key, &value, 0);
+}
+
+static int write_something(struct upkeep *u)
+{
+    struct taken taken;
+
+    return run_step(u, put_something, &taken);
 }
 
 /*
@@ -179,94 +205,92 @@ static int measure(const struct upkeep *u, uint64_t *used)
 }
 
 /*
- * Whether to evict. Steps that bring nothing back (a page is free only when the last record in it
- * went) are followed by others, but not for ever.
+ * Whether to evict. Pages that are free but for a reader's old snapshot count as free: else all
+ * would be evicted under a long walk. A page is free only when nearly all in it went, so that many
+ * steps may bring nothing back before others do.
  */
 static bool is_crowded(struct upkeep *u, uint64_t used)
 {
-    if (!u->evicting) {
-        u->evicting = used > high_mark(u) && clock_mono_ms() >= u->evict_at;
-        u->least_used = used;
-        u->in_vain = 0;
-        return u->evicting;
-    }
-    u->in_vain = used < u->least_used ? 0 : u->in_vain + 1;
-    u->least_used = used < u->least_used ? used : u->least_used;
-    if (u->in_vain > IN_VAIN_MAX)
-        u->evict_at = clock_mono_ms() + IN_VAIN_MS;
-    u->evicting = used > low_mark(u) && u->in_vain <= IN_VAIN_MAX;
+    u->evicting = used > (u->evicting ? low_mark(u) : high_mark(u));
     return u->evicting;
 }
 
-/* What a transaction frees the next but one can use, so the last one here is for nothing else. */
+static void free_dead_readers(struct upkeep *u)
+{
+    int dead = 0;
+
+    u->check_at = clock_mono_ms() + CHECK_MS;
+    if (mdb_reader_check(u->environment->env, &dead) == 0 && dead > 0)
+        log_info("store %s: freed the slots of %d readers that died", u->environment->path, dead);
+}
+
+/*
+ * Dead readers pin pages too. What a transaction frees the next but one can use, so there is one
+ * before and one after that is for nothing else.
+ */
 bool upkeep_make_room(struct upkeep *u)
 {
-    unsigned taken;
+    struct taken taken;
     uint64_t used;
 
+    free_dead_readers(u);
+    if (write_something(u) != 0)
+        return false;
     for (int i = 0; i < ROOM_STEPS; i++) {
         if (measure(u, &used) != 0)
             return false;
         if (used <= low_mark(u))
             break;
-        if (evict(u, &taken) != 0 || taken == 0)
+        if (evict(u, &taken) != 0 || taken.entries == 0)
             return false;
     }
-    return run_step(u, write_something, &taken) == 0;
+    return write_something(u) == 0;
 }
 
 /*
  * What is due
  */
 
-/* While nothing can be written. A full map may have its free pages in pieces: a little goes. */
+static int try_to_write(struct upkeep *u)
+{
+    struct taken taken;
+    int rc = 0;
+
+    if (u->full) /* and its free pages may be in pieces: a little goes */
+        rc = evict(u, &taken);
+    return rc != 0 ? rc : write_something(u);
+}
+
+/* While nothing can be written. */
 static int64_t try_again(struct upkeep *u)
 {
     int64_t left = u->try_at - clock_mono_ms();
-    unsigned taken;
     int rc;
 
     if (left > 0)
         return left;
-    if (u->full && (rc = evict(u, &taken)) != 0) {
+    rc = try_to_write(u);
+    if (rc == 0)
+        health_worked(u->health);
+    else
         upkeep_failed(u, rc, 0);
-        return TRY_MS;
-    }
-    rc = run_step(u, write_something, &taken);
-    if (rc != 0) {
-        upkeep_failed(u, rc, 0);
-        return TRY_MS;
-    }
-    health_worked(u->health);
-    return 0;
-}
-
-static void free_dead_readers(struct upkeep *u)
-{
-    int64_t now = clock_mono_ms();
-    int dead = 0;
-
-    if (now < u->check_at)
-        return;
-    u->check_at = now + CHECK_MS;
-    if (mdb_reader_check(u->environment->env, &dead) == 0 && dead > 0)
-        log_info("store %s: freed the slots of %d readers that died", u->environment->path, dead);
+    return rc == 0 ? 0 : TRY_MS;
 }
 
 /* True when there may be more to be removed. */
 static bool remove_some(struct upkeep *u)
 {
-    unsigned taken;
+    struct taken taken;
     uint64_t used;
-    int rc = run_step(u, sweep_some, &taken);
+    int rc = sweep(u, &taken);
 
-    if (rc == 0 && taken == u->step)
+    if (rc == 0 && taken.entries == u->step)
         return true;
     if (rc == 0 && (rc = measure(u, &used)) == 0 && is_crowded(u, used))
         rc = evict(u, &taken);
     if (rc != 0)
         upkeep_failed(u, rc, 0);
-    return rc == 0 && u->evicting && taken > 0;
+    return rc == 0 && u->evicting && taken.entries > 0;
 }
 
 int64_t upkeep_tend(struct upkeep *u)
@@ -274,13 +298,14 @@ int64_t upkeep_tend(struct upkeep *u)
     int64_t now = clock_mono_ms();
 
     if (!upkeep_ready(u))
-        return u->try_at > now ? u->try_at - now : REOPEN_MS;
+        return u->try_at > now ? u->try_at - now : 1;
     if (health_failing(u->health, NULL, 0))
         return try_again(u);
-    free_dead_readers(u);
+    if (now >= u->check_at)
+        free_dead_readers(u);
     if (now < u->look_at)
         return u->look_at - now;
-    u->unseen = 0;
     u->look_at = remove_some(u) ? now : now + LOOK_MS;
+    u->unseen = 0;
     return u->look_at - now;
 }

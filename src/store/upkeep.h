@@ -26,13 +26,11 @@ struct upkeep {
     bool broken;         /* LMDB's environment must be opened again */
     bool full;           /* the last failure was for want of room in the map */
     bool evicting;       /* from the high mark down to the low one */
-    unsigned in_vain;    /* steps that brought nothing back since one did */
-    uint64_t least_used; /* since the evicting began */
     uint64_t unseen;     /* changes since it was last looked at */
     int64_t look_at;     /* clock_mono_ms: for what is to be removed; */
-    int64_t evict_at;    /* not before, when it was in vain; */
     int64_t check_at;    /* for dead readers; */
-    int64_t try_at;      /* whether it can be written again */
+    int64_t try_at;      /* whether it can be written again, or opened */
+    int64_t hold_until;  /* nothing is written: it was just opened again */
     _Atomic uint64_t swept, evicted;
 };
 

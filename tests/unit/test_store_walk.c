@@ -1,4 +1,4 @@
-/* store: walks over a table, and a table that an older environment lacks. */
+/* store: walks over a table, all of it or a range, and forgetting one. */
 #include <check.h>
 #include <lmdb.h>
 #include <stdio.h>
@@ -202,37 +202,135 @@ START_TEST(the_ground_may_go_under_a_walk)
 }
 END_TEST
 
-/* As an environment is that was made before there was the table. */
-static void drop_due(void)
+static void put_key(enum store_table table, const char *key)
 {
-    MDB_env *env = rig_raw_open(&rig);
-    MDB_txn *txn;
-    MDB_dbi dbi;
-
-    ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-    ck_assert_int_eq(mdb_dbi_open(txn, "due", 0, &dbi), 0);
-    ck_assert_int_eq(mdb_drop(txn, dbi, 1), 0);
-    ck_assert_int_eq(mdb_txn_commit(txn), 0);
-    mdb_env_close(env);
+    ck_assert(store_put(rig.store, table, key, strlen(key), "", 0, RIG_NOW + 1, NULL, NULL));
 }
 
-START_TEST(an_older_environment_gets_its_table)
+/* The keys of a range, page after page of `most`. */
+static const char *range(const char *prefix, unsigned most)
 {
-    struct seen seen = {0};
-    char value[1024];
+    static struct seen seen;
+    struct store_place place = {.key_len = 0};
+    unsigned pages = 0;
+
+    seen = (struct seen){0};
+    for (; !place.ended; pages++)
+        ck_assert(store_page(rig.store, STORE_TABLE_ADDRESS, prefix, strlen(prefix), RIG_NOW, most,
+                             &place, see, &seen));
+    ck_assert_uint_ge(pages, seen.count / most);
+    return seen.text;
+}
+
+START_TEST(a_range_is_walked_in_pages)
+{
+    static const char *const keys[] = {"a", "b", "ba", "bb", "bba", "c", "b\377", "b\377\377"};
 
     rig_open(&rig);
-    ck_assert(rig_put(&rig, "joe", "valid"));
-    store_close(&rig.store);
-    drop_due();
+    ck_assert_str_eq(range("b", 1), "");
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        put_key(STORE_TABLE_ADDRESS, keys[i]);
+    store_flush(rig.store);
+    for (unsigned most = 1; most < 9; most++) {
+        ck_assert_str_eq(range("b", most), "b= ba= bb= bba= b\377= b\377\377= ");
+        ck_assert_str_eq(range("bb", most), "bb= bba= ");
+        ck_assert_str_eq(range("b\377", most), "b\377= b\377\377= ");
+        ck_assert_str_eq(range("d", most), "");
+        ck_assert_str_eq(range("", most), "a= b= ba= bb= bba= b\377= b\377\377= c= ");
+    }
+}
+END_TEST
+
+START_TEST(a_page_ends_where_enough_was_seen)
+{
+    struct seen seen = {.enough = 2};
+    struct store_place place = {.key_len = 0};
+
     rig_open(&rig);
-    ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
-    ck_assert_str_eq(value, "valid");
-    put_due("a", "1", INT64_MAX);
-    store_close(&rig.store);
+    put_key(STORE_TABLE_ADDRESS, "a");
+    put_key(STORE_TABLE_ADDRESS, "b");
+    put_key(STORE_TABLE_ADDRESS, "c");
+    store_flush(rig.store);
+    ck_assert(store_page(rig.store, STORE_TABLE_ADDRESS, NULL, 0, RIG_NOW, STORE_PAGE_MAX, &place,
+                         see, &seen));
+    ck_assert(place.ended);
+    ck_assert_str_eq(seen.text, "a= b= ");
+    ck_assert_mem_eq(place.key, "b", place.key_len);
+}
+END_TEST
+
+static void note(void *arg, bool committed)
+{
+    *(int *)arg += committed ? 1 : -1;
+}
+
+static uint64_t forget(enum store_table table, const char *prefix)
+{
+    uint64_t count = 99;
+    int noted = 0;
+
+    ck_assert(store_forget(rig.store, table, prefix, strlen(prefix), &count, note, &noted));
+    store_flush(rig.store);
+    ck_assert_int_eq(noted, 1);
+    return count;
+}
+
+START_TEST(a_range_is_forgotten)
+{
+    uint64_t count;
+
     rig_open(&rig);
-    ck_assert(store_each(rig.store, STORE_TABLE_DUE, RIG_NOW, see, &seen));
-    ck_assert_str_eq(seen.text, "a=1 ");
+    put_key(STORE_TABLE_ADDRESS, "a");
+    put_key(STORE_TABLE_ADDRESS, "b");
+    put_key(STORE_TABLE_ADDRESS, "bb");
+    put_key(STORE_TABLE_ADDRESS, "c");
+    put_key(STORE_TABLE_DOMAIN, "b");
+    ck_assert_uint_eq(forget(STORE_TABLE_ADDRESS, "b"), 2);
+    ck_assert_uint_eq(forget(STORE_TABLE_ADDRESS, "b"), 0);
+    ck_assert_str_eq(range("", 10), "a= c= ");
+    ck_assert_uint_eq(forget(STORE_TABLE_DOMAIN, "b"), 1);
+    ck_assert(!store_forget(rig.store, STORE_TABLE_ADDRESS, "", 0, &count, NULL, NULL));
+}
+END_TEST
+
+/* All of it is queued before any is committed. */
+START_TEST(is_forgotten_in_its_turn)
+{
+    uint64_t first, second;
+
+    rig.opts.commit_ms = 60000;
+    rig.opts.commit_max = 1000;
+    rig_open(&rig);
+    put_key(STORE_TABLE_ADDRESS, "b1");
+    put_key(STORE_TABLE_ADDRESS, "b2");
+    ck_assert(store_forget(rig.store, STORE_TABLE_ADDRESS, "b", 1, &first, NULL, NULL));
+    put_key(STORE_TABLE_ADDRESS, "b3");
+    ck_assert(store_forget(rig.store, STORE_TABLE_ADDRESS, "b3", 2, &second, NULL, NULL));
+    put_key(STORE_TABLE_ADDRESS, "b4");
+    store_flush(rig.store);
+    ck_assert_uint_eq(first, 2);
+    ck_assert_uint_eq(second, 1);
+    ck_assert_str_eq(range("", 10), "b4= ");
+}
+END_TEST
+
+#define DOMAIN_SIZE 25000 /* more than one transaction forgets */
+
+START_TEST(a_big_range_is_forgotten)
+{
+    struct store_report r;
+    char key[32];
+
+    rig.opts.commit_max = 1000;
+    rig_open(&rig);
+    put_key(STORE_TABLE_ADDRESS, "example.net");
+    for (int i = 0; i < DOMAIN_SIZE; i++) {
+        (void)snprintf(key, sizeof(key), "example.com/%d", i);
+        put_key(STORE_TABLE_ADDRESS, key);
+    }
+    ck_assert_uint_eq(forget(STORE_TABLE_ADDRESS, "example.com/"), DOMAIN_SIZE);
+    ck_assert(store_report(rig.store, &r));
+    ck_assert_uint_eq(r.entries[STORE_TABLE_ADDRESS], 1);
 }
 END_TEST
 
@@ -248,7 +346,11 @@ int main(void)
     tcase_add_test(tc, passes_the_damaged_by);
     tcase_add_test(tc, a_long_walk_sees_each_once);
     tcase_add_test(tc, the_ground_may_go_under_a_walk);
-    tcase_add_test(tc, an_older_environment_gets_its_table);
+    tcase_add_test(tc, a_range_is_walked_in_pages);
+    tcase_add_test(tc, a_page_ends_where_enough_was_seen);
+    tcase_add_test(tc, a_range_is_forgotten);
+    tcase_add_test(tc, is_forgotten_in_its_turn);
+    tcase_add_test(tc, a_big_range_is_forgotten);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
