@@ -88,7 +88,7 @@ void upkeep_worked(struct upkeep *u, uint64_t changes)
 
 void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
 {
-    health_failed(u->health, environment_explain(rc), lost);
+    health_failed(u->health, u->broken ? NULL : environment_explain(rc), lost);
     if (u->broken || clock_mono_ms() < u->hold_until)
         return;
     u->full = rc == MDB_MAP_FULL;
