@@ -19,6 +19,8 @@ static void usage(void)
 {
     fprintf(stderr, "usage: calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] [--trace] "
                     "[--json] [--standalone]\n"
+                    "       calloutctl [-c FILE] cache get|list|forget|export|import|stats ...\n"
+                    "       calloutctl [-c FILE] status [--json]\n"
                     "       calloutctl parse [-]\n"
                     "       calloutctl [-c FILE] classify [--stage STAGE] [--provider NAME] [-]\n"
                     "       calloutctl -V\n");
@@ -47,7 +49,10 @@ static struct config *load(const char *path)
     return cfg;
 }
 
-static int run_check(const char *path, int argc, char **argv)
+/* A subcommand that needs the daemon, or what the daemon needs. */
+typedef int (*configured)(const struct ctl_env *env, int argc, char **argv);
+
+static int run_configured(configured run, const char *path, int argc, char **argv)
 {
     struct config *cfg = load(path);
     struct ctl_env env;
@@ -62,7 +67,7 @@ static int run_check(const char *path, int argc, char **argv)
         .store = &cfg->store,
         .policy = cfg->policy,
     };
-    code = ctl_check(&env, argc, argv);
+    code = run(&env, argc, argv);
     config_free(&cfg);
     return code;
 }
@@ -134,7 +139,11 @@ int main(int argc, char **argv)
     argc -= optind;
     argv += optind;
     if (argc > 0 && strcmp(argv[0], "check") == 0)
-        return run_check(config, argc, argv);
+        return run_configured(ctl_check, config, argc, argv);
+    if (argc > 0 && strcmp(argv[0], "cache") == 0)
+        return run_configured(ctl_cache, config, argc, argv);
+    if (argc > 0 && strcmp(argv[0], "status") == 0)
+        return run_configured(ctl_status, config, argc, argv);
     if (argc > 0 && strcmp(argv[0], "parse") == 0)
         return run_parse(argc, argv);
     if (argc > 0 && strcmp(argv[0], "classify") == 0)

@@ -23,8 +23,7 @@ struct daemon {
     struct config *first; /* as started: what needs a restart keeps these values */
     struct config *cfg;   /* in force; `first` until a reload */
     int policy_fds[CONFIG_LISTEN_MAX], control_fd;
-    struct store *store;
-    struct frontend front; /* loop, verifier, policy options */
+    struct frontend front; /* loop, store, verifier, policy options */
     struct policy_service *policy;
     struct control *control;
     struct watchdog *watchdog;
@@ -170,11 +169,11 @@ static bool start_all(struct daemon *d, struct error *err, int *code)
     if (!privileges_drop(d->cfg->user, err))
         return false;
     *code = EX_UNAVAILABLE;
-    if (!store_open(&d->store, &d->cfg->store, NULL, err))
+    if (!store_open(&d->front.store, &d->cfg->store, NULL, err))
         return false;
     *code = EX_OSERR;
     return start_loop(d, err) && start_policy(d, err) &&
-           verifier_new(&d->front.rcpt.verifier, &d->cfg->verifier, d->store, err) &&
+           verifier_new(&d->front.rcpt.verifier, &d->cfg->verifier, d->front.store, err) &&
            start_frontends(d, err) &&
            watchdog_new(&d->watchdog, d->front.loop, verifier_loop(d->front.rcpt.verifier), err) &&
            (d->milter == NULL || milter_start(d->milter, &d->front, on_milter_end, d, err));
@@ -308,7 +307,7 @@ void daemon_free(struct daemon **dp)
     verifier_join(d->front.rcpt.verifier);
     drain_engine(d);
     milter_free(&d->milter);
-    store_close(&d->store);
+    store_close(&d->front.store);
     drain_engine(d);
     if (d->front.loop != NULL)
         loop_drain(d->front.loop);

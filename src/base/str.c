@@ -102,6 +102,15 @@ void str_readable(char *dst, size_t size, const char *src, size_t len)
     dst[used] = '\0';
 }
 
+size_t str_find(const char *const *names, size_t count, const char *name)
+{
+    size_t i = 0;
+
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
 void str_lower(char *s)
 {
     for (; *s != '\0'; s++)

@@ -36,6 +36,9 @@ size_t str_utf8_length(const unsigned char *p, size_t n);
  */
 void str_readable(char *dst, size_t size, const char *src, size_t len);
 
+/* Where `name` stands in a list of names; `count` when it does not. */
+size_t str_find(const char *const *names, size_t count, const char *name);
+
 /* ASCII case folding in place, independent of the locale. */
 void str_lower(char *s);
 

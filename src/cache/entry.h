@@ -8,9 +8,19 @@
  *    "probed_at", "refresh_at", "expires_at", "retry_at"?, "noted"?,
  *    "reply": {"stage", "failure"?, "code"?, "enhanced"?, "text"?, "rule"?}?, "mx"?, "ip"?, "tls"?,
  *    "provider"?, "catch_all"?}
- *   {"table": "domain", "domain", "hosts", "catch_all", …}
- *   {"table": "destination", "destination", …}
- *   {"table": "due", "address", "null_sender"?, "sender", "helo", "source"?, "due", …}
+ *   {"table": "domain", "domain", "hosts"?, "catch_all", "learned_at", "refresh_at", "expires_at",
+ *    "asked"?, "accepted"?, "reply": {"code"?, "enhanced"?, "text"?}?, "mx"?}
+ *   {"table": "destination", "destination", "expires_at", "null_sender_refused_at"?,
+ *    "greylist_ms"?, "greylisted_at"?, "level"?, "pause_until"?,
+ *    "breaker": {"state", "level"?, "struck"?, "opened_at"?, "open_until"?, "stage"?, "code"?,
+ *                "enhanced"?, "text"?, "mx"?}?}
+ *   {"table": "due", "address", "apart": true?, "null_sender": true?, "recipient"?, "sender"?,
+ *    "helo"?, "source"?, "first_at", "due", "last_due", "learned_ms"?, "step"?,
+ *    "want_catch_all": true?, "said_so": true?, "confirm": true?}
+ *
+ * "null_sender" of `address` and "apart" of `due` are that of callout/record's key. "recipient" is
+ * left out where it is the address. Hashes ("hosts", "struck") are 16 hexadecimal digits. The times
+ * of `due` have milliseconds. A time that is 0, before anything happened, is left out too.
  *
  * Guarantee: what entry_to_json() makes, entry_from_json() reads; made again of that it is the same
  * object, octet for octet. And a record whose texts are what they should be is the same record.

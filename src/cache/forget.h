@@ -15,7 +15,8 @@
 
 /*
  * `forgotten`: how many records are gone. Called exactly once, from the store's writer thread, with
- * all of them gone, or not (false: the store failed, some may be). It must not call the store.
+ * all of them gone, or not (false: the store failed, some may be), or, where it takes no more
+ * half-way, from inside the call. It must not call the store.
  */
 typedef void (*cache_forgotten)(void *arg, bool ok, uint64_t forgotten);
 

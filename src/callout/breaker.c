@@ -15,6 +15,16 @@ const char *breaker_state_name(enum breaker_state state)
     return state_names[state];
 }
 
+bool breaker_state_parse(const char *name, enum breaker_state *out)
+{
+    size_t count = sizeof(state_names) / sizeof(state_names[0]);
+    size_t i = str_find(state_names, count, name);
+
+    if (i < count)
+        *out = (enum breaker_state)i;
+    return i < count;
+}
+
 bool breaker_is_due(const struct breaker *b, int64_t now)
 {
     return b->state == BREAKER_OPEN &&

@@ -74,5 +74,6 @@ bool breaker_answered(struct breaker *b);
 void breaker_unanswered(struct breaker *b, int64_t now);
 
 const char *breaker_state_name(enum breaker_state state);
+bool breaker_state_parse(const char *name, enum breaker_state *out); /* false: unknown */
 
 #endif

@@ -5,16 +5,12 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "callout/codec.h"
-#include "smtp/address.h"
 
 /*
  * u8 version, u8 catch_all, i64 learned_at, i64 refresh_at, i64 expires_at, u8 asked, u8 accepted,
  * u16 code, u8 class, u16 subject, u16 detail, text, mx.
  */
 #define FACT_VERSION 1
-
-/* Domain, NUL, the host set in eight octets, the least first: one domain is one range. */
-#define KEY_SIZE (ADDRESS_DOMAIN_MAX + 1 + 8)
 
 void domain_fact_set(struct domain_fact *f, enum catch_all_fact what, const struct outcome *o,
                      const char *mx, int64_t now, const struct lifetime *life)
@@ -67,21 +63,21 @@ bool domain_fact_decode(const uint8_t *buf, size_t len, struct domain_fact *out)
     return r.ok && r.left == 0 && out->catch_all != CATCH_ALL_UNTESTED;
 }
 
-static size_t key_of(const char *domain, uint64_t host_set, uint8_t key[KEY_SIZE])
+size_t domain_fact_key(const char *domain, uint64_t host_set, uint8_t key[DOMAIN_FACT_KEY_SIZE])
 {
-    struct codec_writer w = {.at = key, .left = KEY_SIZE, .ok = true};
+    struct codec_writer w = {.at = key, .left = DOMAIN_FACT_KEY_SIZE, .ok = true};
 
     codec_put_bytes(&w, domain, strnlen(domain, ADDRESS_DOMAIN_MAX));
     codec_put_uint(&w, 0, 1);
     codec_put_uint(&w, host_set, 8);
-    return KEY_SIZE - w.left;
+    return DOMAIN_FACT_KEY_SIZE - w.left;
 }
 
 bool domain_fact_get(struct keep *k, const char *domain, uint64_t host_set, int64_t now,
                      struct domain_fact *out)
 {
-    uint8_t key[KEY_SIZE], value[KEEP_VALUE_MAX];
-    size_t len = 0, key_len = key_of(domain, host_set, key);
+    uint8_t key[DOMAIN_FACT_KEY_SIZE], value[KEEP_VALUE_MAX];
+    size_t len = 0, key_len = domain_fact_key(domain, host_set, key);
 
     if (!keep_get(k, STORE_TABLE_DOMAIN, key, key_len, now, value, &len))
         return false;
@@ -94,8 +90,8 @@ bool domain_fact_get(struct keep *k, const char *domain, uint64_t host_set, int6
 void domain_fact_put(struct keep *k, const char *domain, uint64_t host_set,
                      const struct domain_fact *f)
 {
-    uint8_t key[KEY_SIZE], value[DOMAIN_FACT_SIZE_MAX];
-    size_t key_len = key_of(domain, host_set, key),
+    uint8_t key[DOMAIN_FACT_KEY_SIZE], value[DOMAIN_FACT_SIZE_MAX];
+    size_t key_len = domain_fact_key(domain, host_set, key),
            len = domain_fact_encode(f, value, sizeof(value));
 
     keep_put(k, STORE_TABLE_DOMAIN, key, key_len, value, len, f->expires_at);

@@ -13,6 +13,7 @@
 #include "callout/keep.h"
 #include "callout/recall.h"
 #include "callout/verdict.h"
+#include "smtp/address.h"
 #include "smtp/outcome.h"
 
 #define DOMAIN_FACT_SIZE_MAX KEEP_VALUE_MAX /* octets of one, as stored */
@@ -38,6 +39,11 @@ size_t domain_fact_encode(const struct domain_fact *f, uint8_t *buf, size_t size
 
 /* False for anything that is no whole, well-formed fact of a known version. */
 bool domain_fact_decode(const uint8_t *buf, size_t len, struct domain_fact *out);
+
+/* The store key: domain, NUL, the host set in eight octets, the least first, so that one domain is
+   one range. Returns its length. */
+#define DOMAIN_FACT_KEY_SIZE (ADDRESS_DOMAIN_MAX + 1 + 8)
+size_t domain_fact_key(const char *domain, uint64_t host_set, uint8_t key[DOMAIN_FACT_KEY_SIZE]);
 
 /* False when there is none that lives at `now`. `host_set`: that of struct mx_plan. */
 bool domain_fact_get(struct keep *k, const char *domain, uint64_t host_set, int64_t now,

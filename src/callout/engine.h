@@ -33,6 +33,7 @@ struct engine {
     struct store *store; /* borrowed; NULL: cacheless */
     struct keep *keep;   /* before `store` */
     struct facts *facts;
+    struct tally *tally;
     struct selfcheck *selfcheck; /* NULL: not wanted */
     struct flight *flights;      /* uthash, by key: under way or waiting for their commit */
     struct gate *gate;           /* every session is there */

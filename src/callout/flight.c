@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "base/str.h"
 #include "callout/address_store.h"
 #include "callout/callout.h"
@@ -154,40 +155,87 @@ static void on_stored(void *arg, bool committed)
     loop_post(f->engine->loop, flight_committed, f);
 }
 
+static struct reprobe_case flight_case(const struct flight *f)
+{
+    return (struct reprobe_case){
+        .address = &f->address,
+        .apart = f->apart,
+        .null_sender = f->null_sender,
+        .want_catch_all = f->want_catch_all,
+        .again = f->again,
+        .routed = f->routed,
+        .began = f->began_wall,
+        .trail = &f->trail,
+    };
+}
+
+static void flight_schedule(struct flight *f)
+{
+    const struct reprobe_case c = flight_case(f);
+
+    if (!f->no_probe)
+        f->scheduled = reprobe_heard(f->engine->reprobe, &c, &f->verdict, &f->deferred);
+}
+
 /*
  * How long it is kept. Users of our own come and go, and their servers are cheap to ask: `invalid`
  * has a life of its own. And mail is not to be kept out for minutes by a server that is back.
  */
-static void flight_lifetimes(const struct flight *f, struct lifetime out[VERDICT_STATUS_COUNT])
+static void flight_rules(const struct flight *f, uint32_t ttl, struct recall_rules *out)
 {
     const struct verifier_opts *o = &f->engine->opts;
 
-    memcpy(out, o->lifetimes, sizeof(o->lifetimes));
+    *out = (struct recall_rules){.exact = f->scheduled,
+                                 .ttl = ttl,
+                                 .confirm = o->confirm_invalid,
+                                 .again = f->again,
+                                 .dice = rng_below(UINT32_MAX)};
+    memcpy(out->lifetimes, o->lifetimes, sizeof(o->lifetimes));
     if (f->scheduled)
-        out[STATUS_DEFERRED] = f->deferred;
+        out->lifetimes[STATUS_DEFERRED] = f->deferred;
     if (!f->routed)
         return;
-    out[STATUS_INVALID] = o->routed_invalid;
-    out[STATUS_DEFERRED] = (struct lifetime){ROUTED_DEFERRED_REFRESH, ROUTED_DEFERRED_FORGET};
+    out->lifetimes[STATUS_INVALID] = o->routed_invalid;
+    out->lifetimes[STATUS_DEFERRED] =
+        (struct lifetime){ROUTED_DEFERRED_REFRESH, ROUTED_DEFERRED_FORGET};
+}
+
+/* Somebody wants to know what the server says now, whatever is known. */
+static bool is_forced(const struct flight *f)
+{
+    return f->fresh && !f->again;
+}
+
+static void flight_confirm(struct flight *f, int64_t at)
+{
+    const struct reprobe_case c = flight_case(f);
+
+    reprobe_confirm(f->engine->reprobe, &c, at);
 }
 
 /* Queues the record; false when there is nothing to wait for. */
 static bool flight_store(struct flight *f, uint32_t ttl)
 {
     struct engine *e = f->engine;
-    struct lifetime lifetimes[VERDICT_STATUS_COUNT];
+    struct recall_rules rules;
     struct record old, new;
     int64_t now = clock_wall();
     bool known = address_store_get(e->store, &f->address, f->apart, now, &old);
-    f->replaces = known;
-    flight_lifetimes(f, lifetimes);
-    bool worth = recall_store(known ? &old : NULL, &f->verdict, now, ttl, lifetimes, &new);
+    enum recall_effect effect;
+    bool stands;
 
-    if (known && f->want_catch_all && !f->fresh && recall_stands(&old, &f->verdict, now)) {
+    f->replaces = known;
+    flight_rules(f, ttl, &rules);
+    stands = known && f->want_catch_all && recall_stands(&old, &f->verdict, now);
+    effect = recall_store(known ? &old : NULL, &f->verdict, now, &rules, &new);
+    if (effect == RECALL_CONFIRM)
+        flight_confirm(f, new.retry_at);
+    if (!is_forced(f) && (stands || effect == RECALL_CONFIRM)) {
         f->verdict = old.verdict;
         f->verdict.source = SOURCE_STORE;
     }
-    return worth && address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
+    return effect != RECALL_NOTHING &&
+           address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
 }
 
 /*
@@ -213,23 +261,6 @@ static void flight_remember_refusal(struct flight *f)
     } else if (early || (!f->routed && v->evidence.enhanced.subject != 1)) {
         facts_refused(f->engine->facts, f->address.domain, f->apart, v, clock_wall() + rest);
     }
-}
-
-static void flight_schedule(struct flight *f)
-{
-    const struct reprobe_case c = {
-        .address = &f->address,
-        .apart = f->apart,
-        .null_sender = f->null_sender,
-        .want_catch_all = f->want_catch_all,
-        .again = f->again,
-        .routed = f->routed,
-        .began = f->began_wall,
-        .trail = &f->trail,
-    };
-
-    if (!f->no_probe)
-        f->scheduled = reprobe_heard(f->engine->reprobe, &c, &f->verdict, &f->deferred);
 }
 
 /*
@@ -259,6 +290,8 @@ static void on_verdict(void *arg, const struct verdict *v, const struct callout_
     f->callout = NULL;
     f->verdict = *v;
     f->trail = *trail;
+    if (!v->passing)
+        tally_called_out(f->engine->tally, clock_mono_ms() - f->started);
     flight_land(f, 0);
 }
 
@@ -278,7 +311,7 @@ static void flight_call_out(struct flight *f, const struct mx_plan *plan)
         .lmtp = f->lmtp,
         .null_sender = f->null_sender,
         .want_catch_all = f->want_catch_all,
-        .fresh = f->fresh && !f->again,
+        .fresh = is_forced(f),
         .priority = f->priority,
         .again = f->again ? &f->trail : NULL,
         .deadline = f->deadline,

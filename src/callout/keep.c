@@ -89,6 +89,20 @@ void keep_put(struct keep *k, enum store_table table, const void *key, size_t ke
         (void)store_put(k->store, table, key, key_len, value, value_len, expires, NULL, NULL);
 }
 
+void keep_reread(struct keep *k, enum store_table table, const void *prefix, size_t prefix_len)
+{
+    uint8_t whole[1 + KEEP_KEY_MAX];
+    struct kept *one, *tmp;
+    size_t len;
+
+    if (prefix_len > KEEP_KEY_MAX)
+        return;
+    len = whole_key(table, prefix, prefix_len, whole);
+    HASH_ITER (hh, k->kept, one, tmp)
+        if (one->hh.keylen >= len && memcmp(one->key, whole, len) == 0)
+            forget(k, one);
+}
+
 bool keep_get(struct keep *k, enum store_table table, const void *key, size_t key_len, int64_t now,
               void *buf, size_t *len)
 {

@@ -19,11 +19,18 @@ static bool doubtful(const struct verdict *v)
     return v->status == STATUS_UNKNOWN || v->status == STATUS_DEFERRED;
 }
 
+/* A `valid` that was said not to exist, once. */
+static bool is_unconfirmed(const struct record *r)
+{
+    return r->retry_at != 0 && r->noted == REASON_NO_MAILBOX;
+}
+
 enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
                          struct verdict *out)
 {
     bool resting = now < r->retry_at, fresh = now < r->verdict.refresh_at;
-    bool good_enough = fresh || (stale_ok & (UINT64_C(1) << r->verdict.reason)) != 0;
+    bool good_enough = fresh || (resting && is_unconfirmed(r)) ||
+                       (stale_ok & (UINT64_C(1) << r->verdict.reason)) != 0;
 
     if (now >= r->verdict.expires_at || (!good_enough && !resting))
         return RECALL_ASK;
@@ -48,34 +55,70 @@ bool recall_stands(const struct record *old, const struct verdict *v, int64_t no
     return recall_untested(old) && now < old->verdict.refresh_at && doubtful(v);
 }
 
-static void set_times(struct verdict *v, int64_t now, uint32_t ttl, const struct lifetime *life)
+/* Up to a tenth less. */
+static int64_t shortened(int64_t seconds, const struct recall_rules *rules)
 {
-    v->refresh_at = now + life->refresh;
-    v->expires_at = now + life->forget;
+    int64_t most = seconds / 10;
+
+    return seconds - (most > 0 ? (int64_t)rules->dice % (most + 1) : 0);
+}
+
+static void set_times(struct verdict *v, int64_t now, const struct recall_rules *rules)
+{
+    const struct lifetime *life = &rules->lifetimes[v->status];
+    bool exact = rules->exact && v->status == STATUS_DEFERRED;
+
+    v->refresh_at = now + (exact ? life->refresh : shortened(life->refresh, rules));
+    v->expires_at = now + (exact ? life->forget : shortened(life->forget, rules));
     if (v->source == SOURCE_DNS && v->status == STATUS_INVALID) {
-        int64_t keep = (int64_t)ttl < life->forget ? (int64_t)ttl : life->forget;
+        int64_t keep = (int64_t)rules->ttl < life->forget ? (int64_t)rules->ttl : life->forget;
 
         v->refresh_at = v->expires_at = now + keep;
     }
 }
 
-bool recall_store(const struct record *old, struct verdict *v, int64_t now, uint32_t ttl,
-                  const struct lifetime lifetimes[VERDICT_STATUS_COUNT], struct record *out)
+static void note(const struct record *old, const struct verdict *v, int64_t retry_at,
+                 struct record *out)
+{
+    *out = *old;
+    out->noted = v->reason;
+    out->retry_at = retry_at;
+}
+
+/* The first time, or too soon after it. */
+static bool is_to_be_confirmed(const struct record *old, const struct verdict *v, int64_t now,
+                               const struct recall_rules *rules)
+{
+    return rules->confirm > 0 && old->verdict.status == STATUS_VALID &&
+           v->reason == REASON_NO_MAILBOX &&
+           (!is_unconfirmed(old) || (now < old->retry_at && !rules->again));
+}
+
+enum recall_effect recall_store(const struct record *old, struct verdict *v, int64_t now,
+                                const struct recall_rules *rules, struct record *out)
 {
     bool live = old != NULL && now < old->verdict.expires_at && !doubtful(&old->verdict);
 
     if (passing(v) || recall_about_us(v->reason))
-        return false;
+        return RECALL_NOTHING;
     if (live && doubtful(v)) {
-        *out = *old;
-        out->noted = v->reason;
-        out->retry_at = now + lifetimes[STATUS_DEFERRED].refresh;
-        return true;
+        note(old, v, now + rules->lifetimes[STATUS_DEFERRED].refresh, out);
+        if (is_unconfirmed(old))
+            out->noted = old->noted;
+        return RECALL_NOTE;
     }
-    set_times(v, now, ttl, &lifetimes[v->status]);
+    if (live && is_to_be_confirmed(old, v, now, rules)) {
+        bool again = is_unconfirmed(old);
+
+        note(old, v, again ? old->retry_at : now + rules->confirm, out);
+        if (out->verdict.refresh_at > out->retry_at)
+            out->verdict.refresh_at = out->retry_at;
+        return RECALL_CONFIRM;
+    }
+    set_times(v, now, rules);
     out->verdict = *v;
     out->verdict.ms = 0;
     out->retry_at = 0;
     out->noted = v->reason;
-    return v->expires_at > now;
+    return v->expires_at > now ? RECALL_STORE : RECALL_NOTHING;
 }

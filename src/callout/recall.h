@@ -28,7 +28,7 @@ enum recall {
 /*
  * `stale_ok` is the set of reasons (1 << reason) that lead to accepting: only those are answered
  * from a stale record. A stale record whose refresh failed a short while ago answers with what that
- * attempt came to, until its retry_at.
+ * attempt came to, until its retry_at; but for a `no_mailbox` that is yet to be confirmed.
  */
 enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
                          struct verdict *out);
@@ -41,16 +41,34 @@ bool recall_untested(const struct record *r);
    where `old`, such an answer and still fresh, stands against the doubtful `v`. */
 bool recall_stands(const struct record *old, const struct verdict *v, int64_t now);
 
+/* How long what is learned is kept, of one flight. */
+struct recall_rules {
+    struct lifetime lifetimes[VERDICT_STATUS_COUNT]; /* by enum verdict_status */
+    bool exact;      /* those of `deferred` are the schedule's: no jitter */
+    uint32_t ttl;    /* seconds, bounds the life of an `invalid` that the DNS made */
+    int64_t confirm; /* seconds until a `valid` that turned `no_mailbox` is asked again before it is
+                        believed; 0: it is believed at once */
+    bool again;      /* this is that time: the pause is over */
+    uint32_t dice;   /* random: lifetimes are up to a tenth shorter, so that what was learned
+                        together does not grow old together */
+};
+
+enum recall_effect {
+    RECALL_NOTHING, /* the verdict is not about the address, or not worth keeping */
+    RECALL_STORE,   /* `v` got its refresh_at and expires_at */
+    RECALL_NOTE,    /* the old verdict stands, and has a note of this one */
+    RECALL_CONFIRM, /* the same, and it is to be asked again at out->retry_at */
+};
+
 /*
- * What to store after a callout came to `v` at `now`. `old` is what the store has, or NULL. `ttl`
- * bounds the life of an `invalid` that the DNS made. False: nothing; the verdict is not about the
- * address, or not worth keeping. Refusals about us (`blocked`, `sender_refused`) are never stored
- * against an address (callout/facts keeps them). A doubtful verdict never overwrites a live
- * `valid`, `invalid` or `catch_all`: it is noted there. On true, `v` got its refresh_at and
- * expires_at, unless it was only noted.
+ * What to store after a callout came to `v` at `now`. `old` is what the store has, or NULL.
+ * Refusals about us (`blocked`, `sender_refused`) are never stored against an address
+ * (callout/facts keeps them). A doubtful verdict never overwrites a live `valid`, `invalid` or
+ * `catch_all`: it is noted there. Nor does the first `no_mailbox` a live `valid`, where that is to
+ * be confirmed: that is noted, too, and stays so when doubtful ones follow.
  */
-bool recall_store(const struct record *old, struct verdict *v, int64_t now, uint32_t ttl,
-                  const struct lifetime lifetimes[VERDICT_STATUS_COUNT], struct record *out);
+enum recall_effect recall_store(const struct record *old, struct verdict *v, int64_t now,
+                                const struct recall_rules *rules, struct record *out);
 
 /* True for a refusal that is about us and not about the recipient. */
 bool recall_about_us(enum verdict_reason reason);

@@ -20,8 +20,9 @@
 struct record {
     struct verdict verdict; /* source is as it was learned (probe, dns, ...), ms not stored */
     /*
-     * A refresh that failed leaves the verdict as it is and is noted here: no new attempt before
-     * retry_at; `noted` is what that attempt came to. retry_at 0: none.
+     * A refresh that failed, or that is yet to be confirmed, leaves the verdict as it is and is
+     * noted here: no new attempt before retry_at; `noted` is what that attempt came to. retry_at 0:
+     * none, and `noted` is the verdict's reason.
      */
     int64_t retry_at;
     enum verdict_reason noted;

@@ -103,7 +103,7 @@ static void ask_again(struct reprobe *r, struct schedule_entry *entry)
         return;
     }
     k = key_of(&ask.address, entry->apart);
-    if (r->engine->opts.greylist.count == 0) {
+    if (r->engine->opts.greylist.count == 0 && !entry->confirm) {
         schedule_remove(r->schedule, k.bytes, k.len);
         return;
     }
@@ -233,11 +233,11 @@ static bool put_off(struct reprobe *r, const struct key *k, struct schedule_entr
     const struct greylist_opts *o = &r->engine->opts.greylist;
     int64_t now = clock_wall_ms(), ms = PUT_OFF_MS;
 
-    if (now > entry->last_due + GIVE_UP_MS || o->count == 0) {
+    if (now > entry->last_due + GIVE_UP_MS || (o->count == 0 && !entry->confirm)) {
         schedule_remove(r->schedule, k->bytes, k->len);
         return false;
     }
-    if (o->retry_ms[0] < ms)
+    if (o->count > 0 && o->retry_ms[0] < ms)
         ms = o->retry_ms[0];
     entry->due = now + some_later(ms);
     return put(r, k, entry, now, life);
@@ -280,7 +280,7 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
     }
     if (known && !again)
         return put(r, &k, &entry, now, life);
-    if (known)
+    if (known && !entry.confirm)
         entry.step++;
     else
         fill_entry(r, c, &entry);
@@ -292,6 +292,18 @@ bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdi
     return false;
 }
 
+void reprobe_confirm(struct reprobe *r, const struct reprobe_case *c, int64_t at)
+{
+    struct key k = key_of(c->address, c->apart);
+    struct schedule_entry entry;
+
+    fill_entry(r, c, &entry);
+    entry.confirm = true;
+    entry.due = entry.last_due = at * 1000;
+    if (schedule_put(r->schedule, k.bytes, k.len, &entry))
+        arm(r);
+}
+
 bool reprobe_is_due(struct reprobe *r, const struct address *a, bool apart, struct verdict *out)
 {
     struct key k = key_of(a, apart);
@@ -299,7 +311,7 @@ bool reprobe_is_due(struct reprobe *r, const struct address *a, bool apart, stru
     int64_t now = clock_wall_ms();
 
     if (r->engine->opts.greylist.count == 0 || !schedule_get(r->schedule, k.bytes, k.len, &entry) ||
-        is_far(&entry, now) || (!r->running && entry.due <= now))
+        entry.confirm || is_far(&entry, now) || (!r->running && entry.due <= now))
         return false;
     verdict_init(out, REASON_GREYLISTED, SOURCE_STORE);
     out->passing = true;
@@ -333,6 +345,18 @@ struct reprobe *reprobe_new(struct engine *e)
 void reprobe_run(struct reprobe *r)
 {
     r->running = true;
+    arm(r);
+}
+
+void reprobe_reread(struct reprobe *r, const uint8_t *key, size_t key_len)
+{
+    schedule_reread(r->schedule, key, key_len, clock_wall_ms());
+    arm(r);
+}
+
+void reprobe_reread_domain(struct reprobe *r, const char *domain)
+{
+    schedule_reread_domain(r->schedule, domain, clock_wall_ms());
     arm(r);
 }
 

@@ -1,7 +1,8 @@
 /*
  * Re-probes: a recipient that was greylisted is asked about again, as callout/greylist plans and
  * callout/schedule keeps it, from the same source, with the same sender and HELO name. How long it
- * took until a destination let us in is kept, and is the first delay the next time.
+ * took until a destination let us in is kept, and is the first delay the next time. On the same
+ * schedule are recipients that were valid and are said not to exist, until that is confirmed.
  *
  * Threads: the engine loop's only; reprobe_new() before it runs.
  */
@@ -43,6 +44,14 @@ struct reprobe_case {
  */
 bool reprobe_heard(struct reprobe *r, const struct reprobe_case *c, struct verdict *v,
                    struct lifetime *life);
+
+/* As schedule_reread() and schedule_reread_domain(). */
+void reprobe_reread(struct reprobe *r, const uint8_t *key, size_t key_len);
+void reprobe_reread_domain(struct reprobe *r, const char *domain);
+
+/* The recipient was `valid` and is said not to exist: it is asked again, once, at `at` (seconds
+   since the epoch). */
+void reprobe_confirm(struct reprobe *r, const struct reprobe_case *c, int64_t at);
 
 size_t reprobe_count(const struct reprobe *r);
 

@@ -23,7 +23,8 @@
 #define FLAG_NULL       2u
 #define FLAG_CATCH_ALL  4u
 #define FLAG_SAID_SO    8u
-#define FLAGS_ALL       (FLAG_APART | FLAG_NULL | FLAG_CATCH_ALL | FLAG_SAID_SO)
+#define FLAG_CONFIRM    16u
+#define FLAGS_ALL       (FLAG_APART | FLAG_NULL | FLAG_CATCH_ALL | FLAG_SAID_SO | FLAG_CONFIRM)
 #define KEPT_AFTER      86400 /* seconds behind the last try, for a daemon that was down */
 #define ROOM_FIRST      64    /* entries */
 #define REPORT_QUIET_MS 60000
@@ -56,7 +57,8 @@ size_t schedule_entry_encode(const struct schedule_entry *e, uint8_t *buf, size_
 {
     struct codec_writer w = {.at = buf, .left = size, .ok = true};
     unsigned flags = (e->apart ? FLAG_APART : 0) | (e->null_sender ? FLAG_NULL : 0) |
-                     (e->want_catch_all ? FLAG_CATCH_ALL : 0) | (e->said_so ? FLAG_SAID_SO : 0);
+                     (e->want_catch_all ? FLAG_CATCH_ALL : 0) | (e->said_so ? FLAG_SAID_SO : 0) |
+                     (e->confirm ? FLAG_CONFIRM : 0);
     char source[NETADDR_TEXT_MAX];
 
     if (e->first_at < 0 || e->due < 0 || e->last_due < 0 || e->learned_ms < 0)
@@ -98,6 +100,7 @@ bool schedule_entry_decode(const uint8_t *buf, size_t len, struct schedule_entry
     out->null_sender = (flags & FLAG_NULL) != 0;
     out->want_catch_all = (flags & FLAG_CATCH_ALL) != 0;
     out->said_so = (flags & FLAG_SAID_SO) != 0;
+    out->confirm = (flags & FLAG_CONFIRM) != 0;
     out->first_at = codec_get_time(&r);
     out->due = codec_get_time(&r);
     out->last_due = codec_get_time(&r);
@@ -318,8 +321,36 @@ size_t schedule_load(struct schedule *s, int64_t now_ms, int64_t spread_ms)
     return s->count;
 }
 
+void schedule_reread(struct schedule *s, const uint8_t *key, size_t key_len, int64_t now_ms)
+{
+    struct waiting *w = find(s, key, key_len);
+    uint8_t value[SCHEDULE_ENTRY_SIZE_MAX];
+    size_t len = 0;
+
+    if (w != NULL)
+        forget(s, w);
+    if (s->store != NULL && store_get(s->store, STORE_TABLE_DUE, key, key_len, now_ms / 1000, value,
+                                      sizeof(value), &len) == STORE_OK)
+        (void)load_one(s, key, key_len, value, len);
+}
+
+void schedule_reread_domain(struct schedule *s, const char *domain, int64_t now_ms)
+{
+    size_t len = strlen(domain) + 1; /* the NUL belongs to the key */
+    struct store_place place = {.ended = s->store == NULL};
+    struct waiting *w, *tmp;
+
+    HASH_ITER (hh, s->by_key, w, tmp)
+        if (w->key_len >= len && memcmp(w->bytes, domain, len) == 0)
+            forget(s, w);
+    while (!place.ended)
+        if (!store_page(s->store, STORE_TABLE_DUE, domain, len, now_ms / 1000, STORE_PAGE_MAX,
+                        &place, load_one, s))
+            return;
+}
+
 /* Seconds, and rounded up: what is due in the last millisecond is still there. */
-static int64_t expiry(const struct schedule_entry *e)
+int64_t schedule_entry_expires(const struct schedule_entry *e)
 {
     return e->last_due / 1000 + (e->last_due % 1000 != 0) + KEPT_AFTER;
 }
@@ -363,7 +394,8 @@ bool schedule_put(struct schedule *s, const uint8_t *key, size_t key_len,
         !keep_encoded(s, key, key_len, value, len, e->due))
         return false;
     if (s->store != NULL)
-        (void)store_put(s->store, STORE_TABLE_DUE, key, key_len, value, len, expiry(e), NULL, NULL);
+        (void)store_put(s->store, STORE_TABLE_DUE, key, key_len, value, len,
+                        schedule_entry_expires(e), NULL, NULL);
     return true;
 }
 

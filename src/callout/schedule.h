@@ -1,6 +1,7 @@
 /*
- * The schedule of re-probes after greylisting: who is to be asked again, when, from where and as
- * whom. In memory ordered by time, and in the store (table `due`), so that it survives restarts.
+ * The schedule of re-probes, after greylisting and to confirm: who is to be asked again, when, from
+ * where and as whom. In memory ordered by time, and in the store (table `due`), so that it survives
+ * restarts.
  *
  * Threads: the engine loop's only.
  */
@@ -43,6 +44,9 @@ size_t schedule_entry_encode(const struct schedule_entry *e, uint8_t *buf, size_
 /* False for anything that is not a whole, well-formed entry of a known version. */
 bool schedule_entry_decode(const uint8_t *buf, size_t len, struct schedule_entry *out);
 
+/* Until when the store keeps it, in seconds since the epoch. */
+int64_t schedule_entry_expires(const struct schedule_entry *e);
+
 struct schedule;
 
 /* At most `max` entries. `store` is borrowed; NULL: in memory only. NULL: out of memory. */
@@ -67,8 +71,9 @@ bool schedule_get(const struct schedule *s, const uint8_t *key, size_t key_len,
 
 void schedule_remove(struct schedule *s, const uint8_t *key, size_t key_len);
 
-/* The store was changed: what is in memory of keys that begin with `prefix` is read again. */
-void schedule_reread(struct schedule *s, const uint8_t *prefix, size_t prefix_len, int64_t now_ms);
+/* The store was changed by somebody else: this one, or those of a domain, as it has them now. */
+void schedule_reread(struct schedule *s, const uint8_t *key, size_t key_len, int64_t now_ms);
+void schedule_reread_domain(struct schedule *s, const char *domain, int64_t now_ms);
 
 /* When the next one is due; INT64_MAX for never. */
 int64_t schedule_next(const struct schedule *s);

@@ -42,6 +42,6 @@ struct tally_report {
     int64_t ms_p50, ms_p95, ms_p99; /* of callouts, to about a fifth; -1: there was none */
 };
 
-void tally_tell(const struct tally *t, struct tally_report *out);
+void tally_tell(struct tally *t, struct tally_report *out);
 
 #endif

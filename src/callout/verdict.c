@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/str.h"
+
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 _Static_assert(VERDICT_REASON_COUNT < 64, "a set of reasons is a uint64_t");
@@ -67,13 +69,29 @@ bool verdict_reason_parse(const char *name, enum verdict_reason *out)
 
 bool verdict_status_parse(const char *name, enum verdict_status *out)
 {
-    for (size_t i = 0; i < COUNT_OF(status_names); i++) {
-        if (strcmp(name, status_names[i]) == 0) {
-            *out = (enum verdict_status)i;
-            return true;
-        }
-    }
-    return false;
+    size_t i = str_find(status_names, COUNT_OF(status_names), name);
+
+    if (i < COUNT_OF(status_names))
+        *out = (enum verdict_status)i;
+    return i < COUNT_OF(status_names);
+}
+
+bool verdict_source_parse(const char *name, enum verdict_source *out)
+{
+    size_t i = str_find(source_names, COUNT_OF(source_names), name);
+
+    if (i < COUNT_OF(source_names))
+        *out = (enum verdict_source)i;
+    return i < COUNT_OF(source_names);
+}
+
+bool catch_all_fact_parse(const char *name, enum catch_all_fact *out)
+{
+    size_t i = str_find(catch_all_names, COUNT_OF(catch_all_names), name);
+
+    if (i < COUNT_OF(catch_all_names))
+        *out = (enum catch_all_fact)i;
+    return i < COUNT_OF(catch_all_names);
 }
 
 void verdict_init(struct verdict *v, enum verdict_reason reason, enum verdict_source source)

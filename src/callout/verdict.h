@@ -137,6 +137,8 @@ enum verdict_status verdict_reason_status(enum verdict_reason reason);
 /* False for an unknown name. */
 bool verdict_reason_parse(const char *name, enum verdict_reason *out);
 bool verdict_status_parse(const char *name, enum verdict_status *out);
+bool verdict_source_parse(const char *name, enum verdict_source *out);
+bool catch_all_fact_parse(const char *name, enum catch_all_fact *out);
 
 /* Zeroes *v and sets reason, its status, and source. */
 void verdict_init(struct verdict *v, enum verdict_reason reason, enum verdict_source source);

@@ -3,9 +3,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "callout/address_store.h"
 #include "callout/engine.h"
 #include "callout/flight.h"
@@ -23,8 +25,9 @@ struct verifier {
     struct engine engine;
     atomic_bool stopping;
     atomic_bool has_sender; /* another sender than the null sender may be used */
-    pthread_mutex_t door;   /* no ask is posted behind the stop, where nobody would hear it */
+    pthread_mutex_t door;   /* nothing is posted behind the stop, where nobody would hear it */
     struct loop_timer *grace;
+    struct loop_timer *step; /* of the tally */
     int64_t grace_ms;
     bool running; /* the engine thread was started */
 };
@@ -95,6 +98,14 @@ static void on_grace_over(void *arg)
     loop_stop(v->engine.loop);
 }
 
+static void on_step(void *arg)
+{
+    struct verifier *v = arg;
+
+    tally_step(v->engine.tally);
+    loop_timer_arm(v->step, TALLY_STEP_MS);
+}
+
 static bool has_sender(const struct verifier_opts *o)
 {
     return o->probe_sender[0] != '\0' || o->probe_sender_fallback[0] != '\0';
@@ -118,6 +129,7 @@ static void let_go(struct verifier_opts *o)
 /* What the engine is made of, but for its loop. */
 static bool make_parts(struct engine *e)
 {
+    e->tally = tally_new(clock_wall());
     e->facts = facts_new(REFUSALS_MAX);
     e->keep = keep_new(e->store, KEPT_MAX);
     e->dead = dead_new(DEAD_ADDRESSES_MAX);
@@ -128,8 +140,8 @@ static bool make_parts(struct engine *e)
         (void)selfcheck_sources(e);
     outage_init(&e->network, OUTAGE_NETWORK);
     outage_init(&e->dns, OUTAGE_DNS);
-    return e->facts != NULL && e->keep != NULL && e->dead != NULL && e->sources != NULL &&
-           e->gate != NULL && e->reprobe != NULL;
+    return e->tally != NULL && e->facts != NULL && e->keep != NULL && e->dead != NULL &&
+           e->sources != NULL && e->gate != NULL && e->reprobe != NULL;
 }
 
 static void free_parts(struct engine *e)
@@ -140,6 +152,7 @@ static void free_parts(struct engine *e)
     dead_free(&e->dead);
     keep_free(&e->keep);
     facts_free(&e->facts);
+    tally_free(&e->tally);
 }
 
 bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct store *store,
@@ -161,9 +174,11 @@ bool verifier_new(struct verifier **vp, const struct verifier_opts *opts, struct
     e->on_idle = on_idle;
     e->idle_arg = v;
     e->loop = loop_new("engine");
-    if (e->loop != NULL)
+    if (e->loop != NULL) {
         v->grace = loop_timer_new(e->loop, on_grace_over, v);
-    if (v->grace == NULL || !make_parts(e) ||
+        v->step = loop_timer_new(e->loop, on_step, v);
+    }
+    if (v->grace == NULL || v->step == NULL || !make_parts(e) ||
         !resolver_new(&e->resolver, e->loop, &opts->resolver, err) ||
         !tls_context_new(&e->tls, err) || !loop_start_thread(e->loop)) {
         verifier_free(vp);
@@ -220,11 +235,23 @@ static enum callout_priority priority_of(const struct verifier_request *rq, veri
 }
 
 /* False when the end has begun. */
+static bool post(struct verifier *v, loop_fn fn, void *arg)
+{
+    bool open;
+
+    pthread_mutex_lock(&v->door);
+    open = !atomic_load(&v->stopping);
+    if (open)
+        loop_post(v->engine.loop, fn, arg);
+    pthread_mutex_unlock(&v->door);
+    return open;
+}
+
+/* False when the end has begun. */
 static bool post_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                      verifier_cb cb, void *arg)
 {
     struct letter *l = calloc(1, sizeof(*l));
-    bool open;
 
     if (l == NULL)
         abort(); /* as in loop_post(): an ask must not get lost */
@@ -244,24 +271,24 @@ static bool post_ask(struct verifier *v, const struct verifier_request *rq, stru
         .cb = cb,
         .arg = arg,
     };
-    pthread_mutex_lock(&v->door);
-    open = !atomic_load(&v->stopping);
-    if (open)
-        loop_post(v->engine.loop, on_letter, l);
-    pthread_mutex_unlock(&v->door);
-    if (!open)
-        free(l);
-    return open;
+    if (post(v, on_letter, l))
+        return true;
+    free(l);
+    return false;
 }
 
 bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct loop *on,
                   verifier_cb cb, void *arg, struct verdict *now)
 {
+    static const enum tally_answer answered[] = {[RECALL_ANSWER] = TALLY_STORE,
+                                                 [RECALL_ANSWER_REFRESH] = TALLY_STALE,
+                                                 [RECALL_ASK] = TALLY_ASKED};
     enum recall known = RECALL_ASK;
 
     if (!rq->fresh)
         known = address_store_recall(v->engine.store, rq->address, is_apart(v, rq), rq->stale_ok,
                                      rq->want_catch_all, now);
+    tally_asked(v->engine.tally, answered[known]);
     if (known == RECALL_ANSWER_REFRESH && !rq->no_probe)
         (void)post_ask(v, rq, NULL, NULL, NULL);
     if (known != RECALL_ASK)
@@ -270,6 +297,71 @@ bool verifier_ask(struct verifier *v, const struct verifier_request *rq, struct 
         return false;
     verdict_init(now, REASON_PENDING, SOURCE_PROBE);
     return true;
+}
+
+struct reread {
+    struct verifier *verifier;
+    enum store_table table;
+    size_t key_len;
+    uint8_t key[STORE_KEY_MAX];
+    char domain[ADDRESS_DOMAIN_MAX + 1]; /* "": it is about the key */
+};
+
+static void reread_domain(struct engine *e, const char *domain)
+{
+    char name[ADDRESS_DOMAIN_MAX + 16];
+
+    (void)str_format(name, sizeof(name), "domain/%s", domain);
+    keep_reread(e->keep, STORE_TABLE_DESTINATION, name, strlen(name));
+    keep_reread(e->keep, STORE_TABLE_DOMAIN, domain, strlen(domain) + 1);
+    reprobe_reread_domain(e->reprobe, domain);
+    facts_answered(e->facts, domain, false);
+    facts_answered(e->facts, domain, true);
+}
+
+static void reread(void *arg)
+{
+    struct reread *r = arg;
+    struct engine *e = &r->verifier->engine;
+
+    if (r->domain[0] != '\0')
+        reread_domain(e, r->domain);
+    else if (r->table == STORE_TABLE_DUE)
+        reprobe_reread(e->reprobe, r->key, r->key_len);
+    else
+        keep_reread(e->keep, r->table, r->key, r->key_len);
+    free(r);
+}
+
+/* Out of memory, nothing is done: what is in memory does not last. */
+static void post_reread(struct verifier *v, const struct reread *what)
+{
+    struct reread *r = malloc(sizeof(*r));
+
+    if (r == NULL)
+        return;
+    *r = *what;
+    r->verifier = v;
+    if (!post(v, reread, r))
+        free(r);
+}
+
+void verifier_reread(struct verifier *v, enum store_table table, const void *key, size_t key_len)
+{
+    struct reread r = {.table = table, .key_len = key_len};
+
+    if (key_len > sizeof(r.key))
+        return;
+    memcpy(r.key, key, key_len);
+    post_reread(v, &r);
+}
+
+void verifier_reread_domain(struct verifier *v, const char *domain)
+{
+    struct reread r = {.key_len = 0};
+
+    if (str_copy(r.domain, sizeof(r.domain), domain))
+        post_reread(v, &r);
 }
 
 static void stop_engine(void *arg)
@@ -310,6 +402,7 @@ static void count(void *arg)
         .waiters = e->waiter_count,
         .greylisted = (unsigned)reprobe_count(e->reprobe),
     };
+    tally_tell(e->tally, &c->counts.tally);
     call_finish(c, true);
 }
 
@@ -328,6 +421,8 @@ static void serve(void *arg)
 
     selfcheck_free(&v->engine.selfcheck);
     v->engine.selfcheck = selfcheck_start(&v->engine); /* NULL: nothing is known, then */
+    if (!loop_timer_armed(v->step))
+        loop_timer_arm(v->step, TALLY_STEP_MS);
     gate_recall(v->engine.gate);
     reprobe_run(v->engine.reprobe);
 }
@@ -393,6 +488,7 @@ void verifier_free(struct verifier **vp)
     free_parts(&v->engine);
     let_go(&v->engine.opts);
     loop_timer_free(&v->grace);
+    loop_timer_free(&v->step);
     loop_free(&v->engine.loop);
     pthread_mutex_destroy(&v->door);
     free(v);

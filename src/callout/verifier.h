@@ -115,12 +115,12 @@ struct verifier_counts {
 struct verifier_counts verifier_count(struct verifier *v);
 
 /*
- * The store was changed by somebody else than callouts: what is in memory of records whose keys
- * begin with `prefix` is forgotten or read again. `table` ADDRESS: refusals of the domain that
- * `prefix` begins with. Returns at once; any thread.
+ * The store was changed by somebody else than callouts, and that is committed: what is in memory of
+ * this record, or of a domain (its facts, its re-probes, that it refuses us), is read from the
+ * store again. Both return at once; any thread.
  */
-void verifier_reread(struct verifier *v, enum store_table table, const void *prefix,
-                     size_t prefix_len);
+void verifier_reread(struct verifier *v, enum store_table table, const void *key, size_t key_len);
+void verifier_reread_domain(struct verifier *v, const char *domain);
 
 #define VERIFIER_PROBLEMS_MAX 12
 #define VERIFIER_PROBLEM_SIZE 512

@@ -11,8 +11,6 @@
 #include "conf/setters.h"
 
 #define QUIT_MS          5000 /* longest wait for 221 */
-#define COMMIT_MS        10
-#define COMMIT_MAX       1000
 #define SENDMAIL_WAIT_MS 10000
 
 static void set_value(struct load *l, const struct option *o, const struct load_section *s,
@@ -127,8 +125,6 @@ static void set_fixed(struct config *cfg)
 {
     cfg->log.ident = "calloutd";
     cfg->verifier.session.quit_ms = QUIT_MS;
-    cfg->store.commit_ms = COMMIT_MS;
-    cfg->store.commit_max = COMMIT_MAX;
 }
 
 static void load_options(struct load *l)

@@ -50,6 +50,16 @@ bool same_cache_size(const struct config *a, const struct config *b)
     return a->store.size == b->store.size;
 }
 
+bool same_commit_interval(const struct config *a, const struct config *b)
+{
+    return a->store.commit_ms == b->store.commit_ms;
+}
+
+bool same_commit_records(const struct config *a, const struct config *b)
+{
+    return a->store.commit_max == b->store.commit_max;
+}
+
 void config_restart_keys(const struct config *running, const struct config *wanted,
                          void (*fn)(void *arg, const char *key), void *arg)
 {

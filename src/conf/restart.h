@@ -18,5 +18,7 @@ bool same_policy_listen(const struct config *a, const struct config *b);
 bool same_milter_listen(const struct config *a, const struct config *b);
 bool same_control_listen(const struct config *a, const struct config *b);
 bool same_cache_size(const struct config *a, const struct config *b);
+bool same_commit_interval(const struct config *a, const struct config *b);
+bool same_commit_records(const struct config *a, const struct config *b);
 
 #endif

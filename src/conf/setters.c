@@ -81,6 +81,21 @@ bool set_duration(struct config *cfg, const struct option *o, const char *value,
     return value_duration(value, (int64_t)o->min, (int64_t)o->max, option_member(cfg, o), err);
 }
 
+/* What counts whole seconds does not take a part of one for none. */
+bool set_seconds(struct config *cfg, const struct option *o, const char *value, struct error *err)
+{
+    int64_t ms;
+
+    if (!value_duration(value, (int64_t)o->min, (int64_t)o->max, &ms, err))
+        return false;
+    if (ms % 1000 != 0) {
+        error_set(err, "is no whole number of seconds");
+        return false;
+    }
+    *(int64_t *)option_member(cfg, o) = ms / 1000;
+    return true;
+}
+
 bool add_greylist_retry(struct config *cfg, const struct option *o, const char *value,
                         struct error *err)
 {
@@ -266,6 +281,17 @@ bool set_cache_size(struct config *cfg, const struct option *o, const char *valu
                     struct error *err)
 {
     return value_size(value, o->min, o->max, &cfg->store.size, err);
+}
+
+bool set_commit_interval(struct config *cfg, const struct option *o, const char *value,
+                         struct error *err)
+{
+    int64_t ms;
+
+    if (!value_duration(value, (int64_t)o->min, (int64_t)o->max, &ms, err))
+        return false;
+    cfg->store.commit_ms = (unsigned)ms;
+    return true;
 }
 
 static bool read_listen(const char *value, struct listen_spec *out, struct error *err)

@@ -16,6 +16,7 @@
     X(set_log) \
     X(set_mode) \
     X(set_duration) \
+    X(set_seconds) \
     X(add_greylist_retry) \
     X(add_network) \
     X(add_local_domain) \
@@ -32,6 +33,7 @@
     X(set_control_listen) \
     X(set_lifetime) \
     X(set_cache_size) \
+    X(set_commit_interval) \
     X(set_unsigned) \
     X(set_rate) \
     X(set_bool) \

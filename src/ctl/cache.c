@@ -1,1 +1,295 @@
-#include "ctl/ctl.h"
+/* calloutctl cache: what the store knows, and the admin's hands on it. */
+#include "ctl/cache.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/process.h"
+#include "base/str.h"
+
+enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
+
+#define ALL_TABLES ((1U << STORE_TABLE_COUNT) - 1)
+
+struct options {
+    bool json, standalone, domain;
+    unsigned tables; /* none: all */
+    char **args;
+    size_t count;
+};
+
+struct subcommand {
+    const char *name;
+    const char *flags; /* letters of the options it has */
+    size_t min, max;   /* arguments */
+    int (*run)(const struct ctl_env *env, const struct options *o);
+};
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: calloutctl [-c FILE] cache get ADDRESS|DOMAIN [--json] [--standalone]\n"
+                    "       calloutctl [-c FILE] cache list [DOMAIN] [--table TABLE] [--json] "
+                    "[--standalone]\n"
+                    "       calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... "
+                    "[--standalone]\n"
+                    "       calloutctl [-c FILE] cache export|import [FILE|-] [--standalone]\n"
+                    "       calloutctl [-c FILE] cache stats [--json] [--standalone]\n");
+    return EX_USAGE;
+}
+
+static int complain(int code, const struct error *err)
+{
+    fprintf(stderr, "calloutctl: %s\n", err->text);
+    return code;
+}
+
+/*
+ * Arguments
+ */
+
+static bool read_address(const char *text, struct address *out)
+{
+    const char *why;
+
+    if (address_parse(text, strlen(text), out, &why))
+        return true;
+    fprintf(stderr, "calloutctl: %s: no address: %s\n", text, why);
+    return false;
+}
+
+/* A name, or an address literal. */
+static bool read_domain(const char *text, char out[ADDRESS_DOMAIN_MAX + 1])
+{
+    char with_user[ADDRESS_MAX + 1];
+    struct address a;
+    const char *why;
+    bool ok;
+
+    if (text[0] != '[') {
+        ok = address_host_parse(text, strlen(text), out);
+    } else {
+        ok = str_format(with_user, sizeof(with_user), "x@%s", text) &&
+             address_parse(with_user, strlen(with_user), &a, &why);
+        if (ok)
+            memcpy(out, a.domain, sizeof(a.domain));
+    }
+    if (!ok)
+        fprintf(stderr, "calloutctl: %s: no domain\n", text);
+    return ok;
+}
+
+static bool read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
+{
+    static const struct option longs[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"standalone", no_argument, NULL, 's'},
+        {"domain", no_argument, NULL, 'd'},
+        {"table", required_argument, NULL, 't'},
+        {NULL, 0, NULL, 0},
+    };
+    enum store_table table;
+    int c;
+
+    optind = 0; /* glibc: start over, options may follow arguments */
+    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        if (c == '?' || strchr(s->flags, c) == NULL)
+            return false;
+        o->json |= c == 'j';
+        o->standalone |= c == 's';
+        o->domain |= c == 'd';
+        if (c != 't')
+            continue;
+        if (!entry_table_parse(optarg, &table)) {
+            fprintf(stderr, "calloutctl: %s: no table of the store\n", optarg);
+            return false;
+        }
+        o->tables |= 1U << table;
+    }
+    o->args = argv + optind;
+    o->count = (size_t)(argc - optind);
+    return o->count >= s->min && o->count <= s->max;
+}
+
+/*
+ * get and list
+ */
+
+struct printing {
+    bool json, blocks;
+    uint64_t count;
+    int problem; /* errno */
+};
+
+static bool on_line(void *arg, const char *line, size_t len)
+{
+    struct printing *p = arg;
+    bool ok = p->count == 0 || !p->blocks || p->json || putchar('\n') != EOF;
+
+    errno = EPROTO; /* where it is not the stream that fails */
+    if (p->json)
+        ok = ok && fwrite(line, 1, len, stdout) == len;
+    else if (p->blocks)
+        ok = ok && ctl_cache_print_block(stdout, line, len);
+    else
+        ok = ok && (p->count > 0 || ctl_cache_print_heading(stdout)) &&
+             ctl_cache_print_row(stdout, line, len);
+    p->count++;
+    p->problem = ok ? 0 : errno;
+    return ok;
+}
+
+static int print_entries(const struct ctl_env *env, const struct options *o,
+                         const struct cache_filter *filter, struct printing *p)
+{
+    struct ctl_cache c;
+    struct error err = {""};
+    int code = ctl_cache_open(&c, env, o->standalone, &err);
+
+    if (code == 0)
+        code = c.way->list(&c, filter, on_line, p, &err);
+    if (p->problem == 0 && fflush(stdout) != 0)
+        p->problem = errno;
+    if (p->problem != 0)
+        code = ctl_cache_write_failed("-", p->problem);
+    else if (code != 0)
+        code = complain(code, &err);
+    ctl_cache_close(&c);
+    return code;
+}
+
+static int get(const struct ctl_env *env, const struct options *o)
+{
+    struct cache_filter filter = {.is_address = strchr(o->args[0], '@') != NULL};
+    struct printing p = {.json = o->json, .blocks = true};
+    int code;
+
+    filter.tables =
+        filter.is_address ? ALL_TABLES : 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
+    if (filter.is_address ? !read_address(o->args[0], &filter.address)
+                          : !read_domain(o->args[0], filter.domain))
+        return EX_DATAERR;
+    code = print_entries(env, o, &filter, &p);
+    if (code != 0 || p.count > 0)
+        return code;
+    fprintf(stderr, "calloutctl: nothing is known of %s\n", o->args[0]);
+    return EXIT_NOTHING;
+}
+
+static int list(const struct ctl_env *env, const struct options *o)
+{
+    struct cache_filter filter = {.tables = o->tables != 0 ? o->tables : ALL_TABLES};
+    struct printing p = {.json = o->json};
+
+    if (o->count > 0 && !read_domain(o->args[0], filter.domain))
+        return EX_DATAERR;
+    return print_entries(env, o, &filter, &p);
+}
+
+/*
+ * forget, stats, export, import
+ */
+
+/* With no `c` only looks whether it could be asked. */
+static int forget_one(struct ctl_cache *c, const struct options *o, const char *text,
+                      uint64_t *forgotten, struct error *err)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+    struct address a;
+
+    if (o->domain ? !read_domain(text, domain) : !read_address(text, &a))
+        return EX_DATAERR;
+    return c != NULL ? c->way->forget(c, o->domain ? NULL : &a, domain, forgotten, err) : 0;
+}
+
+static int forget_all(struct ctl_cache *c, const struct options *o, struct error *err)
+{
+    uint64_t total = 0, n;
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < o->count; i++) {
+        n = 0;
+        code = forget_one(c, o, o->args[i], &n, err);
+        total += n;
+    }
+    printf("forgotten: %llu\n", (unsigned long long)total);
+    return code == 0 && total == 0 ? EXIT_NOTHING : code;
+}
+
+static int forget(const struct ctl_env *env, const struct options *o)
+{
+    struct ctl_cache c;
+    struct error err = {""};
+    uint64_t n;
+    int code;
+
+    for (size_t i = 0; i < o->count; i++)
+        if (forget_one(NULL, o, o->args[i], &n, &err) != 0)
+            return EX_DATAERR;
+    code = ctl_cache_open(&c, env, o->standalone, &err);
+    if (code == 0)
+        code = forget_all(&c, o, &err);
+    ctl_cache_close(&c);
+    if (code != 0 && code != EXIT_NOTHING)
+        return complain(code, &err);
+    return fflush(stdout) == 0 ? code : ctl_cache_write_failed("-", errno);
+}
+
+static int stats(const struct ctl_env *env, const struct options *o)
+{
+    struct ctl_cache c;
+    struct error err = {""};
+    json_t *answer = NULL;
+    int code = ctl_cache_open(&c, env, o->standalone, &err);
+
+    if (code == 0)
+        code = c.way->stats(&c, &answer, &err);
+    ctl_cache_close(&c);
+    if (code != 0)
+        return complain(code, &err);
+    if (o->json)
+        (void)(json_dumpf(answer, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF);
+    else
+        (void)ctl_cache_print_stats(stdout, answer);
+    json_decref(answer);
+    return fflush(stdout) == 0 ? 0 : ctl_cache_write_failed("-", errno);
+}
+
+static const char *path_of(const struct options *o)
+{
+    return o->count > 0 ? o->args[0] : "-";
+}
+
+static int export(const struct ctl_env *env, const struct options *o)
+{
+    return ctl_cache_export(env, o->standalone, path_of(o));
+}
+
+static int import(const struct ctl_env *env, const struct options *o)
+{
+    return ctl_cache_import(env, o->standalone, path_of(o));
+}
+
+int ctl_cache(const struct ctl_env *env, int argc, char **argv)
+{
+    static const struct subcommand all[] = {
+        {"get", "js", 1, 1, get},
+        {"list", "jst", 0, 1, list},
+        {"forget", "sd", 1, SIZE_MAX, forget},
+        {"export", "s", 0, 1, export},
+        {"import", "s", 0, 1, import},
+        {"stats", "js", 0, 0, stats},
+    };
+    struct options o = {.json = false};
+
+    process_ignore_sigpipe();
+    for (size_t i = 0; argc > 1 && i < sizeof(all) / sizeof(all[0]); i++) {
+        if (strcmp(argv[1], all[i].name) != 0)
+            continue;
+        if (!read_options(argc - 1, argv + 1, &all[i], &o))
+            return usage();
+        return all[i].run(env, &o);
+    }
+    return usage();
+}

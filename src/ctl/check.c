@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/str.h"
+#include "ctl/text.h"
 #include "ctl/verify.h"
 
 enum { EXIT_ACCEPT = 0, EXIT_REJECT = 1, EXIT_TEMPFAIL = 2 };
@@ -57,33 +58,20 @@ static bool parse_options(int argc, char **argv, struct check_options *o)
     return o->question.count > 0;
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text != NULL ? text : "";
-}
-
 /* "550 5.1.1 User unknown", "greeting: timeout", "NXDOMAIN": what is behind the verdict. */
 static void format_why(const json_t *o, char *buf, size_t size)
 {
     const json_t *reply = json_object_get(o, "reply");
-    const char *text = text_of(reply, "text"), *enhanced = text_of(reply, "enhanced");
-    json_int_t code = json_integer_value(json_object_get(reply, "code"));
 
     if (reply == NULL)
-        (void)str_copy(buf, size, text_of(o, "detail"));
-    else if (code == 0)
-        (void)str_format(buf, size, "%s: %s %s", text_of(reply, "stage"), text_of(reply, "failure"),
-                         text);
+        (void)str_copy(buf, size, ctl_text_of(o, "detail"));
     else
-        (void)str_format(buf, size, "%s: %lld %s%s%s", text_of(reply, "stage"), (long long)code,
-                         enhanced, enhanced[0] != '\0' ? " " : "", text);
+        ctl_text_reply(reply, buf, size);
 }
 
 static void print_trace(const json_t *o)
 {
-    const char *line = text_of(o, "trace");
+    const char *line = ctl_text_of(o, "trace");
 
     while (*line != '\0') {
         size_t len = strcspn(line, "\n");
@@ -93,22 +81,12 @@ static void print_trace(const json_t *o)
     }
 }
 
-/* Columns are characters wide, not bytes. */
-static int width_of(const char *text)
-{
-    int width = 0;
-
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void print_table(json_t *const *results, size_t count)
 {
     int width = 7;
 
     for (size_t i = 0; i < count; i++) {
-        int len = width_of(text_of(results[i], "address"));
+        int len = ctl_text_width(ctl_text_of(results[i], "address"));
 
         width = len > width && len <= 60 ? len : width;
     }
@@ -116,14 +94,15 @@ static void print_table(json_t *const *results, size_t count)
            "SOURCE", "WHY");
     for (size_t i = 0; i < count; i++) {
         const json_t *o = results[i];
-        const char *address = text_of(o, "address");
-        int gap = width - width_of(address);
+        const char *address = ctl_text_of(o, "address");
+        int gap = width - ctl_text_width(address);
         char why[700];
 
         format_why(o, why, sizeof(why));
         printf("%s%*s  %-9s %-20s %-8s %-6s %s\n", address, gap > 0 ? gap : 0, "",
-               text_of(o, "status"), text_of(o, "reason"),
-               text_of(json_object_get(o, "action"), "outbound"), text_of(o, "source"), why);
+               ctl_text_of(o, "status"), ctl_text_of(o, "reason"),
+               ctl_text_of(json_object_get(o, "action"), "outbound"), ctl_text_of(o, "source"),
+               why);
         print_trace(o);
     }
 }
@@ -142,7 +121,7 @@ static int exit_code(json_t *const *results, size_t count)
     int code = EXIT_ACCEPT;
 
     for (size_t i = 0; i < count; i++) {
-        const char *action = text_of(json_object_get(results[i], "action"), "outbound");
+        const char *action = ctl_text_of(json_object_get(results[i], "action"), "outbound");
 
         if (strcmp(action, "reject") == 0)
             return EXIT_REJECT;

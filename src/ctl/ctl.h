@@ -23,5 +23,7 @@ struct ctl_env {
 
 /* One subcommand: argv[0] is its name. Returns the exit code. */
 int ctl_check(const struct ctl_env *env, int argc, char **argv);
+int ctl_cache(const struct ctl_env *env, int argc, char **argv);
+int ctl_status(const struct ctl_env *env, int argc, char **argv);
 
 #endif

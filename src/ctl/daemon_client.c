@@ -1,15 +1,12 @@
 /* Verdicts from the daemon: libcurl over the control socket. */
 #include <curl/curl.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "ctl/http.h"
 #include "ctl/verify.h"
 
 #define ANSWER_MAX      262144 /* bytes of one HTTP body */
@@ -22,26 +19,6 @@ struct transfer {
     char body[ANSWER_MAX];
     size_t len;
 };
-
-/* Why the socket cannot be reached, before curl hides it behind a number. */
-static enum ctl_result try_socket(const char *path, struct error *err)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), problem = 0;
-
-    (void)str_copy(un.sun_path, sizeof(un.sun_path), path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
-        problem = errno;
-    if (fd >= 0)
-        close(fd);
-    if (problem == ENOENT || problem == ECONNREFUSED)
-        return CTL_NO_DAEMON;
-    if (problem == 0)
-        return CTL_OK;
-    error_set(err, "%s: %s%s", path, strerror(problem),
-              problem == EACCES ? ": the daemon answers its socket's user and group" : "");
-    return CTL_FAILED;
-}
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -133,7 +110,7 @@ static void transfers_free(struct transfer *all, size_t count, CURLM *multi)
 enum ctl_result ctl_verify_daemon(const struct ctl_env *env, const struct ctl_question *q,
                                   json_t **results, struct error *err)
 {
-    enum ctl_result reach = try_socket(env->control_path, err);
+    enum ctl_result reach = ctl_http_try(env->control_path, err);
     struct transfer *all;
     CURLM *multi;
     bool ok;

@@ -13,17 +13,12 @@
 
 #include "base/error.h"
 #include "ctl/ctl.h"
+#include "ctl/http.h"
 
 struct ctl_question {
     char **addresses;
     size_t count;
     bool fresh, no_probe, trace;
-};
-
-enum ctl_result {
-    CTL_OK,
-    CTL_NO_DAEMON, /* nobody listens on the control socket */
-    CTL_FAILED,    /* err says why */
 };
 
 /*

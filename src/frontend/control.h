@@ -1,11 +1,27 @@
 /*
  * The control API: HTTP/1.1 + JSON over a listening socket, for calloutctl and scripts.
  *
- *   GET /v1/verify?address=…[&fresh=1][&probe=0][&trace=1]   one verdict (policy/verdict_json)
- *   GET /v1/status                                          what is under way
- *   GET /healthz                                            "ok"
+ *   GET /v1/verify?address=…[&fresh=1][&probe=0][&bulk=1][&trace=1]
+ *       One verdict (policy/verdict_json).
+ *   GET /v1/status
+ *       What is under way, how much was asked, and the store's own (as below).
+ *   GET /healthz
+ *       "ok", or "degraded" and why.
+ *   GET /v1/cache/entries[?address=… | ?domain=…][&table=…]…
+ *       What the store has, as JSON lines (cache/entry, cache/list), application/x-ndjson. A list
+ *       that ends without its last chunk is not whole: the store failed, or the daemon stops.
+ *   DELETE /v1/cache/entries?address=… | ?domain=…
+ *       {"forgotten": n} (cache/forget).
+ *   POST /v1/cache/import[?first_line=N]
+ *       Such lines in a body of at most 64 KiB (cache/import), the first of which is number N for
+ *       those who read "problem". When all is committed: {"taken", "expired", "refused", "failed",
+ *       "problem"?}.
+ *   GET /v1/cache/stats
+ *       struct store_report: {"entries": {TABLE: n, …}, "size", "used", "file", "next_expiry"?,
+ *       "commits", "committed", "failed", "swept", "evicted", "failing"?}.
  *
- * Errors are {"error": "text"} with 400, 404 or 405. Headers and bodies are bounded.
+ * Errors are {"error": "text"} with 400, 404, 405, or 503 where the store failed. Headers and
+ * bodies are bounded. No step takes long: the loop also answers mail.
  *
  * Threads: the front loop's only.
  */

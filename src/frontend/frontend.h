@@ -9,9 +9,11 @@
 
 #include "base/loop.h"
 #include "policy/rcpt.h"
+#include "store/store.h"
 
 struct frontend {
     struct loop *loop;
+    struct store *store;
     struct rcpt_env rcpt; /* verifier, brake, and the options in force */
 };
 

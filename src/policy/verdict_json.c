@@ -1,8 +1,8 @@
 #include "policy/verdict_json.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/rfc3339.h"
 #include "base/str.h"
 
 static void set_text(json_t *o, const char *key, const char *text)
@@ -40,14 +40,10 @@ static void set_canonical(json_t *o, const struct policy_opts *opts, const struc
 
 void verdict_json_time(json_t *o, const char *key, int64_t at)
 {
-    char text[32];
-    time_t t = (time_t)at;
-    struct tm tm;
+    char text[RFC3339_SIZE];
 
-    if (at == 0 || gmtime_r(&t, &tm) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        return;
-    (void)json_object_set_new(o, key, json_string(text));
+    if (at != 0)
+        set_text(o, key, rfc3339_format(at, text));
 }
 
 static void set_flags(json_t *o, const struct address *a)

@@ -63,4 +63,8 @@ struct outcome {
 const char *smtp_stage_name(enum smtp_stage stage);
 const char *smtp_failure_name(enum smtp_failure failure);
 
+/* False for an unknown name. */
+bool smtp_stage_parse(const char *name, enum smtp_stage *out);
+bool smtp_failure_parse(const char *name, enum smtp_failure *out);
+
 #endif

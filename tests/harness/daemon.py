@@ -19,6 +19,7 @@ BASE = {
     # connection of its own for each question, and once.
     "limit.connections": "1000", "limit.per_connection": "1000", "limit.rate": '"1000/s"',
     "limit.burst": "100000", "timeout.idle": "0s", "greylist.retry": "{}",
+    "cache.confirm_invalid": "0s",  # who is gone is gone at once
     "timeout.connect": "8s", "timeout.greeting": "8s", "timeout.command": "8s",
     "timeout.tls": "8s", "timeout.callout": "30s",
 }

@@ -56,8 +56,9 @@ static void check_default_times(const struct config *c)
     ck_assert_int_eq(c->verifier.routed_invalid.refresh, 300);
     ck_assert_int_eq(c->verifier.routed_invalid.forget, 3600);
     ck_assert_uint_eq(c->store.size, UINT64_C(4) << 30);
-    ck_assert_uint_gt(c->store.commit_ms, 0);
-    ck_assert_uint_gt(c->store.commit_max, 0);
+    ck_assert_uint_eq(c->store.commit_ms, 10);
+    ck_assert_uint_eq(c->store.commit_max, 1000);
+    ck_assert_int_eq(c->verifier.confirm_invalid, 300);
 }
 
 START_TEST(test_defaults)
@@ -92,7 +93,8 @@ START_TEST(test_every_key)
                                  "policy { listen = {'inet:[::1]:1', \"unix:/p\"} }\n"
                                  "control { listen = unix:/c } # end\n"
                                  "socket_mode = 0600 socket_group = mail\n"
-                                 "cache { valid = {2h, 2h} size = 16MiB }\n"
+                                 "cache { valid = {2h, 2h} size = 16MiB commit_interval = 1s\n"
+                                 "        commit_records = 8192 confirm_invalid = 24h }\n"
                                  "limit { total = 7 max_waiting = 8 }\n"
                                  "timeout { connect = 1s greeting = 2s command = 3s tls = 4s\n"
                                  "          callout = 1h }\n"
@@ -123,6 +125,9 @@ START_TEST(test_every_key)
     ck_assert_int_eq(v->lifetimes[STATUS_VALID].forget, 7200);
     ck_assert_int_eq(v->lifetimes[STATUS_INVALID].forget, 259200);
     ck_assert_uint_eq(c->store.size, 16 << 20);
+    ck_assert_uint_eq(c->store.commit_ms, 1000);
+    ck_assert_uint_eq(c->store.commit_max, 8192);
+    ck_assert_int_eq(v->confirm_invalid, 86400);
     ck_assert_uint_eq(v->total, 7);
     ck_assert_uint_eq(v->max_waiting, 8);
     ck_assert_int_eq(v->session.command_ms, 3000);
@@ -317,7 +322,8 @@ START_TEST(test_restart_keys)
     struct config *a = conf_good(HELO_LINE), *same = conf_good(HELO_LINE);
     struct config *b = conf_good(
         "helo_name = other.example.net wait = 1s user = u state_dir = /s\n"
-        "socket_mode = 0600 socket_group = g cache { size = 1GiB }\n"
+        "socket_mode = 0600 socket_group = g\n"
+        "cache { size = 1GiB commit_interval = 1ms commit_records = 1 confirm_invalid = 0s }\n"
         "policy { listen = {\"unix:/p\"} } milter { listen = '' } control { listen = unix:/c }\n"
         "networks = {} log = stderr tls = none limit { total = 1 }\n");
     struct config *c = conf_good(HELO_LINE "policy { listen += {'unix:/p'} }\n");
@@ -327,7 +333,7 @@ START_TEST(test_restart_keys)
     ck_assert_str_eq(keys, "");
     config_restart_keys(a, b, note_key, keys);
     ck_assert_str_eq(keys, "state_dir user socket_mode socket_group policy.listen milter.listen "
-                           "control.listen cache.size ");
+                           "control.listen cache.size cache.commit_interval cache.commit_records ");
     keys[0] = '\0';
     config_restart_keys(a, c, note_key, keys);
     ck_assert_str_eq(keys, "policy.listen ");

@@ -8,10 +8,26 @@
 
 #define NOW 1000000
 
-static const struct lifetime lives[VERDICT_STATUS_COUNT] = {
-    [STATUS_VALID] = {700, 3100},   [STATUS_INVALID] = {30, 300}, [STATUS_CATCH_ALL] = {700, 3100},
-    [STATUS_UNKNOWN] = {100, 1200}, [STATUS_DEFERRED] = {5, 60},
+static const struct recall_rules plain = {
+    .lifetimes =
+        {
+            [STATUS_VALID] = {700, 3100},
+            [STATUS_INVALID] = {30, 300},
+            [STATUS_CATCH_ALL] = {700, 3100},
+            [STATUS_UNKNOWN] = {100, 1200},
+            [STATUS_DEFERRED] = {5, 60},
+        },
 };
+
+static struct recall_rules rules_of(uint32_t ttl, int64_t confirm, uint32_t dice)
+{
+    struct recall_rules rules = plain;
+
+    rules.ttl = ttl;
+    rules.confirm = confirm;
+    rules.dice = dice;
+    return rules;
+}
 
 static struct record record_of(enum verdict_reason reason, int64_t refresh, int64_t expires)
 {
@@ -105,41 +121,187 @@ START_TEST(store)
 {
     struct record old, out;
     struct verdict v;
+    enum recall_effect effect;
     bool stores;
 
     if (storings[_i].old >= 0)
         old = record_of((enum verdict_reason)storings[_i].old, NOW - 5, storings[_i].old_expires);
     verdict_init(&v, storings[_i].new, SOURCE_PROBE);
-    stores = recall_store(storings[_i].old >= 0 ? &old : NULL, &v, NOW, 0, lives, &out);
+    effect = recall_store(storings[_i].old >= 0 ? &old : NULL, &v, NOW, &plain, &out);
+    stores = effect != RECALL_NOTHING;
     ck_assert_msg(stores == storings[_i].stores, "%s", storings[_i].name);
     if (!stores)
         return;
     ck_assert_msg(out.verdict.reason == storings[_i].kept, "%s", storings[_i].name);
     if (storings[_i].noted) {
+        ck_assert_int_eq(effect, RECALL_NOTE);
         ck_assert_int_eq(out.noted, storings[_i].new);
-        ck_assert_int_eq(out.retry_at, NOW + lives[STATUS_DEFERRED].refresh);
+        ck_assert_int_eq(out.retry_at, NOW + plain.lifetimes[STATUS_DEFERRED].refresh);
         ck_assert_int_eq(out.verdict.expires_at, storings[_i].old_expires);
         ck_assert_int_eq(v.expires_at, 0);
     } else {
+        ck_assert_int_eq(effect, RECALL_STORE);
         ck_assert_int_eq(out.retry_at, 0);
-        ck_assert_int_eq(out.verdict.refresh_at, NOW + lives[v.status].refresh);
-        ck_assert_int_eq(v.expires_at, NOW + lives[v.status].forget);
+        ck_assert_int_eq(out.verdict.refresh_at, NOW + plain.lifetimes[v.status].refresh);
+        ck_assert_int_eq(v.expires_at, NOW + plain.lifetimes[v.status].forget);
     }
 }
 END_TEST
 
 START_TEST(an_invalid_made_by_dns_lives_its_ttl)
 {
+    struct recall_rules rules = rules_of(77, 0, UINT32_MAX);
     struct record out;
     struct verdict v;
 
     verdict_init(&v, REASON_NO_DOMAIN, SOURCE_DNS);
-    ck_assert(recall_store(NULL, &v, NOW, 77, lives, &out));
+    ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_STORE);
     ck_assert_int_eq(out.verdict.expires_at, NOW + 77);
     ck_assert_int_eq(out.verdict.refresh_at, NOW + 77);
-    ck_assert(recall_store(NULL, &v, NOW, 86400, lives, &out));
-    ck_assert_int_eq(out.verdict.expires_at, NOW + lives[STATUS_INVALID].forget);
-    ck_assert(!recall_store(NULL, &v, NOW, 0, lives, &out));
+    rules.ttl = 86400;
+    ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_STORE);
+    ck_assert_int_eq(out.verdict.expires_at, NOW + plain.lifetimes[STATUS_INVALID].forget);
+    rules.ttl = 0;
+    ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_NOTHING);
+}
+END_TEST
+
+START_TEST(lifetimes_are_up_to_a_tenth_shorter)
+{
+    int64_t refresh_min = INT64_MAX, refresh_max = 0, forget_min = INT64_MAX, forget_max = 0;
+    struct record out;
+    struct verdict v;
+
+    for (uint32_t dice = 0; dice < 1000; dice++) {
+        struct recall_rules rules = rules_of(0, 0, dice);
+
+        verdict_init(&v, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
+        ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_STORE);
+        ck_assert_int_lt(v.refresh_at, v.expires_at);
+        refresh_min = v.refresh_at < refresh_min ? v.refresh_at : refresh_min;
+        refresh_max = v.refresh_at > refresh_max ? v.refresh_at : refresh_max;
+        forget_min = v.expires_at < forget_min ? v.expires_at : forget_min;
+        forget_max = v.expires_at > forget_max ? v.expires_at : forget_max;
+    }
+    ck_assert_int_eq(refresh_max, NOW + 700);
+    ck_assert_int_eq(refresh_min, NOW + 630);
+    ck_assert_int_eq(forget_max, NOW + 3100);
+    ck_assert_int_eq(forget_min, NOW + 2790);
+}
+END_TEST
+
+START_TEST(what_is_scheduled_is_exact)
+{
+    struct recall_rules rules = rules_of(0, 0, UINT32_MAX);
+    struct record out;
+    struct verdict v;
+
+    rules.exact = true;
+    rules.lifetimes[STATUS_DEFERRED] = (struct lifetime){300, 7000};
+    verdict_init(&v, REASON_GREYLISTED, SOURCE_PROBE);
+    ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_STORE);
+    ck_assert_int_eq(v.refresh_at, NOW + 300);
+    ck_assert_int_eq(v.expires_at, NOW + 7000);
+}
+END_TEST
+
+/* What a callout at `at` comes to, kept in `r`. */
+static enum recall_effect hears(struct record *r, enum verdict_reason reason, int64_t at)
+{
+    struct recall_rules rules = rules_of(0, 60, 0);
+    struct record out = {.retry_at = -1};
+    enum recall_effect effect;
+    struct verdict v;
+
+    verdict_init(&v, reason, SOURCE_PROBE);
+    effect = recall_store(r, &v, at, &rules, &out);
+    if (effect != RECALL_NOTHING)
+        *r = out;
+    return effect;
+}
+
+START_TEST(a_valid_is_asked_again_before_it_is_turned)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 500, NOW + 900);
+    struct verdict v;
+
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW), RECALL_CONFIRM);
+    ck_assert_int_eq(r.verdict.reason, REASON_MAILBOX_EXISTS);
+    ck_assert_int_eq(r.retry_at, NOW + 60);
+    ck_assert_int_eq(r.verdict.refresh_at, NOW + 60);
+    ck_assert_int_eq(r.verdict.expires_at, NOW + 900);
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW + 59), RECALL_CONFIRM);
+    ck_assert_int_eq(r.retry_at, NOW + 60);
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW + 60), RECALL_STORE);
+    ck_assert_int_eq(r.verdict.reason, REASON_NO_MAILBOX);
+    ck_assert_int_eq(recall_judge(&r, NOW + 61, 0, &v), RECALL_ANSWER);
+    ck_assert_int_eq(v.status, STATUS_INVALID);
+}
+END_TEST
+
+START_TEST(the_schedule_knows_when_the_pause_is_over)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 500, NOW + 900), out;
+    struct recall_rules rules = rules_of(0, 60, 0);
+    struct verdict v;
+
+    verdict_init(&v, REASON_NO_MAILBOX, SOURCE_PROBE);
+    rules.again = true;
+    ck_assert_int_eq(recall_store(&r, &v, NOW, &rules, &out), RECALL_CONFIRM);
+    ck_assert_int_eq(recall_store(&out, &v, NOW + 59, &rules, &r), RECALL_STORE);
+    ck_assert_int_eq(r.verdict.reason, REASON_NO_MAILBOX);
+}
+END_TEST
+
+START_TEST(who_is_to_be_confirmed_is_valid_meanwhile)
+{
+    struct record r = record_of(REASON_MAILBOX_FULL, NOW - 1, NOW + 900);
+    struct verdict v;
+
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW), RECALL_CONFIRM);
+    ck_assert_int_eq(recall_judge(&r, NOW, 0, &v), RECALL_ANSWER);
+    ck_assert_int_eq(v.reason, REASON_MAILBOX_FULL);
+    ck_assert_int_eq(recall_judge(&r, NOW + 60, 0, &v), RECALL_ASK);
+    ck_assert_int_eq(recall_judge(&r, NOW + 60, UINT64_C(1) << REASON_MAILBOX_FULL, &v),
+                     RECALL_ANSWER_REFRESH);
+}
+END_TEST
+
+START_TEST(doubt_between_does_not_count)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 500, NOW + 900);
+
+    ck_assert_int_eq(hears(&r, REASON_TIMEOUT, NOW), RECALL_NOTE);
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW + 1), RECALL_CONFIRM);
+    ck_assert_int_eq(r.retry_at, NOW + 61);
+    ck_assert_int_eq(hears(&r, REASON_TIMEOUT, NOW + 61), RECALL_NOTE);
+    ck_assert_int_eq(r.noted, REASON_NO_MAILBOX);
+    ck_assert_int_eq(r.retry_at, NOW + 66);
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW + 66), RECALL_STORE);
+    ck_assert_int_eq(r.verdict.reason, REASON_NO_MAILBOX);
+}
+END_TEST
+
+START_TEST(what_is_valid_again_is_forgiven)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 500, NOW + 900);
+
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW), RECALL_CONFIRM);
+    ck_assert_int_eq(hears(&r, REASON_MAILBOX_EXISTS, NOW + 60), RECALL_STORE);
+    ck_assert_int_eq(hears(&r, REASON_NO_MAILBOX, NOW + 120), RECALL_CONFIRM);
+    ck_assert_int_eq(r.verdict.reason, REASON_MAILBOX_EXISTS);
+}
+END_TEST
+
+START_TEST(only_a_live_valid_is_confirmed)
+{
+    struct record expired = record_of(REASON_MAILBOX_EXISTS, NOW - 9, NOW);
+    struct record all = record_of(REASON_ACCEPTS_EVERYTHING, NOW + 5, NOW + 9);
+    struct record other = record_of(REASON_MAILBOX_EXISTS, NOW + 5, NOW + 9);
+
+    ck_assert_int_eq(hears(&expired, REASON_NO_MAILBOX, NOW), RECALL_STORE);
+    ck_assert_int_eq(hears(&all, REASON_NO_MAILBOX, NOW), RECALL_STORE);
+    ck_assert_int_eq(hears(&other, REASON_NULL_MX, NOW), RECALL_STORE);
 }
 END_TEST
 
@@ -197,6 +359,14 @@ int main(void)
     tcase_add_loop_test(t, judge, 0, (int)(sizeof(judgements) / sizeof(judgements[0])));
     tcase_add_loop_test(t, store, 0, (int)(sizeof(storings) / sizeof(storings[0])));
     tcase_add_test(t, an_invalid_made_by_dns_lives_its_ttl);
+    tcase_add_test(t, lifetimes_are_up_to_a_tenth_shorter);
+    tcase_add_test(t, what_is_scheduled_is_exact);
+    tcase_add_test(t, a_valid_is_asked_again_before_it_is_turned);
+    tcase_add_test(t, the_schedule_knows_when_the_pause_is_over);
+    tcase_add_test(t, who_is_to_be_confirmed_is_valid_meanwhile);
+    tcase_add_test(t, doubt_between_does_not_count);
+    tcase_add_test(t, what_is_valid_again_is_forgiven);
+    tcase_add_test(t, only_a_live_valid_is_confirmed);
     tcase_add_test(t, test_untested);
     tcase_add_test(t, facts_are_bounded_and_end);
     suite_add_tcase(s, t);

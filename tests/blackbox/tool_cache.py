@@ -1,0 +1,427 @@
+"""calloutctl cache and calloutctl status: the admin's hands on the store, with a daemon and without."""
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+
+from harness import client, daemon, hostile
+from world import answering
+
+TABLES = ("address", "domain", "destination", "due")
+RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z"
+DATAERR, USAGE, UNAVAILABLE, CANTCREAT, IOERR, TEMPFAIL = 65, 64, 69, 73, 74, 75
+EVERYTHING = {"catch_all.test": "always", "greylist.retry": "{1h}",
+              "probe_sender_fallback": '"p@probe.example.net"'}
+
+
+class Everything:
+    """Who is greylisted, who accepts everything, who does not hear the null sender."""
+
+    def mail(self, conn, sender):
+        return "550 5.7.1 No null sender" if conn.address == "192.0.2.3" and not sender else None
+
+    def rcpt(self, conn, recipient):
+        if recipient.endswith("@grey.example"):
+            return "451 4.7.1 Greylisted"
+        known = recipient.startswith(("bob@", "alice@")) or recipient.endswith("@all.example")
+        return None if known else "550 5.1.1 User unknown"
+
+
+def filled(w):
+    """A daemon whose store has something in each table."""
+    domains = ("example.org", "all.example", "fussy.example", "grey.example")
+    w.dns(*(f"{d}. MX 10 mx{n}.{d}." for n, d in enumerate(domains, 1)),
+          *(f"mx{n}.{d}. A 192.0.2.{n}" for n, d in enumerate(domains, 1)),
+          "probe.example.net. A 203.0.113.250", "probe.example.net. MX 10 probe.example.net.")
+    w.run(hostile.Server([f"192.0.2.{n}" for n in range(1, 5)], Everything()))
+    d = w.daemon(EVERYTHING)
+    client.ask_all(d.control, [f"{u}@{d}" for u in ("bob", "alice", "nobody") for d in domains])
+    d.wait_idle()
+    return d
+
+
+def entries(w, d, *argv):
+    """The entries that `list` gives."""
+    return w.ctl(d.conf, "cache", "list", "--json", *argv).verdicts
+
+
+def stats(d):
+    return client.control_get(d.control, "/v1/cache/stats")[1]
+
+
+def fails(w, result, code, pattern):
+    """An error says what it is, and on stderr only."""
+    w.equal("exit", (result.code, result.out), (code, ""))
+    w.matches("what it says", result.err, pattern)
+
+
+def other_daemon(w, name, start=True):
+    """One of the same build, with an empty store of its own."""
+    workdir = os.path.join(w.workdir, name)
+    os.mkdir(workdir)
+    made = daemon.Daemon(w.build, workdir, {"policy.listen": '{"inet:127.0.0.1:8899"}'})
+    return w.run(made) if start else made
+
+
+def made_up(w, d, count):
+    """Lines of so many addresses that differ in their name only, as export writes them."""
+    line = w.ctl(d.conf, "cache", "get", "--json", "bob@example.org").out.splitlines()[0]
+    return [line.replace('"bob@', f'"u{n:06}@') for n in range(count)]
+
+
+def one(w, settings=None, allowed=()):
+    """A daemon that knows of bob@example.org, and nothing else."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown"))
+    d = w.daemon(settings, allowed)
+    w.ctl(d.conf, "check", "bob@example.org")
+    d.wait_idle()
+    return d
+
+
+# get
+
+def test_get(w):
+    """What is known of an address, when, how, from which MX, with which reply; the same without the
+    daemon."""
+    d = one(w)
+    result = w.ctl(d.conf, "cache", "get", "Bob@Example.ORG")
+    w.equal("exit", (result.code, result.err), (0, ""))
+    for line in (r"address: bob@example\.org", "status: invalid", "reason: no_mailbox",
+                 "source: probe", rf"probed_at: {RFC3339} \(\d+ s ago\)",
+                 rf"refresh_at: {RFC3339} \(in .*\)", rf"expires_at: {RFC3339} \(in .*\)",
+                 r"mx: mx1\.example\.org", r"ip: 192\.0\.2\.1",
+                 r"reply: rcpt: 550 5\.1\.1 User unknown", "rule: .+"):
+        w.matches("block", result.out, rf"(?m)^{line}$")
+    before = w.ctl(d.conf, "cache", "get", "--json", "bob@example.org")
+    w.equal("tables", [v["table"] for v in before.verdicts], ["address"])
+    w.problems += d.stop()
+    after = w.ctl(d.conf, "cache", "get", "--json", "bob@example.org")
+    w.equal("without the daemon", (after.out, after.err), (before.out, ""))
+
+
+def test_get_all_of_it(w):
+    """An address with when it is asked again and its domain's facts; a domain's facts."""
+    d = filled(w)
+    for what, tables in (("bob@example.org", {"address", "domain"}),
+                         ("bob@grey.example", {"address", "due"}),
+                         ("example.org", {"domain"})):
+        got = w.ctl(d.conf, "cache", "get", "--json", what)
+        w.equal(f"tables of {what}", {v["table"] for v in got.verdicts}, tables)
+        blocks = w.ctl(d.conf, "cache", "get", what).out.split("\n\n")
+        w.equal(f"blocks of {what}", len(blocks), len(got.verdicts))
+
+
+def test_get_nothing(w):
+    """What is not known, and what is no address."""
+    d = one(w)
+    for argv in ([], ["--standalone"]):
+        if argv:
+            w.problems += d.stop()
+        fails(w, w.ctl(d.conf, "cache", "get", "alice@example.org", *argv), 1,
+              "nothing is known of alice@example.org")
+        fails(w, w.ctl(d.conf, "cache", "get", "nowhere.test", *argv), 1, "nothing is known")
+        fails(w, w.ctl(d.conf, "cache", "get", "a b@example.org", *argv), DATAERR, "no address")
+        fails(w, w.ctl(d.conf, "cache", "get", "-x.example", *argv), USAGE, "usage")
+        fails(w, w.ctl(d.conf, "cache", "get", "x_y z.example", *argv), DATAERR, "no domain")
+
+
+# list and forget
+
+def test_list(w):
+    """A line an entry; of one domain, of some tables; with the daemon and without."""
+    d = filled(w)
+    everything = entries(w, d)
+    w.equal("tables", {e["table"] for e in everything}, set(TABLES))
+    for table in TABLES:
+        w.equal(table, entries(w, d, "--table", table),
+                [e for e in everything if e["table"] == table])
+    w.equal("two tables", entries(w, d, "--table", "due", "--table", "address"),
+            [e for e in everything if e["table"] in ("due", "address")])
+    of_domain = entries(w, d, "all.example")
+    w.check(of_domain and all(e.get("domain") == "all.example" or
+                              e.get("address", "").endswith("@all.example")
+                              for e in of_domain), f"of all.example: {of_domain}")
+    w.equal("of no domain we know", entries(w, d, "nowhere.test"), [])
+    lines = w.ctl(d.conf, "cache", "list").out.splitlines()
+    w.equal("lines", len(lines), 1 + len(everything))
+    w.matches("heading", lines[0], r"^TABLE +NAME +STATUS")
+    w.matches("a row", "\n".join(lines), r"(?m)^address +nobody@example\.org +invalid +no_mailbox "
+              rf"+probe +{RFC3339} +{RFC3339} +mx1\.example\.org +rcpt: 550 5\.1\.1 User unknown$")
+    w.problems += d.stop()
+    w.equal("without the daemon", entries(w, d), everything)
+
+
+def test_forget(w):
+    """Addresses, and domains with all there is of them; says how many; U-labels, literals."""
+    d = filled(w)
+    for argv, count in ((["bob@example.org"], 1), (["bob@example.org"], 0),
+                        (["Alice@EXAMPLE.org", "nobody@example.org", "x@nowhere.test"], 2),
+                        (["bob@grey.example"], 2), (["--domain", "nowhere.test"], 0),
+                        (["--domain", "bücher.example", "[192.0.2.1]"], 0)):
+        result = w.ctl(d.conf, "cache", "forget", *argv)
+        w.equal(f"forget {argv}", (result.code, result.out, result.err),
+                (0 if count else 1, f"forgotten: {count}\n", ""))
+    w.equal("left of it", {e["table"] for e in entries(w, d, "example.org")}, {"domain"})
+    count = len(entries(w, d, "all.example")) + len(entries(w, d, "grey.example"))
+    w.problems += d.stop()
+    result = w.ctl(d.conf, "cache", "forget", "--domain", "all.example", "Grey.Example")
+    w.equal("without the daemon", (result.code, result.out), (0, f"forgotten: {count}\n"))
+    w.equal("left", entries(w, d, "all.example") + entries(w, d, "grey.example"), [])
+    for argv, pattern in ((["--domain", "fussy.example", "bob@fussy.example"], "no domain"),
+                          (["bob@fussy.example", "fussy.example"], "no address")):
+        fails(w, w.ctl(d.conf, "cache", "forget", *argv), DATAERR, pattern)
+    w.check(entries(w, d, "fussy.example"), "something was forgotten although an argument was wrong")
+
+
+# export and import
+
+def test_export_import(w):
+    """Export, import into an empty store, export: the same, octet for octet, both ways."""
+    d = filled(w)
+    first = os.path.join(w.workdir, "first")
+    w.equal("export", str(w.ctl(d.conf, "cache", "export", first)), "exit 0\n")
+    with open(first, encoding="utf-8") as f:
+        text = f.read()
+    w.equal("tables", {json.loads(line)["table"] for line in text.splitlines()}, set(TABLES))
+    w.equal("to standard output", w.ctl(d.conf, "cache", "export").out, text)
+    w.problems += d.stop()
+    w.equal("without the daemon", w.ctl(d.conf, "cache", "export", "-").out, text)
+    said = f"taken {len(text.splitlines())}, expired 0, refused 0, failed 0\n"
+    beside = other_daemon(w, "beside")
+    w.equal("import", str(w.ctl(beside.conf, "cache", "import", first)), f"exit 0\n{said}")
+    w.equal("again", w.ctl(beside.conf, "cache", "export").out, text)
+    alone = other_daemon(w, "alone", start=False)
+    w.equal("import alone", str(w.ctl(alone.conf, "cache", "import", "-", stdin=text)),
+            f"exit 0\n{said}")
+    w.equal("again, alone", w.ctl(alone.conf, "cache", "export").out, text)
+
+
+def test_export_file(w):
+    """Only a complete file takes the place of what was there, and is nobody else's to read."""
+    d = one(w)
+    directory = os.path.join(w.workdir, "backup")
+    os.mkdir(directory)
+    path = os.path.join(directory, "store.jsonl")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("what was there\n")
+    os.chmod(path, 0o644)
+    w.equal("export", w.ctl(d.conf, "cache", "export", path).code, 0)
+    w.equal("mode", stat.S_IMODE(os.stat(path).st_mode), 0o600)
+    w.equal("files", os.listdir(directory), ["store.jsonl"])
+    fails(w, w.ctl(d.conf, "cache", "export", os.path.join(directory, "no", "x")), CANTCREAT,
+          "No such file")
+    fails(w, w.ctl(d.conf, "cache", "export", "/dev/full"), IOERR, "/dev/full: No space left")
+    w.problems += d.stop()
+    os.rename(os.path.join(w.workdir, "state"), os.path.join(w.workdir, "elsewhere"))
+    fails(w, w.ctl(d.conf, "cache", "export", path), UNAVAILABLE, "state")
+    w.equal("files then", os.listdir(directory), ["store.jsonl"])
+    with open(path, encoding="utf-8") as f:
+        w.matches("what is there", f.read(), r'^\{"table":"address".*\}\n$')
+
+
+def test_import_refuses(w):
+    """What is no entry is counted, and the first is told with its line; the others are taken."""
+    d = one(w)
+    good = made_up(w, d, 4)
+    late = re.sub(r'"(probed_at|refresh_at|expires_at)":"\d{4}', r'"\1":"2001', good[3])
+    lines = [good[0], "", good[1], "{", "x" * 100000, good[2].replace("invalid", "unheard"), late,
+             good[2]]
+    path = os.path.join(w.workdir, "lines")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines))
+    for argv in ([], ["--standalone"]):
+        if argv:
+            w.problems += d.stop()
+        result = w.ctl(d.conf, "cache", "import", path, *argv)
+        w.equal("import", (result.code, result.out),
+                (DATAERR, "taken 3, expired 1, refused 3, failed 0\n"))
+        w.matches("the first", result.err, rf"^{path}:4: [^\n]+\n$")
+    fails(w, w.ctl(d.conf, "cache", "import", path + "x"), 66, "No such file")
+
+
+# A process has, for a moment, the memory of the one that it is a copy of: so by a small one.
+MEASURE = """import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss, file=sys.stderr)"""
+
+
+def measured(w, d, out, *argv):
+    """Exit code and the most memory (KiB) it had."""
+    with open(out, "wb") as f:
+        proc = subprocess.run([sys.executable, "-S", "-c", MEASURE,
+                               os.path.join(w.build, "calloutctl"), "-c", d.conf, *argv],
+                              stdout=f, stderr=subprocess.PIPE, text=True, check=True)
+    return (int(n) for n in proc.stderr.split()[-2:])
+
+
+def test_memory(w):
+    """Twenty thousand entries take no more memory than two thousand, each way."""
+    d = one(w)
+    lines = made_up(w, d, 20000)
+    most = {}
+    for count in (2000, 20000):
+        path, out = (os.path.join(w.workdir, f"{n}{count}") for n in ("lines", "out"))
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(line + "\n" for line in lines[:count])
+        for argv in (["import", path], ["export"], ["list"]):
+            code, most[count, argv[0]] = measured(w, d, out, "cache", *argv)
+            w.equal(f"{argv[0]} of {count}", code, 0)
+    w.equal("entries", len(entries(w, d)), 20001)
+    w.problems += d.stop()
+    for argv in (["export"], ["list"]):
+        code, alone = measured(w, d, out, "cache", *argv)
+        w.equal(f"{argv[0]} alone", code, 0)
+        with open(out, "rb") as f:
+            w.check(sum(1 for _ in f) >= 20001, f"{argv[0]} alone: not all of it")
+        file_size = os.stat(os.path.join(w.workdir, "state", "store.mdb")).st_size // 1024
+        w.check(alone < most[2000, argv[0]] + file_size + 2000, f"{argv[0]} alone: {alone} KiB")
+    for what in ("import", "export", "list"):
+        w.check(most[20000, what] < most[2000, what] + 2000,
+                f"{what}: {most[2000, what]} KiB, then {most[20000, what]} KiB")
+
+
+def test_daemon_killed_in_import(w):
+    """kill -9 of the daemon in the middle of an import: what was said to be taken is there."""
+    d = one(w)
+    lines = made_up(w, d, 6000)
+    proc = subprocess.Popen([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache", "import"],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+    proc.stdin.write("".join(line + "\n" for line in lines[:3000]))
+    proc.stdin.flush()
+    w.until("half of it", lambda: stats(d)["entries"]["address"] > 2000)
+    w.problems += d.stop(signal.SIGKILL)
+    out, err = proc.communicate("".join(line + "\n" for line in lines[3000:]))
+    w.equal("exit", proc.returncode, TEMPFAIL)
+    taken = int(re.match(r"taken (\d+), expired 0, refused 0, failed 0\n$", out).group(1))
+    w.check(2000 < taken < 6000, f"taken: {taken}")
+    said = int(re.search(r"from line (\d+) of - on", err).group(1))
+    w.equal("where to go on", said, taken + 1)
+    d.start()
+    known = {e["address"] for e in entries(w, d)}
+    missing = [n for n in range(taken) if f"u{n:06}@example.org" not in known]
+    w.equal("missing", missing, [])
+
+
+def test_tool_killed_in_import(w):
+    """kill -9 of the tool in the middle: the daemon keeps what it took, and is asked as before."""
+    d = one(w)
+    lines = made_up(w, d, 3000)
+    proc = subprocess.Popen([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache", "import"],
+                            stdin=subprocess.PIPE, text=True)
+    proc.stdin.write("".join(line + "\n" for line in lines))
+    proc.stdin.flush()
+    w.until("half of it", lambda: stats(d)["entries"]["address"] > 2000)
+    proc.kill()
+    proc.wait()
+    proc.stdin.close()
+    d.wait_idle()
+    w.check(len(entries(w, d)) > 2000, "it forgot what it took")
+
+
+# Streams, errors
+
+def test_closed_output(w):
+    """A reader who has had enough: no message. A full device: one."""
+    d = one(w)
+    w.ctl(d.conf, "cache", "import", stdin="\n".join(made_up(w, d, 5000)))
+    for argv in (["list"], ["export"], ["list", "--json"]):
+        proc = subprocess.Popen([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache", *argv],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        proc.stdout.readline()
+        proc.stdout.close()
+        w.equal(f"{argv}, closed", proc.stderr.read(), "")
+        proc.stderr.close()
+        w.check(proc.wait() != 0, f"{argv}: as if all had been written")
+    for argv in (["cache", "get", "bob@example.org"], ["cache", "list"], ["cache", "export"],
+                 ["cache", "stats"], ["cache", "forget", "bob@example.org"], ["status"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            proc = subprocess.run([os.path.join(w.build, "calloutctl"), "-c", d.conf, *argv],
+                                  stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        w.equal(f"{argv}, full", proc.returncode, IOERR)
+        w.matches(f"{argv}, full", proc.stderr, "standard output: No space left on device")
+    d.wait_idle()
+
+
+def test_wrong_arguments(w):
+    """Usage, and nothing is done."""
+    d = one(w)
+    for argv in ([], ["got"], ["get"], ["get", "a@example.org", "b@example.org"],
+                 ["get", "--table", "due", "a@example.org"], ["list", "--table", "nowhere"],
+                 ["list", "a.example", "b.example"], ["list", "--domain"], ["forget"],
+                 ["forget", "--domain"], ["forget", "--json", "bob@example.org"],
+                 ["export", "a", "b"], ["export", "--json"], ["import", "a", "b"],
+                 ["stats", "now"]):
+        fails(w, w.ctl(d.conf, "cache", *argv), USAGE, "usage: calloutctl")
+    fails(w, w.ctl(d.conf, "status", "now"), USAGE, "usage: calloutctl")
+    w.equal("entries", len(entries(w, d)), 1)
+
+
+def test_in_use(w):
+    """--standalone beside a daemon: an error that says so, and no other store."""
+    d = one(w)
+    for argv in (["list"], ["stats"], ["get", "bob@example.org"], ["export"],
+                 ["import", "/dev/null"]):
+        fails(w, w.ctl(d.conf, "cache", *argv, "--standalone"), UNAVAILABLE, "process")
+    w.equal("entries", len(entries(w, d)), 1)
+
+
+def test_stats(w):
+    """How much there is, in numbers and for people; with the daemon and without."""
+    d = filled(w)
+    counts = {t: len(entries(w, d, "--table", t)) for t in TABLES}
+    for argv in ([], ["--standalone"]):
+        if argv:
+            w.problems += d.stop()
+        got = w.ctl(d.conf, "cache", "stats", "--json", *argv).verdicts[0]
+        w.equal("entries", got["entries"], counts)
+        w.check(0 < got["used"] <= got["file"] and got["used"] < got["size"], f"sizes: {got}")
+        w.matches("next expiry", got["next_expiry"], f"^{RFC3339}$")
+        w.check("failing" not in got, f"failing: {got}")
+        text = w.ctl(d.conf, "cache", "stats", *argv).out
+        for line in (f"address: {counts['address']}", r"used: .* of 4\.0 GiB \(0\.\d %\), \d+ B an entry",
+                     rf"next_expiry: {RFC3339} \(in .*\)", r"commits: \d+"):
+            w.matches("text", text, rf"(?m)^{line}$")
+
+
+# status
+
+def test_status(w):
+    """One screen of at most 80 columns: health, what was asked, the store, who is in trouble."""
+    w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
+          *(f"d{n}.example. MX 10 mx.d{n}.example." for n in range(20)),
+          *(f"mx.d{n}.example. A 192.0.2.{n + 10}" for n in range(20)))
+    refusal = "554 5.7.1 " + "Your address is on a blocklist, see https://bl.example/why " * 4
+    w.run(hostile.Server(["192.0.2.1"]))
+    w.run(hostile.Server([f"192.0.2.{n + 10}" for n in range(20)],
+                         hostile.On(greeting=refusal.strip())))
+    d = w.daemon(allowed=["refuses us", "blocked"])
+    w.ctl(d.conf, "check", "bob@example.org")
+    w.ctl(d.conf, "check", "bob@example.org")
+    client.ask_all(d.control, [f"bob@d{n}.example" for n in range(20)])
+    d.wait_idle()
+    answer = w.ctl(d.conf, "status", "--json").verdicts[0]
+    w.equal("--json", set(answer), set(d.status()))
+    result = w.ctl(d.conf, "status")
+    w.equal("exit", (result.code, result.err), (0, ""))
+    lines = result.out.splitlines()
+    w.check(all(len(line) <= 80 for line in lines), f"wider than 80:\n{result.out}")
+    w.matches("health", lines[0], r"^calloutd \S+: (ok|degraded), since " + RFC3339)
+    for line in (r"questions +22, 1 of them from the store, 0 stale", r"callouts +21",
+                 r"under way +0 flights",
+                 r"greylisted +0 ", r"store +\d+ entries, .* of 4\.0 GiB",
+                 r"DESTINATION +STATE +FOR +WAITING +WHY",
+                 r"\S+ +open +\d+ min +0  Your address .*\.\.\.", r"and 5 more"):
+        w.matches("screen", result.out, rf"(?m)^{line}")
+
+
+def test_status_without_daemon(w):
+    """No daemon: an error that says so."""
+    d = daemon.Daemon(w.build, w.workdir)
+    fails(w, w.ctl(d.conf, "status"), UNAVAILABLE, "control: no daemon is running there")
+    fails(w, w.ctl(d.conf, "status", "--json"), UNAVAILABLE, "no daemon")
