@@ -2,6 +2,7 @@
  * store.lock  : held by flock(2) by whoever has the store open
  * store.mdb   : the data
  * store.mdb-lock : LMDB's table of readers
+ * store.mdb.new : the data file in the making
  */
 #include "store/environment.h"
 
@@ -17,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "store/creation.h"
 #include "store/migration.h"
 
 #define READER_TABLE_BYTES 73728 /* LMDB's header and ENVIRONMENT_READERS of 64 bytes each */
@@ -103,6 +105,22 @@ static size_t whole_pages(uint64_t size)
     return ((size_t)size + page - 1) / page * page;
 }
 
+/* `flags`: LMDB's, besides those that are always set. */
+static int open_lmdb(struct environment *e, unsigned flags)
+{
+    int rc = mdb_env_create(&e->env);
+
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(e->env, whole_pages(e->size));
+    if (rc == 0)
+        rc = mdb_env_set_maxreaders(e->env, ENVIRONMENT_READERS);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(e->env, STORE_TABLE_COUNT + OWN_TABLES);
+    if (rc == 0)
+        rc = mdb_env_open(e->env, e->path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0600);
+    return rc;
+}
+
 static bool open_environment(struct environment *e, struct error *err)
 {
     int rc;
@@ -112,15 +130,7 @@ static bool open_environment(struct environment *e, struct error *err)
                   (unsigned long long)e->size);
         return false;
     }
-    rc = mdb_env_create(&e->env);
-    if (rc == 0)
-        rc = mdb_env_set_mapsize(e->env, whole_pages(e->size));
-    if (rc == 0)
-        rc = mdb_env_set_maxreaders(e->env, ENVIRONMENT_READERS);
-    if (rc == 0)
-        rc = mdb_env_set_maxdbs(e->env, STORE_TABLE_COUNT + OWN_TABLES);
-    if (rc == 0)
-        rc = mdb_env_open(e->env, e->path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
+    rc = open_lmdb(e, 0);
     if (rc != 0)
         error_set(err, "store %s: %s", e->path, environment_explain(rc));
     return rc == 0;
@@ -330,6 +340,16 @@ int environment_write_format(const struct environment *e, MDB_txn *txn)
     return mdb_put(txn, e->meta, &key, &value, 0);
 }
 
+/* `flags`: LMDB's. */
+static int open_records(struct environment *e, MDB_txn *txn, unsigned flags)
+{
+    int rc = mdb_dbi_open(txn, EXPIRY_TABLE, flags, &e->expiry);
+
+    for (int i = 0; rc == 0 && i < STORE_TABLE_COUNT; i++)
+        rc = mdb_dbi_open(txn, table_names[i], flags, &e->tables[i]);
+    return rc;
+}
+
 /* Sets *format to the environment's; a new environment becomes one of ours. */
 static int open_tables(struct environment *e, MDB_txn *txn, uint32_t *format)
 {
@@ -343,10 +363,7 @@ static int open_tables(struct environment *e, MDB_txn *txn, uint32_t *format)
     }
     if (rc != 0 || *format > STORE_FORMAT)
         return rc;
-    rc = mdb_dbi_open(txn, EXPIRY_TABLE, MDB_CREATE, &e->expiry);
-    for (int i = 0; rc == 0 && i < STORE_TABLE_COUNT; i++)
-        rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &e->tables[i]);
-    return rc;
+    return open_records(e, txn, MDB_CREATE);
 }
 
 static bool check_format(struct environment *e, uint32_t *format, struct error *err)
@@ -378,7 +395,8 @@ static bool open_data(struct environment *e, struct error *err)
 {
     uint32_t format;
 
-    return reserve_reader_table(e, err) && open_environment(e, err) && check_length(e, err) &&
+    return creation_ensure(e->path, err) && reserve_reader_table(e, err) &&
+           open_environment(e, err) && check_length(e, err) &&
            give_room(e, e->size / ROOM_SHARE, err) && check_format(e, &format, err) &&
            (format == STORE_FORMAT ||
             (give_room(e, e->size / ROOM_SHARE + environment_extent(e), err) &&
@@ -414,12 +432,47 @@ static void close_data(struct environment *e)
     e->env = NULL;
 }
 
+/* Not checked: it was when it was opened first, and has been in our hands since. */
+static void open_to_read(struct environment *e)
+{
+    MDB_txn *txn = NULL;
+    int rc = open_lmdb(e, MDB_RDONLY);
+
+    if (rc == 0)
+        rc = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+    if (rc == 0)
+        rc = open_records(e, txn, 0);
+    if (rc == 0)
+        rc = mdb_txn_commit(txn);
+    else if (txn != NULL)
+        mdb_txn_abort(txn);
+    if (rc != 0)
+        close_data(e);
+}
+
+bool environment_is_worth_reopening(const struct environment *e, struct error *err)
+{
+    unsigned flags = 0;
+    int fd;
+
+    if (e->env == NULL || mdb_env_get_flags(e->env, &flags) != 0 || (flags & MDB_RDONLY) == 0)
+        return true;
+    fd = open(e->path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        error_set(err, "store %s: cannot open: %s", e->path, strerror(errno));
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
 bool environment_reopen(struct environment *e, struct error *err)
 {
     close_data(e);
     if (open_data(e, err))
         return true;
     close_data(e);
+    open_to_read(e);
     return false;
 }
 

@@ -20,7 +20,7 @@ struct environment {
     char path[ENVIRONMENT_PATH_SIZE];  /* of the data file */
     int lock_fd;                       /* -1: none */
     uint64_t size;                     /* the bound, octets */
-    MDB_env *env;                      /* NULL where reopening it failed */
+    MDB_env *env;                      /* NULL where it can't even be read */
     MDB_dbi tables[STORE_TABLE_COUNT]; /* by enum store_table */
     MDB_dbi expiry;
     MDB_dbi meta;
@@ -35,12 +35,17 @@ bool environment_open(struct environment *e, const struct store_opts *opts, bool
 
 /*
  * Closes LMDB's environment and opens it again, under the same lock: what LMDB wants after it could
- * not write a meta page. No transaction may be left. After a failure it is to be called again.
+ * not write a meta page. No transaction may be left. After a failure it is to be called again, and
+ * until then the environment can be read only, if at all: `env`.
  */
 bool environment_reopen(struct environment *e, struct error *err);
 
 /* Whether the disk has room for some more pages, or none are needed. */
 bool environment_can_grow(const struct environment *e);
+
+/* False, and why, where it can be read and still not be written, so that it had better stay open.
+ */
+bool environment_is_worth_reopening(const struct environment *e, struct error *err);
 
 /* Octets up to the last page in use, the free ones below it included. */
 uint64_t environment_extent(const struct environment *e);

@@ -60,8 +60,9 @@ void health_failed(struct health *h, const char *why, uint64_t lost)
         atomic_store(&h->failing, true);
     }
     h->lost += lost;
-    (void)str_copy(h->why, sizeof(h->why), why);
-    if (log_fault(h, "cannot write, so what was learned is not kept", why))
+    if (why != NULL)
+        (void)str_copy(h->why, sizeof(h->why), why);
+    if (log_fault(h, "cannot write, so what was learned is not kept", h->why))
         h->told = true;
     pthread_mutex_unlock(&h->lock);
 }

@@ -36,7 +36,7 @@ void health_report(struct health *h, const char *what, const char *why);
 /* A value is no data. */
 void health_damage(struct health *h, struct bytes key, const char *why);
 
-/* Writing failed, with `lost` changes; and worked. */
+/* Writing failed, with `lost` changes, and why (NULL: still for the same reason); and worked. */
 void health_failed(struct health *h, const char *why, uint64_t lost);
 void health_worked(struct health *h);
 

@@ -44,17 +44,26 @@ static bool is_broken(const struct upkeep *u)
     return rc == MDB_PANIC;
 }
 
+static bool put_off_reopening(struct upkeep *u, const struct error *why)
+{
+    u->try_at = clock_mono_ms() + TRY_MS;
+    health_failed(u->health, why->text, 0);
+    return false;
+}
+
 static bool reopen(struct upkeep *u)
 {
     struct error err;
 
     u->try_at = clock_mono_ms() + REOPEN_MS;
+    if (!environment_is_worth_reopening(u->environment, &err))
+        return put_off_reopening(u, &err);
     if (!readers_shut(u->readers))
         return false;
     if (!environment_reopen(u->environment, &err)) {
-        u->try_at = clock_mono_ms() + TRY_MS;
-        health_failed(u->health, err.text, 0);
-        return false;
+        if (u->environment->env != NULL)
+            readers_open(u->readers);
+        return put_off_reopening(u, &err);
     }
     u->broken = false;
     u->hold_until = u->try_at = clock_mono_ms() + HOLD_MS;
@@ -81,7 +90,7 @@ void upkeep_worked(struct upkeep *u, uint64_t changes)
 
 void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
 {
-    health_failed(u->health, environment_explain(rc), lost);
+    health_failed(u->health, u->broken ? NULL : environment_explain(rc), lost);
     if (u->broken || clock_mono_ms() < u->hold_until)
         return;
     u->full = rc == MDB_MAP_FULL;
@@ -297,6 +306,8 @@ static bool remove_some(struct upkeep *u)
         return true;
     if (rc == 0 && (rc = measure(u, &used)) == 0 && is_crowded(u, used))
         rc = evict(u, &taken);
+    if (rc == MDB_MAP_FULL && upkeep_make_room(u))
+        return true;
     if (rc != 0)
         upkeep_failed(u, rc, 0);
     return rc == 0 && u->evicting && taken.entries > 0;

@@ -26,7 +26,8 @@
 static struct store_rig rig;
 static char value[1024], text[256];
 
-static atomic_int writes_fail, meta_writes_fail, syncs_fail, opens_fail; /* errno; 0: they work */
+/* errno; 0: they work */
+static atomic_int writes_fail, meta_writes_fail, syncs_fail, opens_fail, opens_to_write_fail;
 
 static atomic_bool disk_is_full;
 static atomic_int disk_was_asked;
@@ -92,7 +93,10 @@ int open(const char *path, int flags, ...)
     }
     if (real == NULL)
         real = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
-    return strcmp(path, rig.data) == 0 && fails(&opens_fail) ? -1 : real(path, flags, mode);
+    if (strcmp(path, rig.data) == 0 &&
+        (fails(&opens_fail) || ((flags & O_ACCMODE) != O_RDONLY && fails(&opens_to_write_fail))))
+        return -1;
+    return real(path, flags, mode);
 }
 
 static void setup(void)
@@ -266,6 +270,32 @@ START_TEST(a_store_that_cannot_be_opened_again)
 }
 END_TEST
 
+/* As where the file system became read-only at the wrong moment. */
+START_TEST(a_store_that_can_only_be_read)
+{
+    struct store_report r;
+
+    ck_assert(rig_put(&rig, "joe", "valid"));
+    atomic_store(&opens_to_write_fail, EROFS);
+    atomic_store(&meta_writes_fail, EROFS);
+    ck_assert(!rig_put(&rig, "jim", "valid"));
+    ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
+    ck_assert_str_eq(value, "valid");
+    ck_assert(!rig_put(&rig, "jim", "valid"));
+    ck_assert(!rig_delete(&rig, "joe"));
+    ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
+    ck_assert(store_report(rig.store, &r));
+    says("Read-only file system");
+    is_locked();
+    atomic_store(&meta_writes_fail, 0);
+    atomic_store(&opens_to_write_fail, 0);
+    await_recovery();
+    ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
+    ck_assert(rig_put(&rig, "jim", "valid"));
+    ck_assert_int_eq(rig_get(&rig, "jim", value), STORE_OK);
+}
+END_TEST
+
 START_TEST(closes_while_it_cannot_be_opened_again)
 {
     ck_assert(rig_put(&rig, "joe", "valid"));
@@ -349,6 +379,7 @@ int main(void)
     tcase_add_test(tc, a_full_disk_that_has_room_for_little);
     tcase_add_test(tc, a_meta_page_that_was_not_written);
     tcase_add_test(tc, a_store_that_cannot_be_opened_again);
+    tcase_add_test(tc, a_store_that_can_only_be_read);
     tcase_add_test(tc, closes_while_it_cannot_be_opened_again);
     tcase_add_test(tc, is_opened_again_under_its_readers);
     suite_add_tcase(suite, tc);

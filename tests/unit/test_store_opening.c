@@ -1,8 +1,7 @@
-/* store: what is opened, what is refused and how it is said, and what a kill -9 leaves. */
+/* store: what is opened, what is refused and how it is said. */
 #include <check.h>
 #include <fcntl.h>
 #include <lmdb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,82 +240,6 @@ START_TEST(what_cannot_be_written_is_named)
 }
 END_TEST
 
-struct ack {
-    uint32_t number;
-    int pipe;
-};
-
-static void acknowledge(void *arg, bool committed)
-{
-    struct ack *a = arg;
-
-    if (committed && write(a->pipe, &a->number, sizeof(a->number)) != sizeof(a->number))
-        _exit(1);
-    free(a);
-}
-
-/* Puts without end, one number after the other, and says which are committed. */
-static void write_until_killed(uint32_t number, int fd)
-{
-    rig_open(&rig);
-    for (;; number++) {
-        struct ack *a = malloc(sizeof(*a));
-
-        if (a == NULL)
-            _exit(1);
-        *a = (struct ack){number, fd};
-        if (!rig_put_number(rig.store, number, 20 + number % 400, acknowledge, a))
-            _exit(1);
-        if (number % 64 == 0)
-            store_flush(rig.store);
-    }
-}
-
-/* Kills the writer after `acks` acknowledgements; the last one that it got out. */
-static uint32_t kill_under_load(uint32_t first, unsigned acks)
-{
-    uint32_t number, last = first - 1;
-    int fds[2], status;
-    pid_t pid;
-
-    ck_assert_int_eq(pipe(fds), 0);
-    pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        close(fds[0]);
-        write_until_killed(first, fds[1]);
-    }
-    close(fds[1]);
-    for (unsigned n = 0; read(fds[0], &number, sizeof(number)) == sizeof(number); n++) {
-        ck_assert_uint_eq(number, last + 1);
-        last = number;
-        if (n == acks)
-            ck_assert_int_eq(kill(pid, SIGKILL), 0);
-    }
-    close(fds[0]);
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    return last;
-}
-
-START_TEST(kill_9_loses_nothing_acknowledged)
-{
-    uint32_t last = 0;
-
-    for (unsigned round = 0; round < 12; round++) {
-        uint32_t old = last;
-
-        last = kill_under_load(last + 1, 1 + round * 97 % 700);
-        ck_assert_uint_gt(last, old);
-        rig_open(&rig);
-        for (uint32_t n = 1; n <= last; n++)
-            ck_assert(rig_has_number(rig.store, n, 20 + n % 400));
-        ck_assert(rig_put(&rig, "joe", "and it can be written"));
-        store_close(&rig.store);
-    }
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("store_opening");
@@ -331,7 +254,6 @@ int main(void)
     tcase_add_test(tc, a_file_cut_short_is_refused);
     tcase_add_test(tc, a_file_that_lacks_free_pages_is_sound);
     tcase_add_test(tc, what_cannot_be_written_is_named);
-    tcase_add_test(tc, kill_9_loses_nothing_acknowledged);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }
