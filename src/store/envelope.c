@@ -45,16 +45,27 @@ void envelope_seal(struct bytes key, struct bytes value, int64_t expires, uint8_
     put_le64(out, checksum(key, out, ENVELOPE_SIZE + value.len));
 }
 
-enum envelope_result envelope_open(struct bytes key, struct bytes sealed, int64_t now,
-                                   struct bytes *value)
+bool envelope_expires(struct bytes key, struct bytes sealed, int64_t *expires)
 {
     const uint8_t *in = sealed.data;
 
     if (sealed.len < ENVELOPE_SIZE || in[AT_VERSION] != ENVELOPE_VERSION ||
         get_le64(in) != checksum(key, in, sealed.len))
+        return false;
+    *expires = (int64_t)get_le64(in + AT_EXPIRES);
+    return true;
+}
+
+enum envelope_result envelope_open(struct bytes key, struct bytes sealed, int64_t now,
+                                   struct bytes *value)
+{
+    int64_t expires;
+
+    if (!envelope_expires(key, sealed, &expires))
         return ENVELOPE_BAD;
-    if ((int64_t)get_le64(in + AT_EXPIRES) <= now)
+    if (expires <= now)
         return ENVELOPE_EXPIRED;
-    *value = (struct bytes){in + ENVELOPE_SIZE, sealed.len - ENVELOPE_SIZE};
+    *value =
+        (struct bytes){(const uint8_t *)sealed.data + ENVELOPE_SIZE, sealed.len - ENVELOPE_SIZE};
     return ENVELOPE_OK;
 }

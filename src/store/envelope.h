@@ -6,6 +6,7 @@
 #ifndef STORE_ENVELOPE_H
 #define STORE_ENVELOPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ enum envelope_result {
 
 /* Writes ENVELOPE_SIZE + value.len bytes to `out`. `expires`: seconds since the epoch. */
 void envelope_seal(struct bytes key, struct bytes value, int64_t expires, uint8_t *out);
+
+/* False when it is damaged, or another key's. */
+bool envelope_expires(struct bytes key, struct bytes sealed, int64_t *expires);
 
 /* On ENVELOPE_OK *value points into `sealed`. Expired: `expires` <= `now`. */
 enum envelope_result envelope_open(struct bytes key, struct bytes sealed, int64_t now,

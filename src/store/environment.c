@@ -16,12 +16,16 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "store/migration.h"
 
 #define READER_TABLE_BYTES 73728 /* LMDB's header and ENVIRONMENT_READERS of 64 bytes each */
 #define FREE_LIST          0     /* LMDB's own table of free pages */
 #define META_TABLE         "meta"
 #define META_FORMAT        "format"
 #define META_FORMAT_BYTES  4
+#define EXPIRY_TABLE       "expiry"
+#define OWN_TABLES         2 /* meta and expiry */
+#define ROOM_SHARE         8 /* of cache.size: room in the map beyond what the file has */
 
 static const char *const table_names[STORE_TABLE_COUNT] = {
 #define X(id, name) [STORE_TABLE_##id] = name,
@@ -86,28 +90,98 @@ const char *environment_explain(int rc)
     }
 }
 
-static bool open_environment(struct environment *e, uint64_t size, struct error *err)
+static size_t whole_pages(uint64_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    return ((size_t)size + page - 1) / page * page;
+}
+
+static bool open_environment(struct environment *e, struct error *err)
+{
     int rc;
 
-    if (size > SIZE_MAX / 2) {
+    if (e->size > SIZE_MAX / 2) {
         error_set(err, "store %s: a size of %llu bytes is more than this machine can map", e->path,
-                  (unsigned long long)size);
+                  (unsigned long long)e->size);
         return false;
     }
     rc = mdb_env_create(&e->env);
     if (rc == 0)
-        rc = mdb_env_set_mapsize(e->env, ((size_t)size + page - 1) / page * page);
+        rc = mdb_env_set_mapsize(e->env, whole_pages(e->size));
     if (rc == 0)
         rc = mdb_env_set_maxreaders(e->env, ENVIRONMENT_READERS);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(e->env, STORE_TABLE_COUNT + 1);
+        rc = mdb_env_set_maxdbs(e->env, STORE_TABLE_COUNT + OWN_TABLES);
     if (rc == 0)
         rc = mdb_env_open(e->env, e->path, MDB_NOSUBDIR | MDB_NOTLS, 0600);
     if (rc != 0)
         error_set(err, "store %s: %s", e->path, environment_explain(rc));
     return rc == 0;
+}
+
+uint64_t environment_extent(const struct environment *e)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+
+    if (mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0)
+        return 0;
+    return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+/* A record of the free list is a count and as many page numbers. */
+int environment_used(const struct environment *e, MDB_txn *txn, uint64_t *used)
+{
+    uint64_t extent = environment_extent(e), unused = 0;
+    MDB_val key, record;
+    MDB_cursor *cursor;
+    MDB_stat stat;
+    int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
+
+    if (rc != 0)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &record, MDB_NEXT)) == 0) {
+        size_t count = 0;
+
+        if (record.mv_size >= sizeof(count))
+            memcpy(&count, record.mv_data, sizeof(count));
+        unused += count;
+    }
+    mdb_cursor_close(cursor);
+    if (rc != MDB_NOTFOUND || (rc = mdb_env_stat(e->env, &stat)) != 0)
+        return rc;
+    unused *= stat.ms_psize;
+    *used = extent > unused ? extent - unused : 0;
+    return 0;
+}
+
+/*
+ * A map that ends where the file does has no room for even a change that removes something. Where
+ * `size` was made smaller the file is longer than it, and an older format grows by its index.
+ */
+static bool give_room(const struct environment *e, uint64_t room, struct error *err)
+{
+    uint64_t wanted = environment_extent(e) + room;
+    int rc;
+
+    if (wanted <= e->size)
+        return true;
+    rc = mdb_env_set_mapsize(e->env, whole_pages(wanted));
+    if (rc != 0)
+        error_set(err, "store %s: cannot be mapped: %s", e->path, environment_explain(rc));
+    return rc == 0;
+}
+
+static void warn_of_size(const struct environment *e)
+{
+    uint64_t extent = environment_extent(e);
+
+    if (extent > e->size)
+        log_warning("store %s: holds %llu bytes, more than the %llu of cache.size: what expires "
+                    "soonest makes room, but the file stays as big until the store is exported, "
+                    "moved away and imported afresh",
+                    e->path, (unsigned long long)extent, (unsigned long long)e->size);
 }
 
 /* Counts the free pages from `from` on. On damage LMDB's assertion leads to on_damage. */
@@ -211,57 +285,61 @@ static bool check_length(const struct environment *e, struct error *err)
     return false;
 }
 
-static int read_format(MDB_txn *txn, MDB_dbi meta, uint32_t *format)
+/* Sets *format to 0 where none is written. */
+static int read_format(const struct environment *e, MDB_txn *txn, uint32_t *format)
 {
     MDB_val key = {sizeof(META_FORMAT) - 1, META_FORMAT}, value;
     const uint8_t *in;
-    int rc = mdb_get(txn, meta, &key, &value);
+    int rc = mdb_get(txn, e->meta, &key, &value);
 
+    *format = 0;
+    if (rc == MDB_NOTFOUND)
+        return 0;
     if (rc != 0)
         return rc;
     if (value.mv_size != META_FORMAT_BYTES)
         return MDB_INCOMPATIBLE;
     in = value.mv_data;
     *format = in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
-    return 0;
+    return *format == 0 ? MDB_INCOMPATIBLE : 0;
 }
 
-static int write_format(MDB_txn *txn, MDB_dbi meta)
+int environment_write_format(const struct environment *e, MDB_txn *txn)
 {
     uint8_t format[META_FORMAT_BYTES] = {STORE_FORMAT};
     MDB_val key = {sizeof(META_FORMAT) - 1, META_FORMAT}, value = {sizeof(format), format};
 
-    return mdb_put(txn, meta, &key, &value, 0);
+    return mdb_put(txn, e->meta, &key, &value, 0);
 }
 
 /* Sets *format to the environment's; a new environment becomes one of ours. */
 static int open_tables(struct environment *e, MDB_txn *txn, uint32_t *format)
 {
-    MDB_dbi meta;
-    int rc = mdb_dbi_open(txn, META_TABLE, MDB_CREATE, &meta);
+    int rc = mdb_dbi_open(txn, META_TABLE, MDB_CREATE, &e->meta);
 
     if (rc == 0)
-        rc = read_format(txn, meta, format);
-    if (rc == MDB_NOTFOUND) {
+        rc = read_format(e, txn, format);
+    if (rc == 0 && *format == 0) {
         *format = STORE_FORMAT;
-        rc = write_format(txn, meta);
+        rc = environment_write_format(e, txn);
     }
-    if (*format != STORE_FORMAT)
+    if (rc != 0 || *format > STORE_FORMAT)
         return rc;
+    rc = mdb_dbi_open(txn, EXPIRY_TABLE, MDB_CREATE, &e->expiry);
     for (int i = 0; rc == 0 && i < STORE_TABLE_COUNT; i++)
         rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &e->tables[i]);
     return rc;
 }
 
-static bool check_format(struct environment *e, struct error *err)
+static bool check_format(struct environment *e, uint32_t *format, struct error *err)
 {
-    uint32_t format = 0;
     MDB_txn *txn;
     int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
 
+    *format = 0;
     if (rc == 0) {
-        rc = open_tables(e, txn, &format);
-        if (rc == 0 && format == STORE_FORMAT)
+        rc = open_tables(e, txn, format);
+        if (rc == 0 && *format <= STORE_FORMAT)
             rc = mdb_txn_commit(txn);
         else
             mdb_txn_abort(txn);
@@ -269,28 +347,39 @@ static bool check_format(struct environment *e, struct error *err)
     if (rc != 0)
         error_set(err, "store %s: %s", e->path,
                   rc == MDB_INCOMPATIBLE ? "is not a store of calloutd" : environment_explain(rc));
-    else if (format != STORE_FORMAT)
-        error_set(err, "store %s: has format %u, but this calloutd reads format %d", e->path,
-                  format, STORE_FORMAT);
-    return rc == 0 && format == STORE_FORMAT;
+    else if (*format > STORE_FORMAT)
+        error_set(err,
+                  "store %s: has format %u, but this calloutd reads none above %d: run the newer "
+                  "calloutd that wrote it, or move it away to start afresh",
+                  e->path, *format, STORE_FORMAT);
+    return rc == 0 && *format <= STORE_FORMAT;
+}
+
+/* Once the lock is held. */
+static bool open_data(struct environment *e, struct error *err)
+{
+    uint32_t format;
+
+    return reserve_reader_table(e, err) && open_environment(e, err) && check_length(e, err) &&
+           give_room(e, e->size / ROOM_SHARE, err) && check_format(e, &format, err) &&
+           (format == STORE_FORMAT ||
+            (give_room(e, e->size / ROOM_SHARE + environment_extent(e), err) &&
+             migration_run(e, format, err)));
 }
 
 static bool open_all(struct environment *e, const struct store_opts *opts, bool *in_use,
                      struct error *err)
 {
-    int dead;
-
-    if (!take_lock(e, opts->dir, in_use, err) || !reserve_reader_table(e, err) ||
-        !open_environment(e, opts->size, err) || !check_length(e, err) || !check_format(e, err))
+    if (!take_lock(e, opts->dir, in_use, err) || !open_data(e, err))
         return false;
-    (void)mdb_reader_check(e->env, &dead);
+    warn_of_size(e);
     return true;
 }
 
 bool environment_open(struct environment *e, const struct store_opts *opts, bool *in_use,
                       struct error *err)
 {
-    *e = (struct environment){.lock_fd = -1};
+    *e = (struct environment){.lock_fd = -1, .size = opts->size};
     if (in_use != NULL)
         *in_use = false;
     (void)str_format(e->path, sizeof(e->path), "%s/store.mdb", opts->dir);
@@ -300,11 +389,25 @@ bool environment_open(struct environment *e, const struct store_opts *opts, bool
     return false;
 }
 
-void environment_close(struct environment *e)
+static void close_data(struct environment *e)
 {
     if (e->env != NULL)
         mdb_env_close(e->env);
     e->env = NULL;
+}
+
+bool environment_reopen(struct environment *e, struct error *err)
+{
+    close_data(e);
+    if (open_data(e, err))
+        return true;
+    close_data(e);
+    return false;
+}
+
+void environment_close(struct environment *e)
+{
+    close_data(e);
     if (e->lock_fd >= 0)
         close(e->lock_fd);
     e->lock_fd = -1;

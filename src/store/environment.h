@@ -1,8 +1,8 @@
 /*
  * Opening the LMDB environment: the directory's lock, and all checks that must pass before a page
- * of it may be trusted. With store.c, which reads and writes it, the fence around LMDB.
+ * of it may be trusted.
  *
- * Threads: the opener's; then the members are constant.
+ * Threads: the opener's; then the members are constant but for environment_reopen().
  */
 #ifndef STORE_ENVIRONMENT_H
 #define STORE_ENVIRONMENT_H
@@ -17,10 +17,13 @@
 #define ENVIRONMENT_PATH_SIZE (sizeof(((struct store_opts *)0)->dir) + 32)
 
 struct environment {
-    char path[ENVIRONMENT_PATH_SIZE]; /* of the data file */
-    int lock_fd;                      /* -1: none */
-    MDB_env *env;
+    char path[ENVIRONMENT_PATH_SIZE];  /* of the data file */
+    int lock_fd;                       /* -1: none */
+    uint64_t size;                     /* the bound, octets */
+    MDB_env *env;                      /* NULL where reopening it failed */
     MDB_dbi tables[STORE_TABLE_COUNT]; /* by enum store_table */
+    MDB_dbi expiry;
+    MDB_dbi meta;
 };
 
 /* The one mapper from LMDB's errors. */
@@ -29,6 +32,21 @@ const char *environment_explain(int rc);
 /* As store_open(). After a failure there is nothing to close. */
 bool environment_open(struct environment *e, const struct store_opts *opts, bool *in_use,
                       struct error *err);
+
+/*
+ * Closes LMDB's environment and opens it again, under the same lock: what LMDB wants after it could
+ * not write a meta page. No transaction may be left. After a failure it is to be called again.
+ */
+bool environment_reopen(struct environment *e, struct error *err);
+
+/* Octets up to the last page in use, the free ones below it included. */
+uint64_t environment_extent(const struct environment *e);
+
+/* The same without the free ones, in the eyes of a read transaction. A result of LMDB's. */
+int environment_used(const struct environment *e, MDB_txn *txn, uint64_t *used);
+
+/* Writes the number of the format that this program writes. A result of LMDB's. */
+int environment_write_format(const struct environment *e, MDB_txn *txn);
 
 /* No transaction may be left. Allowed twice. */
 void environment_close(struct environment *e);

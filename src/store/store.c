@@ -1,98 +1,57 @@
 #include "store/store.h"
 
+#include <errno.h>
 #include <lmdb.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/str.h"
 #include "store/envelope.h"
 #include "store/environment.h"
+#include "store/expiry.h"
+#include "store/health.h"
+#include "store/readers.h"
+#include "store/upkeep.h"
 #include "store/writer.h"
 
-#define READERS_MAX     256 /* at the same time; more wait their turn */
-#define REPORT_QUIET_MS 60000
-#define WALK_RECORDS    1000 /* of store_each() in one read transaction, which pins old pages */
-
-/* A read transaction, kept reset between uses. Whoever has set `busy` has it. */
-struct reader {
-    atomic_bool busy;
-    MDB_txn *txn; /* NULL until it is first needed */
-};
+#define FORGET_RECORDS  10000 /* of one transaction */
+#define BATCH_MIN       16    /* changes of one transaction: */
+#define BATCH_MAX       8192
+#define BATCH_SHIFT     18 /* one for so much of the size, to change a part of its pages only, */
+#define BATCH_BYTES     5  /* and the same of its octets */
+#define BATCH_BYTES_MAX (8u << 20)
 
 struct store {
     struct environment environment;
-    struct reader readers[READERS_MAX];
+    struct readers readers;
+    struct health health;
+    struct upkeep upkeep;
     struct writer *writer;
-    _Atomic int64_t quiet_until; /* clock_mono_ms: no report of a fault before */
+    _Atomic uint64_t commits, committed, failed;
 };
-
-/* A fault at work. One line a minute tells as much as thousands, and they come in thousands. */
-static void report(struct store *s, const char *what, const char *why)
-{
-    int64_t now = clock_mono_ms(), quiet = atomic_load(&s->quiet_until);
-
-    if (now >= quiet &&
-        atomic_compare_exchange_strong(&s->quiet_until, &quiet, now + REPORT_QUIET_MS))
-        log_error("store %s: %s: %s; more of this is not logged for a minute", s->environment.path,
-                  what, why);
-}
-
-static void report_bad_value(struct store *s, struct bytes key, const char *why)
-{
-    char name[STORE_KEY_MAX + 1], what[STORE_KEY_MAX + 64];
-
-    str_printable(name, sizeof(name), key.data, key.len);
-    (void)str_format(what, sizeof(what), "ignored the value of \"%s\"", name);
-    report(s, what, why);
-}
 
 /*
  * Reading
  */
 
-static struct reader *take_reader(struct store *s)
-{
-    int cpu = sched_getcpu();
-    unsigned first = cpu < 0 ? 0 : (unsigned)cpu;
-
-    for (;;) {
-        for (unsigned i = 0; i < READERS_MAX; i++) {
-            struct reader *r = &s->readers[(first + i) % READERS_MAX];
-
-            if (!atomic_exchange_explicit(&r->busy, true, memory_order_acquire))
-                return r;
-        }
-        (void)sched_yield();
-    }
-}
-
-static void give_back(struct reader *r)
-{
-    atomic_store_explicit(&r->busy, false, memory_order_release);
-}
-
-/* A reader with its transaction begun; NULL: reported. */
 static struct reader *begin_reading(struct store *s)
 {
-    struct reader *r = take_reader(s);
-    int rc = r->txn != NULL ? mdb_txn_renew(r->txn)
-                            : mdb_txn_begin(s->environment.env, NULL, MDB_RDONLY, &r->txn);
+    int rc;
+    struct reader *r = readers_begin(&s->readers, &rc);
 
-    if (rc == 0)
-        return r;
-    give_back(r);
-    report(s, "cannot read", environment_explain(rc));
-    return NULL;
+    if (r == NULL)
+        health_report(&s->health, "cannot read", environment_explain(rc));
+    return r;
 }
 
-static void end_reading(struct reader *r)
+/* Ends it too. */
+static bool was_read(struct store *s, struct reader *r, int rc)
 {
-    mdb_txn_reset(r->txn);
-    give_back(r);
+    readers_end(r);
+    if (rc != 0)
+        health_report(&s->health, "cannot read", environment_explain(rc));
+    return rc == 0;
 }
 
 static enum store_result unwrap(struct store *s, struct bytes key, struct bytes sealed, int64_t now,
@@ -106,7 +65,7 @@ static enum store_result unwrap(struct store *s, struct bytes key, struct bytes 
     case ENVELOPE_BAD:
         break;
     }
-    report_bad_value(s, key, "it is damaged");
+    health_damage(&s->health, key, "it is damaged");
     return STORE_BAD;
 }
 
@@ -123,14 +82,14 @@ static enum store_result read_value(struct store *s, MDB_txn *txn, enum store_ta
     if (rc == MDB_NOTFOUND)
         return STORE_MISS;
     if (rc != 0) {
-        report(s, "cannot read", environment_explain(rc));
+        health_report(&s->health, "cannot read", environment_explain(rc));
         return STORE_ERROR;
     }
     result = unwrap(s, key, (struct bytes){data.mv_data, data.mv_size}, now, &value);
     if (result != STORE_OK)
         return result;
     if (value.len > size) {
-        report_bad_value(s, key, "it is too long");
+        health_damage(&s->health, key, "it is too long");
         return STORE_BAD;
     }
     memcpy(buf, value.data, value.len);
@@ -150,7 +109,7 @@ enum store_result store_get(struct store *s, enum store_table table, const void 
     if (r == NULL)
         return STORE_ERROR;
     result = read_value(s, r->txn, table, (struct bytes){key, key_len}, now, buf, size, len);
-    end_reading(r);
+    readers_end(r);
     return result;
 }
 
@@ -160,26 +119,35 @@ enum store_result store_get(struct store *s, enum store_table table, const void 
 
 struct walk {
     enum store_table table;
+    struct bytes prefix;
     int64_t now;
+    unsigned most;
+    struct store_place *place;
     store_visit visit;
     void *arg;
-    bool ended; /* there are no more, or the visitor has seen enough */
-    uint8_t last[STORE_KEY_MAX];
-    size_t last_len; /* 0: none was seen yet */
 };
 
 /* To the first record behind the last one; that may be gone by now. */
 static int walk_on(const struct walk *w, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
 {
+    const struct store_place *p = w->place;
     int rc;
 
-    if (w->last_len == 0)
+    if (p->key_len == 0 && w->prefix.len == 0)
         return mdb_cursor_get(cursor, key, data, MDB_FIRST);
-    *key = (MDB_val){w->last_len, (void *)(uintptr_t)w->last};
+    *key = (MDB_val){w->prefix.len, (void *)(uintptr_t)w->prefix.data};
+    if (p->key_len > 0)
+        *key = (MDB_val){p->key_len, (void *)(uintptr_t)p->key};
     rc = mdb_cursor_get(cursor, key, data, MDB_SET_RANGE);
-    if (rc == 0 && key->mv_size == w->last_len && memcmp(key->mv_data, w->last, w->last_len) == 0)
+    if (rc == 0 && key->mv_size == p->key_len && memcmp(key->mv_data, p->key, p->key_len) == 0)
         rc = mdb_cursor_get(cursor, key, data, MDB_NEXT);
     return rc;
+}
+
+static bool is_of_walk(const struct walk *w, const MDB_val *key)
+{
+    return key->mv_size >= w->prefix.len && key->mv_size <= STORE_KEY_MAX &&
+           (w->prefix.len == 0 || memcmp(key->mv_data, w->prefix.data, w->prefix.len) == 0);
 }
 
 static bool visit_record(struct store *s, const struct walk *w, const MDB_val *key,
@@ -192,25 +160,25 @@ static bool visit_record(struct store *s, const struct walk *w, const MDB_val *k
     return w->visit(w->arg, name.data, name.len, value.data, value.len);
 }
 
-static int walk_records(struct store *s, struct walk *w, MDB_cursor *cursor)
+static int walk_records(struct store *s, const struct walk *w, MDB_cursor *cursor)
 {
+    struct store_place *p = w->place;
     MDB_val key, data;
     int rc = walk_on(w, cursor, &key, &data);
 
-    for (unsigned n = 1; rc == 0; n++) {
-        w->ended = !visit_record(s, w, &key, &data);
-        w->last_len = key.mv_size;
-        memcpy(w->last, key.mv_data, key.mv_size);
-        if (w->ended || n == WALK_RECORDS)
+    for (unsigned n = 1; rc == 0 && is_of_walk(w, &key); n++) {
+        p->key_len = key.mv_size;
+        memcpy(p->key, key.mv_data, key.mv_size);
+        p->ended = !visit_record(s, w, &key, &data);
+        if (p->ended || n >= w->most)
             return 0;
         rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }
-    w->ended = true;
+    p->ended = true;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* The records of one transaction. */
-static bool walk_part(struct store *s, struct walk *w)
+static bool walk_page(struct store *s, const struct walk *w)
 {
     struct reader *r = begin_reading(s);
     MDB_cursor *cursor;
@@ -223,18 +191,25 @@ static bool walk_part(struct store *s, struct walk *w)
         rc = walk_records(s, w, cursor);
         mdb_cursor_close(cursor);
     }
-    end_reading(r);
-    if (rc != 0)
-        report(s, "cannot read", environment_explain(rc));
-    return rc == 0;
+    return was_read(s, r, rc);
+}
+
+bool store_page(struct store *s, enum store_table table, const void *prefix, size_t prefix_len,
+                int64_t now, unsigned most, struct store_place *place, store_visit visit, void *arg)
+{
+    struct walk w = {table, {prefix, prefix_len}, now, most, place, visit, arg};
+
+    if (prefix_len > STORE_KEY_MAX)
+        place->ended = true;
+    return place->ended || walk_page(s, &w);
 }
 
 bool store_each(struct store *s, enum store_table table, int64_t now, store_visit visit, void *arg)
 {
-    struct walk w = {.table = table, .now = now, .visit = visit, .arg = arg};
+    struct store_place place = {.key_len = 0};
 
-    while (!w.ended)
-        if (!walk_part(s, &w))
+    while (!place.ended)
+        if (!store_page(s, table, NULL, 0, now, STORE_PAGE_MAX, &place, visit, arg))
             return false;
     return true;
 }
@@ -243,36 +218,97 @@ bool store_each(struct store *s, enum store_table table, int64_t now, store_visi
  * Writing
  */
 
-static int apply(struct store *s, MDB_txn *txn, const struct change *c)
+static struct bytes change_key(const struct change *c)
 {
-    MDB_val key = {c->key_len, (void *)(uintptr_t)c->bytes};
-    MDB_val value = {c->value_len, (void *)(uintptr_t)(c->bytes + c->key_len)};
-    MDB_dbi table = s->environment.tables[c->table];
-    int rc;
+    return (struct bytes){c->bytes, c->key_len};
+}
 
-    if (c->op == CHANGE_PUT)
-        return mdb_put(txn, table, &key, &value, 0);
-    rc = mdb_del(txn, table, &key, NULL);
-    return rc == MDB_NOTFOUND ? 0 : rc;
+static int apply(const struct expiry *x, const struct change *c)
+{
+    if (c->op == CHANGE_DELETE)
+        return expiry_delete(x, c->table, change_key(c));
+    return expiry_put(x, c->table, change_key(c),
+                      (struct bytes){c->bytes + c->key_len, c->value_len});
+}
+
+static int apply_all(const struct expiry *x, const struct change *first)
+{
+    int rc = 0;
+
+    for (const struct change *c = first; rc == 0 && c != NULL; c = c->next)
+        rc = apply(x, c);
+    return rc;
+}
+
+/* The next records of CHANGE_FORGET; *more: there may be others. */
+static int forget_some(const struct expiry *x, const struct change *c, bool *more)
+{
+    unsigned forgotten;
+    int rc = expiry_forget(x, c->table, change_key(c), FORGET_RECORDS, &forgotten);
+
+    *more = forgotten == FORGET_RECORDS;
+    if (rc == 0)
+        *c->count += forgotten;
+    return rc;
+}
+
+static int try_transaction(struct store *s, const struct change *first, bool *more)
+{
+    uint64_t count = first->op == CHANGE_FORGET ? *first->count : 0;
+    struct expiry x = {&s->environment, &s->health, NULL};
+    int rc = mdb_txn_begin(s->environment.env, NULL, 0, &x.txn);
+
+    *more = false;
+    if (rc != 0)
+        return rc;
+    rc = first->op == CHANGE_FORGET ? forget_some(&x, first, more) : apply_all(&x, first);
+    if (rc == 0)
+        rc = mdb_txn_commit(x.txn);
+    else
+        mdb_txn_abort(x.txn);
+    if (rc != 0 && first->op == CHANGE_FORGET)
+        *first->count = count;
+    return rc;
+}
+
+static uint64_t count_changes(const struct change *first)
+{
+    uint64_t n = 0;
+
+    for (const struct change *c = first; c != NULL; c = c->next)
+        n++;
+    return n;
 }
 
 static bool commit(void *arg, const struct change *first)
 {
     struct store *s = arg;
-    MDB_txn *txn;
-    int rc = mdb_txn_begin(s->environment.env, NULL, 0, &txn);
+    uint64_t changes = count_changes(first);
+    bool more = true;
+    int rc = 0;
 
-    if (rc == 0) {
-        for (const struct change *c = first; rc == 0 && c != NULL; c = c->next)
-            rc = apply(s, txn, c);
+    while (rc == 0 && more) {
+        rc = MDB_PANIC;
+        if (upkeep_ready(&s->upkeep))
+            rc = try_transaction(s, first, &more);
+        if (rc == MDB_MAP_FULL && upkeep_make_room(&s->upkeep))
+            rc = try_transaction(s, first, &more);
         if (rc == 0)
-            rc = mdb_txn_commit(txn);
-        else
-            mdb_txn_abort(txn);
+            atomic_fetch_add(&s->commits, 1);
     }
-    if (rc != 0)
-        report(s, "cannot write, so what was learned is not kept", environment_explain(rc));
+    atomic_fetch_add(rc == 0 ? &s->committed : &s->failed, changes);
+    if (rc == 0)
+        upkeep_worked(&s->upkeep, changes);
+    else
+        upkeep_failed(&s->upkeep, rc, changes);
     return rc == 0;
+}
+
+static int64_t tend(void *arg)
+{
+    struct store *s = arg;
+
+    return upkeep_tend(&s->upkeep);
 }
 
 static bool queue(struct store *s, struct change *c, enum store_table table, store_done done,
@@ -284,7 +320,7 @@ static bool queue(struct store *s, struct change *c, enum store_table table, sto
     if (writer_queue(s->writer, c))
         return true;
     free(c);
-    report(s, "cannot write", "too much is waiting to be committed");
+    health_report(&s->health, "cannot write", "too much is waiting to be committed");
     return false;
 }
 
@@ -293,7 +329,7 @@ bool store_put(struct store *s, enum store_table table, const void *key, size_t 
 {
     struct change *c;
 
-    if (key_len == 0 || key_len > STORE_KEY_MAX || value_len > STORE_VALUE_MAX)
+    if (key_len == 0 || key_len > STORE_KEY_MAX || value_len > STORE_VALUE_MAX || expires < 0)
         return false;
     c = change_new(CHANGE_PUT, key_len, ENVELOPE_SIZE + value_len);
     if (c == NULL)
@@ -304,18 +340,33 @@ bool store_put(struct store *s, enum store_table table, const void *key, size_t 
     return queue(s, c, table, done, arg);
 }
 
-bool store_delete(struct store *s, enum store_table table, const void *key, size_t key_len,
-                  store_done done, void *arg)
+/* A change that is all key. */
+static bool queue_key(struct store *s, enum change_op op, enum store_table table, struct bytes key,
+                      uint64_t *count, store_done done, void *arg)
 {
     struct change *c;
 
-    if (key_len == 0 || key_len > STORE_KEY_MAX)
+    if (key.len == 0 || key.len > STORE_KEY_MAX)
         return false;
-    c = change_new(CHANGE_DELETE, key_len, 0);
+    c = change_new(op, key.len, 0);
     if (c == NULL)
         return false;
-    memcpy(c->bytes, key, key_len);
+    c->count = count;
+    memcpy(c->bytes, key.data, key.len);
     return queue(s, c, table, done, arg);
+}
+
+bool store_delete(struct store *s, enum store_table table, const void *key, size_t key_len,
+                  store_done done, void *arg)
+{
+    return queue_key(s, CHANGE_DELETE, table, (struct bytes){key, key_len}, NULL, done, arg);
+}
+
+bool store_forget(struct store *s, enum store_table table, const void *prefix, size_t prefix_len,
+                  uint64_t *count, store_done done, void *arg)
+{
+    *count = 0;
+    return queue_key(s, CHANGE_FORGET, table, (struct bytes){prefix, prefix_len}, count, done, arg);
 }
 
 void store_flush(struct store *s)
@@ -324,14 +375,89 @@ void store_flush(struct store *s)
 }
 
 /*
+ * Telling
+ */
+
+static int measure_file(const struct store *s, uint64_t *length)
+{
+    struct stat st;
+    int fd, rc = mdb_env_get_fd(s->environment.env, &fd);
+
+    if (rc == 0 && fstat(fd, &st) != 0)
+        return EIO;
+    if (rc == 0)
+        *length = (uint64_t)st.st_size;
+    return rc;
+}
+
+static int measure_tables(struct store *s, MDB_txn *txn, struct store_report *out)
+{
+    struct expiry x = {&s->environment, &s->health, txn};
+    MDB_stat stat;
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i < STORE_TABLE_COUNT; i++) {
+        rc = mdb_stat(txn, s->environment.tables[i], &stat);
+        if (rc == 0)
+            out->entries[i] = stat.ms_entries;
+    }
+    return rc != 0 ? rc : expiry_next(&x, &out->next_expiry);
+}
+
+bool store_report(struct store *s, struct store_report *out)
+{
+    struct reader *r = begin_reading(s);
+    int rc;
+
+    if (r == NULL)
+        return false;
+    *out = (struct store_report){
+        .size = s->environment.size,
+        .commits = atomic_load(&s->commits),
+        .committed = atomic_load(&s->committed),
+        .failed = atomic_load(&s->failed),
+        .swept = atomic_load(&s->upkeep.swept),
+        .evicted = atomic_load(&s->upkeep.evicted),
+    };
+    rc = measure_tables(s, r->txn, out);
+    if (rc == 0)
+        rc = environment_used(&s->environment, r->txn, &out->used);
+    if (rc == 0)
+        rc = measure_file(s, &out->file);
+    return was_read(s, r, rc);
+}
+
+bool store_failing(struct store *s, char *text, size_t size)
+{
+    return health_failing(&s->health, text, size);
+}
+
+/*
  * Life
  */
+
+/* Batches that change no more than a part of all pages: what they replace stays until later. */
+static bool start_writer(struct store *s, const struct store_opts *opts, struct error *err)
+{
+    uint64_t batch = opts->size >> BATCH_SHIFT, bytes = opts->size >> BATCH_BYTES;
+    struct writer_opts writer = {
+        .commit_ms = opts->commit_ms,
+        .commit_max = opts->commit_max,
+        .batch_max = batch < BATCH_MIN   ? BATCH_MIN
+                     : batch > BATCH_MAX ? BATCH_MAX
+                                         : (unsigned)batch,
+        .batch_bytes = bytes > BATCH_BYTES_MAX ? BATCH_BYTES_MAX : (size_t)bytes,
+        .commit = commit,
+        .tend = tend,
+        .arg = s,
+    };
+
+    return writer_start(&s->writer, &writer, err);
+}
 
 bool store_open(struct store **sp, const struct store_opts *opts, bool *in_use, struct error *err)
 {
     struct store *s = calloc(1, sizeof(*s));
-    struct writer_opts writer = {
-        .commit_ms = opts->commit_ms, .commit_max = opts->commit_max, .commit = commit, .arg = s};
 
     *sp = NULL;
     if (in_use != NULL)
@@ -340,8 +466,14 @@ bool store_open(struct store **sp, const struct store_opts *opts, bool *in_use, 
         error_set(err, "store %s: out of memory", opts->dir);
         return false;
     }
-    if (!environment_open(&s->environment, opts, in_use, err) ||
-        !writer_start(&s->writer, &writer, err)) {
+    health_init(&s->health, s->environment.path);
+    s->readers.environment = &s->environment;
+    if (!environment_open(&s->environment, opts, in_use, err)) {
+        store_close(&s);
+        return false;
+    }
+    upkeep_init(&s->upkeep, &s->environment, &s->readers, &s->health);
+    if (!start_writer(s, opts, err)) {
         store_close(&s);
         return false;
     }
@@ -356,10 +488,9 @@ void store_close(struct store **sp)
     if (s == NULL)
         return;
     writer_stop(&s->writer);
-    for (int i = 0; i < READERS_MAX; i++)
-        if (s->readers[i].txn != NULL)
-            mdb_txn_abort(s->readers[i].txn);
+    (void)readers_shut(&s->readers);
     environment_close(&s->environment);
+    health_destroy(&s->health);
     free(s);
     *sp = NULL;
 }

@@ -28,8 +28,8 @@
 #define STORE_FORMAT    2 /* of the environment, kept in table `meta` */
 
 /* Tables of the environment. Add behind the last; `meta` and `expiry` are the store's own. One that
-   an older environment lacks is made when that is opened, and an older program does not look at it:
-   no new format. */
+   an older environment lacks is made when that is opened. It takes a new format all the same: an
+   older program would throw its entries out of the index. */
 #define STORE_TABLES(X) \
     X(ADDRESS, "address") \
     X(DOMAIN, "domain") \
@@ -108,7 +108,8 @@ typedef void (*store_done)(void *arg, bool committed);
 
 /*
  * Queues; copies key and value. `expires` in seconds since the epoch. `done` may be NULL, else it
- * fires exactly once, unless false is returned: queue full (bounded), out of memory, or too long.
+ * fires exactly once, unless false is returned: queue full (bounded), out of memory, too long, or
+ * a negative time.
  */
 bool store_put(struct store *s, enum store_table table, const void *key, size_t key_len,
                const void *value, size_t value_len, int64_t expires, store_done done, void *arg);

@@ -20,6 +20,8 @@ struct writer {
     uint64_t hurry;  /* up to which nothing waits for company, */
     uint64_t through;
     bool stopping;
+    int64_t tend_at; /* clock_mono_ms; the writer thread's own, like the next */
+    bool tend_first; /* the last thing was a batch */
 };
 
 struct change *change_new(enum change_op op, size_t key_len, size_t value_len)
@@ -61,40 +63,70 @@ static int64_t patience(const struct writer *w)
     return left;
 }
 
-/* Cuts a batch off the front of the queue. */
+/* Whether a batch that has `count` changes of `bytes` octets may take the queue's first one too. */
+static bool may_join(const struct writer *w, const struct change *last, unsigned count,
+                     size_t bytes)
+{
+    if (last == NULL)
+        return true;
+    return last->op != CHANGE_FORGET && w->head->op != CHANGE_FORGET && count < w->opts.batch_max &&
+           bytes + change_size(w->head) <= w->opts.batch_bytes;
+}
+
+/* Cuts a batch off the front of the queue, which is not empty. */
 static struct change *detach_batch(struct writer *w)
 {
     struct change *first = w->head, *last = NULL;
+    size_t bytes = 0;
 
-    for (unsigned n = 0; w->head != NULL && n < WRITER_BATCH_MAX; n++) {
+    for (unsigned n = 0; w->head != NULL && may_join(w, last, n, bytes); n++) {
         last = w->head;
         w->head = last->next;
         w->count--;
         w->bytes -= change_size(last);
+        bytes += change_size(last);
     }
     if (w->head == NULL)
         w->tail = NULL;
-    if (last != NULL)
-        last->next = NULL;
+    last->next = NULL;
     return first;
 }
 
-/* Waits for a batch that is due; NULL at the end. */
-static struct change *next_batch(struct writer *w)
+enum job { JOB_BATCH, JOB_TEND, JOB_END };
+
+/* What is to be done now; else JOB_END, and *wait says for how long there is nothing. */
+static enum job choose_job(const struct writer *w, int64_t *wait)
 {
-    struct change *batch;
+    int64_t tend_in = w->tend_at - clock_mono_ms(), batch_in = -1;
+
+    if (w->head != NULL)
+        batch_in = patience(w);
+    if (batch_in == 0 && !w->tend_first)
+        return JOB_BATCH;
+    if (tend_in <= 0 || w->tend_first)
+        return JOB_TEND;
+    *wait = batch_in > 0 && batch_in < tend_in ? batch_in : tend_in;
+    return JOB_END;
+}
+
+/* Waits for what is to be done next. */
+static enum job next_job(struct writer *w, struct change **batch)
+{
+    enum job job = JOB_END;
+    int64_t wait;
 
     pthread_mutex_lock(&w->lock);
-    while (w->head == NULL && !w->stopping)
-        pthread_cond_wait(&w->wanted, &w->lock);
-    while (w->head != NULL && patience(w) > 0) {
-        struct timespec until = after_ms(patience(w));
+    while ((w->head != NULL || !w->stopping) && (job = choose_job(w, &wait)) == JOB_END) {
+        struct timespec until = after_ms(wait);
 
         (void)pthread_cond_timedwait(&w->wanted, &w->lock, &until);
     }
-    batch = detach_batch(w);
+    if (w->head == NULL && w->stopping)
+        job = JOB_END;
+    if (job == JOB_BATCH)
+        *batch = detach_batch(w);
     pthread_mutex_unlock(&w->lock);
-    return batch;
+    return job;
 }
 
 static void finish_batch(struct writer *w, struct change *batch, bool committed)
@@ -119,10 +151,16 @@ static void finish_batch(struct writer *w, struct change *batch, bool committed)
 static void *writer_main(void *arg)
 {
     struct writer *w = arg;
-    struct change *batch;
+    struct change *batch = NULL;
+    enum job job;
 
-    while ((batch = next_batch(w)) != NULL)
-        finish_batch(w, batch, w->opts.commit(w->opts.arg, batch));
+    while ((job = next_job(w, &batch)) != JOB_END) {
+        if (job == JOB_BATCH)
+            finish_batch(w, batch, w->opts.commit(w->opts.arg, batch));
+        else
+            w->tend_at = clock_mono_ms() + w->opts.tend(w->opts.arg);
+        w->tend_first = job == JOB_BATCH;
+    }
     return NULL;
 }
 

@@ -105,13 +105,15 @@ START_TEST(other_formats_are_refused)
     rig_open(&rig);
     ck_assert(rig_put(&rig, "joe", "valid"));
     store_close(&rig.store);
-    write_format("\2\0\0\0", 4);
-    refused(rig.data, "has format 2, but this calloutd reads format 1");
+    write_format("\3\0\0\0", 4);
+    refused(rig.data, "has format 3, but this calloutd reads none above 2");
     write_format("\0\0\0\1", 4);
     refused(rig.data, "has format 16777216");
     write_format("\1", 1);
     refused(rig.data, "not a store of calloutd");
-    write_format("\1\0\0\0", 4);
+    write_format("\0\0\0\0", 4);
+    refused(rig.data, "not a store of calloutd");
+    write_format("\2\0\0\0", 4);
     rig_open(&rig);
     ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
 }
