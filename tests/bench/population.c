@@ -10,6 +10,8 @@
 #define DAY     (24 * HOUR)
 #define LASTING DAY
 
+#define DOMAINS 250001
+
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static const char *const first_names[] = {
@@ -135,11 +137,11 @@ static double share(uint64_t number, uint64_t salt)
     return (double)(population_random(number, salt) >> 11) / (double)(UINT64_C(1) << 53);
 }
 
-/* The fourth power of an even distribution: one domain of 250000 has three in a hundred. */
-static void domain_name(const struct population *p, uint64_t number, char *out, size_t size)
+/* The fourth power of an even distribution: one domain has four in a hundred. */
+static void domain_name(uint64_t number, char *out, size_t size)
 {
-    double u = share(number, 1), domains = (double)(p->count / POPULATION_SPREAD + 1);
-    uint64_t n = (uint64_t)(u * u * u * u * domains);
+    double u = share(number, 1);
+    uint64_t n = (uint64_t)(u * u * u * u * DOMAINS);
     uint64_t r = population_random(n, 2);
 
     (void)str_format(out, size, "%s%s-%llu.%s.example", last_names[r % COUNT(last_names)],
@@ -154,7 +156,7 @@ void population_address(const struct population *p, uint64_t number, struct addr
     const char *why;
 
     if (p->domain == NULL)
-        domain_name(p, number, domain, sizeof(domain));
+        domain_name(number, domain, sizeof(domain));
     (void)str_format(text, sizeof(text), "%s.%s%llu@%s", first_names[r % COUNT(first_names)],
                      last_names[(r >> 32) % COUNT(last_names)], (unsigned long long)number,
                      p->domain != NULL ? p->domain : domain);

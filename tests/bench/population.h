@@ -11,11 +11,9 @@
 #include "callout/record.h"
 #include "smtp/address.h"
 
-/* `count` recipients of POPULATION_SPREAD times fewer domains, or all of `domain`. */
-#define POPULATION_SPREAD 40
 struct population {
     uint64_t count;
-    const char *domain; /* NULL: of many */
+    const char *domain; /* of all of them; NULL: of many */
 };
 
 /* Random, but the same for the same arguments. */

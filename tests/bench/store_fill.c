@@ -76,14 +76,17 @@ static void fill(struct filling *f, const struct job *j)
 
 static int usage(const char *name)
 {
-    fprintf(stderr,
-            "usage: %s -d DIR [-n COUNT] [--domain NAME:COUNT] [--expired COUNT[:SECONDS]]\n"
-            "  -n                    recipients of many domains (10k, 10m)\n"
-            "  --domain NAME:COUNT   recipients of one domain\n"
-            "  --expired COUNT[:SECONDS]\n"
-            "                        more of many domains, that expire together, so many seconds\n"
-            "                        from now; without: that have expired long ago\n",
-            name);
+    fprintf(
+        stderr,
+        "usage: %s -d DIR [-n COUNT [--from NUMBER]] [--domain NAME:COUNT] [--expired "
+        "COUNT[:SECONDS]]\n"
+        "  -n                    recipients of many domains (10k, 10m)\n"
+        "  --from NUMBER         of these, the ones from there on: the others are in it already\n"
+        "  --domain NAME:COUNT   recipients of one domain\n"
+        "  --expired COUNT[:SECONDS]\n"
+        "                        more of many domains, that expire together, so many seconds\n"
+        "                        from now; without: that have expired long ago\n",
+        name);
     return EXIT_FAILURE;
 }
 
@@ -122,6 +125,7 @@ static bool read_options(int argc, char **argv, struct store_opts *opts, struct 
 {
     static const struct option longs[] = {{"domain", required_argument, NULL, 'D'},
                                           {"expired", required_argument, NULL, 'E'},
+                                          {"from", required_argument, NULL, 'F'},
                                           {NULL, 0, NULL, 0}};
     bool ok = true;
     int c;
@@ -131,11 +135,16 @@ static bool read_options(int argc, char **argv, struct store_opts *opts, struct 
             ok = str_copy(opts->dir, sizeof(opts->dir), optarg);
         else if (c == 'n')
             ok = population_count(optarg, &jobs[MANY].people.count);
+        else if (c == 'F')
+            ok = population_count(optarg, &jobs[MANY].from);
         else if (c == 'D')
             ok = read_domain(optarg, &jobs[DOMAIN]);
         else
             ok = c == 'E' && read_expired(optarg, &jobs[EXPIRED]);
     }
+    if (jobs[MANY].people.count < jobs[MANY].from)
+        return false;
+    jobs[MANY].people.count -= jobs[MANY].from;
     return ok && opts->dir[0] != '\0' && optind == argc;
 }
 
