@@ -44,8 +44,11 @@ static bool is_broken(const struct upkeep *u)
     return rc == MDB_PANIC;
 }
 
+/* What can be read is read meanwhile; the pool may be shut from a try before. */
 static bool put_off_reopening(struct upkeep *u, const struct error *why)
 {
+    if (u->environment->env != NULL)
+        readers_open(u->readers);
     u->try_at = clock_mono_ms() + TRY_MS;
     health_failed(u->health, why->text, 0);
     return false;
@@ -60,11 +63,8 @@ static bool reopen(struct upkeep *u)
         return put_off_reopening(u, &err);
     if (!readers_shut(u->readers))
         return false;
-    if (!environment_reopen(u->environment, &err)) {
-        if (u->environment->env != NULL)
-            readers_open(u->readers);
+    if (!environment_reopen(u->environment, &err))
         return put_off_reopening(u, &err);
-    }
     u->broken = false;
     u->hold_until = u->try_at = clock_mono_ms() + HOLD_MS;
     readers_open(u->readers);
