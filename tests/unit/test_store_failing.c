@@ -157,6 +157,7 @@ static void fails_and_recovers(atomic_int *how, int with)
     atomic_store(how, with);
     ck_assert(!rig_put(&rig, "jim", "valid"));
     ck_assert(!rig_put(&rig, "jane", "valid"));
+    says("cannot write since 20");
     says("; 2 changes were lost");
     ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
     ck_assert(store_report(rig.store, &r));
