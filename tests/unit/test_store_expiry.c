@@ -7,14 +7,33 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/store.h"
 #include "store_rig.h"
 #include "suite.h"
 
-#define EARLIER 1000000000 /* long expired */
+#define EARLIER 1000000000 /* expired, and not so long ago that the clock is doubted */
 
 static struct store_rig rig;
 static char value[1024];
+
+int64_t clock_wall(void)
+{
+    return EARLIER + 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+    return clock_wall() * 1000;
+}
+
+int64_t clock_mono_ms(void)
+{
+    struct timespec ts;
+
+    ck_assert_int_eq(clock_gettime(CLOCK_MONOTONIC, &ts), 0);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 static void setup(void)
 {
@@ -76,7 +95,7 @@ START_TEST(the_expired_are_swept)
 
     rig_open(&rig);
     put(STORE_TABLE_ADDRESS, "old", EARLIER);
-    put(STORE_TABLE_DOMAIN, "old", 0);
+    put(STORE_TABLE_DOMAIN, "old", EARLIER - 1);
     put(STORE_TABLE_DUE, "old", EARLIER + 1);
     put(STORE_TABLE_ADDRESS, "young", RIG_NOW + 1);
     r = await_swept(3);
@@ -149,11 +168,11 @@ START_TEST(leftovers_of_the_index_harm_nobody)
     put(STORE_TABLE_ADDRESS, "z", EARLIER);
     (void)await_swept(1);
     store_close(&rig.store);
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\0a", 10, "", 0);   /* expires at another time */
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\0b", 10, "", 0);   /* has no record */
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\377a", 10, "", 0); /* of no table */
-    put_raw("expiry", "\0\0\0", 3, "", 0);                 /* no entry at all */
-    put_raw("expiry", "\377\0\0\0\0\0\0\1\0a", 10, "", 0); /* no time */
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\0a", 10, "", 0);   /* expires at another time */
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\0b", 10, "", 0);   /* has no record */
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\377a", 10, "", 0); /* of no table */
+    put_raw("expiry", "\0\0\0", 3, "", 0);                       /* no entry at all */
+    put_raw("expiry", "\377\0\0\0\0\0\0\1\0a", 10, "", 0);       /* no time */
     rig_open(&rig);
     put(STORE_TABLE_ADDRESS, "c", EARLIER);
     ck_assert_int_eq(await_swept(1).next_expiry, RIG_NOW + 1);
@@ -169,7 +188,7 @@ START_TEST(the_damaged_go_when_their_time_comes)
     put(STORE_TABLE_ADDRESS, "a", RIG_NOW + 1);
     store_close(&rig.store);
     put_raw("address", "a", 1, "damaged", 7);
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\0a", 10, "", 0);
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\0a", 10, "", 0);
     rig_open(&rig);
     ck_assert_uint_eq(await_swept(1).entries[STORE_TABLE_ADDRESS], 0);
 }
