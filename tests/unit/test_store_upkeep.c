@@ -2,12 +2,12 @@
 #include <check.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "clocks.h"
 #include "store/upkeep.h"
 #include "store_rig.h"
 #include "suite.h"
 
-#define START 2000000000 /* of the wall clock */
+#define START 2000000000 /* of the wall clock; both stand still */
 #define DAY   86400
 
 static struct store_rig rig;
@@ -16,34 +16,18 @@ static struct readers readers;
 static struct health health;
 static struct upkeep upkeep;
 
-/* The clocks stand still. */
-static int64_t wall = START, mono_ms = 1000000;
-
-int64_t clock_wall(void)
-{
-    return wall;
-}
-
-int64_t clock_wall_ms(void)
-{
-    return wall * 1000;
-}
-
-int64_t clock_mono_ms(void)
-{
-    return mono_ms;
-}
-
 static void go_on(int64_t ms)
 {
-    mono_ms += ms;
-    wall += ms / 1000;
+    clocks_mono_ms += ms;
+    clocks_wall += ms / 1000;
 }
 
 static void setup(void)
 {
     struct error err;
 
+    clocks_wall = START;
+    clocks_mono_ms = 1000000;
     rig_init(&rig);
     ck_assert_msg(environment_open(&environment, &rig.opts, NULL, &err), "%s", err.text);
     health_init(&health, environment.path);
@@ -85,19 +69,19 @@ static size_t last_transaction(void)
 /* Lets so much time pass, tending it when it wants to be; how often that was. */
 static unsigned tend_for(int64_t ms)
 {
-    int64_t until = mono_ms + ms;
+    int64_t until = clocks_mono_ms + ms;
     unsigned times = 0;
 
     for (;;) {
         int64_t wait = upkeep_tend(&upkeep);
 
         ck_assert_int_ge(wait, 0);
-        if (mono_ms + wait > until)
+        if (clocks_mono_ms + wait > until)
             break;
         go_on(wait);
         times++;
     }
-    go_on(until - mono_ms);
+    go_on(until - clocks_mono_ms);
     return times;
 }
 
@@ -144,10 +128,10 @@ START_TEST(a_clock_that_is_ahead_for_a_while_empties_nothing)
     put("a", START + DAY);
     put("b", START + 30 * DAY);
     (void)tend_for(2000);
-    wall += 365 * DAY;
+    clocks_wall += 365 * DAY;
     (void)tend_for(300000);
     ck_assert_uint_eq(upkeep.swept, 0);
-    wall -= 365 * DAY;
+    clocks_wall -= 365 * DAY;
     (void)tend_for(3600000);
     ck_assert_uint_eq(upkeep.swept, 0);
 }
@@ -157,10 +141,10 @@ START_TEST(one_that_stays_ahead_is_believed)
 {
     put("a", START + DAY);
     (void)tend_for(2000);
-    wall += 365 * DAY;
+    clocks_wall += 365 * DAY;
     (void)tend_for(900000);
     ck_assert_uint_eq(upkeep.swept, 1);
-    put("b", wall + 5);
+    put("b", clocks_wall + 5);
     (void)tend_for(10000);
     ck_assert_uint_eq(upkeep.swept, 2);
 }
