@@ -350,7 +350,11 @@ static int evict_crowded(struct upkeep *u, struct taken *taken)
     return rc;
 }
 
-/* Does one step, and sets look_at: at once, where anything was removed. */
+/*
+ * Does one step, and sets look_at: at once, where anything was removed. That it finds no room for
+ * itself, as while somebody reads and what was freed meanwhile can't be used, harms nobody yet: a
+ * put that finds none says so.
+ */
 static void remove_some(struct upkeep *u)
 {
     struct taken taken;
@@ -358,8 +362,8 @@ static void remove_some(struct upkeep *u)
 
     if (rc == 0 && taken.entries < u->step)
         rc = evict_crowded(u, &taken);
-    if (rc == MDB_MAP_FULL && upkeep_make_room(u))
-        u->look_at = 0;
+    if (rc == MDB_MAP_FULL)
+        u->look_at = upkeep_make_room(u) ? 0 : clock_mono_ms() + LOOK_MS;
     else if (rc != 0)
         upkeep_failed(u, rc, 0);
     else if (taken.entries > 0)
