@@ -30,14 +30,15 @@ struct ctl_cache_way {
     /* An address, or a domain where that is NULL. */
     int (*forget)(struct ctl_cache *c, const struct address *a, const char *domain,
                   uint64_t *forgotten, struct error *err);
-    /* Of CTL_CACHE_CHUNK octets at most; back when all of it is committed, or failed. */
+    /* Whole lines; back when all of it is committed, or failed. */
+    size_t import_max; /* octets at a time, CTL_CACHE_IMPORT_MAX at most */
     int (*import)(struct ctl_cache *c, const char *text, size_t len, uint64_t first_line,
                   struct cache_import_result *out, struct error *err);
     /* As GET /v1/cache/stats has it; the caller's (json_decref). */
     int (*stats)(struct ctl_cache *c, json_t **out, struct error *err);
 };
 
-#define CTL_CACHE_CHUNK 61440 /* the daemon takes 64 KiB */
+#define CTL_CACHE_IMPORT_MAX 524288
 
 struct ctl_cache {
     const struct ctl_cache_way *way;

@@ -6,21 +6,22 @@
 #include "ctl/cache.h"
 
 #define TARGET_MAX 4096
+#define IMPORT_MAX 61440 /* the daemon takes 64 KiB */
 
-/* "?address=…" or "?domain=…", or "" where neither is given. */
+/* "RESOURCE?address=…" or "RESOURCE?domain=…", or the resource where neither is given. */
 static bool put_whom(struct ctl_cache *c, const struct address *a, const char *domain,
                      char target[TARGET_MAX], const char *resource)
 {
+    const char *key = a != NULL ? "address" : "domain";
     char text[ADDRESS_TEXT_SIZE], *escaped;
     bool ok;
 
+    if (a == NULL && domain[0] == '\0')
+        return str_copy(target, TARGET_MAX, resource);
     if (a != NULL)
         address_format(a, text);
     escaped = ctl_http_escape(c->http, a != NULL ? text : domain);
-    ok = escaped != NULL &&
-         (a == NULL && domain[0] == '\0' ? str_copy(target, TARGET_MAX, resource)
-                                         : str_format(target, TARGET_MAX, "%s?%s=%s", resource,
-                                                      a != NULL ? "address" : "domain", escaped));
+    ok = escaped != NULL && str_format(target, TARGET_MAX, "%s?%s=%s", resource, key, escaped);
     ctl_http_release(escaped);
     return ok;
 }
@@ -114,4 +115,4 @@ static int stats(struct ctl_cache *c, json_t **out, struct error *err)
     return ctl_http_object(c->http, &rq, out, err);
 }
 
-const struct ctl_cache_way ctl_cache_by_daemon = {list, forget, import, stats};
+const struct ctl_cache_way ctl_cache_by_daemon = {list, forget, IMPORT_MAX, import, stats};

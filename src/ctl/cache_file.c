@@ -146,7 +146,7 @@ struct import {
     struct ctl_cache cache;
     FILE *in;
     const char *name;
-    char chunk[CTL_CACHE_CHUNK]; /* whole lines */
+    char chunk[CTL_CACHE_IMPORT_MAX]; /* whole lines */
     size_t len;
     uint64_t first_line, lines; /* of the chunk; read */
     struct cache_import_result sum;
@@ -215,7 +215,7 @@ static int import_all(struct import *i, struct error *err)
     int code = 0;
 
     while (code == 0 && read_line(i))
-        if (i->len > sizeof(i->chunk) - CACHE_LINE_MAX - 2)
+        if (i->len > i->cache.way->import_max - CACHE_LINE_MAX - 2)
             code = send_chunk(i, err);
     if (code == 0 && ferror(i->in)) {
         error_set(err, "%s: %s", i->name, strerror(errno));

@@ -97,7 +97,8 @@ static int stats(struct ctl_cache *c, json_t **out, struct error *err)
     return *out != NULL ? 0 : store_failed(err);
 }
 
-const struct ctl_cache_way ctl_cache_by_itself = {list, forget, import, stats};
+const struct ctl_cache_way ctl_cache_by_itself = {list, forget, CTL_CACHE_IMPORT_MAX, import,
+                                                  stats};
 
 static int open_store(struct ctl_cache *c, const struct ctl_env *env, struct error *err)
 {

@@ -152,15 +152,15 @@ static void print_destination(const json_t *d, int width)
 static void print_destinations(const json_t *o, int width)
 {
     const json_t *list = json_object_get(o, "destinations");
-    size_t count = json_array_size(list), shown = count < DESTINATIONS ? count : DESTINATIONS;
-    json_int_t more = count_of(o, "more_destinations") + (json_int_t)(count - shown);
+    size_t count = json_array_size(list), i;
+    json_int_t more;
 
-    if (count == 0)
-        return;
-    printf("\n%-*s %-8s %8s %7s  %s\n", NAME_WIDTH, "DESTINATION", "STATE", "FOR", "WAITING",
-           "WHY");
-    for (size_t i = 0; i < shown; i++)
+    if (count > 0)
+        printf("\n%-*s %-8s %8s %7s  %s\n", NAME_WIDTH, "DESTINATION", "STATE", "FOR", "WAITING",
+               "WHY");
+    for (i = 0; i < count && i < DESTINATIONS; i++)
         print_destination(json_array_get(list, i), width);
+    more = count_of(o, "more_destinations") + (json_int_t)(count - i);
     if (more > 0)
         printf("and %lld more\n", (long long)more);
 }

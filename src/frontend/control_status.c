@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "cache/entry.h"
+#include "cache/report.h"
 #include "frontend/control_request.h"
 #include "policy/verdict_json.h"
 
@@ -91,37 +91,9 @@ static void set_count(json_t *o, const char *key, uint64_t n)
     (void)json_object_set_new(o, key, json_integer((json_int_t)n));
 }
 
-/* NULL: it cannot be read, or out of memory. */
-static json_t *store_json(struct store *s)
-{
-    struct store_report r;
-    json_t *o, *entries;
-    char why[STORE_PROBLEM_SIZE];
-
-    if (!store_report(s, &r))
-        return NULL;
-    o = json_object();
-    entries = json_object();
-    for (unsigned i = 0; i < STORE_TABLE_COUNT; i++)
-        set_count(entries, entry_table_name((enum store_table)i), r.entries[i]);
-    (void)json_object_set_new(o, "entries", entries);
-    set_count(o, "size", r.size);
-    set_count(o, "used", r.used);
-    set_count(o, "file", r.file);
-    verdict_json_time(o, "next_expiry", r.next_expiry);
-    set_count(o, "commits", r.commits);
-    set_count(o, "committed", r.committed);
-    set_count(o, "failed", r.failed);
-    set_count(o, "swept", r.swept);
-    set_count(o, "evicted", r.evicted);
-    if (store_failing(s, why, sizeof(why)))
-        (void)json_object_set_new(o, "failing", json_string(why));
-    return o;
-}
-
 void control_cache_stats(struct control *c, struct evhttp_request *rq)
 {
-    json_t *o = store_json(c->fe->store);
+    json_t *o = cache_report(c->fe->store);
 
     if (o == NULL)
         control_unavailable(rq, "the store cannot be read");
@@ -172,7 +144,7 @@ void control_status(struct control *c, struct evhttp_request *rq)
     struct verifier_counts n = verifier_count(v);
     struct health h;
     size_t more = 0;
-    json_t *destinations = destinations_json(v, &more), *store = store_json(c->fe->store), *o;
+    json_t *destinations = destinations_json(v, &more), *store = cache_report(c->fe->store), *o;
 
     look(c, &h);
     o = json_pack("{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:o, s:i}", "version", PACKAGE_VERSION,

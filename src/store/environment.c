@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -26,8 +27,9 @@
 #define META_FORMAT        "format"
 #define META_FORMAT_BYTES  4
 #define EXPIRY_TABLE       "expiry"
-#define OWN_TABLES         2 /* meta and expiry */
-#define ROOM_SHARE         8 /* of cache.size: room in the map beyond what the file has */
+#define OWN_TABLES         2          /* meta and expiry */
+#define GROWTH_MIN         (1u << 20) /* octets of disk */
+#define ROOM_SHARE         8          /* of cache.size: room in the map beyond what the file has */
 
 static const char *const table_names[STORE_TABLE_COUNT] = {
 #define X(id, name) [STORE_TABLE_##id] = name,
@@ -142,6 +144,18 @@ uint64_t environment_extent(const struct environment *e)
     if (mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0)
         return 0;
     return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+bool environment_can_grow(const struct environment *e)
+{
+    struct statvfs disk;
+    int fd;
+
+    if (environment_extent(e) >= e->size)
+        return true;
+    if (mdb_env_get_fd(e->env, &fd) != 0 || fstatvfs(fd, &disk) != 0)
+        return false;
+    return (uint64_t)disk.f_bavail * disk.f_frsize >= GROWTH_MIN;
 }
 
 /* A record of the free list is a count and as many page numbers. */

@@ -1,5 +1,7 @@
 #include "store/upkeep.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -260,13 +262,20 @@ bool upkeep_make_room(struct upkeep *u)
  * What is due
  */
 
+/*
+ * What little is written here finds its place among the free pages of the file even on a full disk,
+ * and the next batch would not.
+ */
 static int try_to_write(struct upkeep *u)
 {
     struct taken taken;
-    int rc = 0;
+    int rc;
 
-    if (u->full) /* and its free pages may be in pieces: a little goes */
-        rc = evict(u, &taken);
+    if (!u->full) {
+        rc = write_something(u);
+        return rc != 0 || environment_can_grow(u->environment) ? rc : ENOSPC;
+    }
+    rc = evict(u, &taken); /* the free pages may be in pieces: a little goes */
     return rc != 0 ? rc : write_something(u);
 }
 

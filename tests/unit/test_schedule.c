@@ -463,76 +463,6 @@ START_TEST(damaged_is_passed_by)
 }
 END_TEST
 
-/* By another than the schedule. */
-static void store_entry(unsigned number, const struct schedule_entry *e)
-{
-    uint8_t key[RECORD_KEY_SIZE], bytes[SCHEDULE_ENTRY_SIZE_MAX];
-    size_t key_len = key_of(number, key), len = schedule_entry_encode(e, bytes, sizeof(bytes));
-
-    ck_assert(store_put(rig.store, STORE_TABLE_DUE, key, key_len, bytes, len,
-                        schedule_entry_expires(e), NULL, NULL));
-    store_flush(rig.store);
-}
-
-static void unstore(unsigned number)
-{
-    uint8_t key[RECORD_KEY_SIZE];
-
-    ck_assert(store_delete(rig.store, STORE_TABLE_DUE, key, key_of(number, key), NULL, NULL));
-    store_flush(rig.store);
-}
-
-static void reread(unsigned number)
-{
-    uint8_t key[RECORD_KEY_SIZE];
-
-    schedule_reread(schedule, key, key_of(number, key), NOW);
-}
-
-START_TEST(reads_one_again)
-{
-    struct schedule_entry e = entry(1, NOW + MINUTE), got;
-
-    ck_assert(put(1, NOW + MINUTE));
-    ck_assert(put(10, NOW + MINUTE));
-    store_flush(rig.store);
-    e.due = NOW + 2 * MINUTE;
-    store_entry(1, &e);
-    store_entry(2, &e);
-    reread(1);
-    reread(2);
-    reread(3);
-    ck_assert_uint_eq(schedule_count(schedule), 3);
-    ck_assert(get(1, &got));
-    ck_assert_int_eq(got.due, NOW + 2 * MINUTE);
-    ck_assert(get(2, &got));
-    unstore(1);
-    reread(1);
-    ck_assert(!get(1, &got));
-    ck_assert(get(10, &got));
-}
-END_TEST
-
-START_TEST(reads_a_domain_again)
-{
-    struct schedule_entry e = entry(1, NOW + MINUTE), got;
-
-    for (unsigned i = 0; i < 2000; i++)
-        ck_assert(put(i, NOW + MINUTE + i));
-    store_flush(rig.store);
-    unstore(7);
-    store_entry(2000, &e);
-    schedule_reread_domain(schedule, "example.co", NOW);
-    ck_assert_uint_eq(schedule_count(schedule), 2000);
-    ck_assert(get(7, &got));
-    schedule_reread_domain(schedule, "example.com", NOW);
-    ck_assert_uint_eq(schedule_count(schedule), 2000);
-    ck_assert(!get(7, &got));
-    ck_assert(get(2000, &got));
-    ck_assert_int_eq(schedule_next(schedule), NOW + MINUTE);
-}
-END_TEST
-
 START_TEST(no_more_is_loaded_than_allowed)
 {
     for (unsigned n = 0; n < 10; n++)
@@ -623,8 +553,6 @@ int main(void)
     tcase_add_test(stored, what_was_taken_comes_again);
     tcase_add_test(stored, is_forgotten_a_day_after_its_last);
     tcase_add_test(stored, damaged_is_passed_by);
-    tcase_add_test(stored, reads_one_again);
-    tcase_add_test(stored, reads_a_domain_again);
     tcase_add_test(stored, no_more_is_loaded_than_allowed);
     tcase_add_test(stored, none_lost_none_early_none_bunched);
     suite_add_tcase(suite, stored);

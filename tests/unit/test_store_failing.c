@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,9 @@ static char value[1024], text[256];
 
 /* errno; 0: they work */
 static atomic_int writes_fail, meta_writes_fail, syncs_fail, opens_fail, opens_to_write_fail;
+
+static atomic_bool disk_is_full;
+static atomic_int disk_was_asked;
 
 static bool is_data(int fd)
 {
@@ -119,6 +123,14 @@ static void await_recovery(void)
         (void)nanosleep(&pause, NULL);
 }
 
+static void await(atomic_int *what)
+{
+    static const struct timespec pause = {.tv_nsec = 2000000};
+
+    while (atomic_load(what) == 0)
+        (void)nanosleep(&pause, NULL);
+}
+
 static void says(const char *what)
 {
     ck_assert(is_failing());
@@ -173,6 +185,35 @@ START_TEST(recovers_with_nothing_to_do)
     atomic_store(&writes_fail, 0);
     await_recovery();
     ck_assert(rig_put(&rig, "joe", "valid"));
+}
+END_TEST
+
+int fstatvfs(int fd, struct statvfs *disk)
+{
+    static int (*real)(int fd, struct statvfs *disk);
+    int rc;
+
+    if (real == NULL)
+        real = (int (*)(int, struct statvfs *))dlsym(RTLD_NEXT, "fstatvfs");
+    rc = real(fd, disk);
+    if (rc == 0 && atomic_load(&disk_is_full)) {
+        disk->f_bavail = 0;
+        atomic_fetch_add(&disk_was_asked, 1);
+    }
+    return rc;
+}
+
+/* There are free pages in the file, so a little can be written all the time. */
+START_TEST(a_full_disk_that_has_room_for_little)
+{
+    atomic_store(&writes_fail, ENOSPC);
+    atomic_store(&disk_is_full, true);
+    ck_assert(!rig_put(&rig, "joe", "valid"));
+    atomic_store(&writes_fail, 0);
+    await(&disk_was_asked);
+    says("No space left");
+    ck_assert(rig_put(&rig, "joe", "valid"));
+    ck_assert(!is_failing());
 }
 END_TEST
 
@@ -335,6 +376,7 @@ int main(void)
     tcase_add_test(tc, a_disk_that_became_read_only);
     tcase_add_test(tc, a_disk_that_does_not_sync);
     tcase_add_test(tc, recovers_with_nothing_to_do);
+    tcase_add_test(tc, a_full_disk_that_has_room_for_little);
     tcase_add_test(tc, a_meta_page_that_was_not_written);
     tcase_add_test(tc, a_store_that_cannot_be_opened_again);
     tcase_add_test(tc, a_store_that_can_only_be_read);
