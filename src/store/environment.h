@@ -40,12 +40,12 @@ bool environment_open(struct environment *e, const struct store_opts *opts, bool
  */
 bool environment_reopen(struct environment *e, struct error *err);
 
+/* Whether the disk has room for some more pages, or none are needed. */
+bool environment_can_grow(const struct environment *e);
+
 /* False, and why, where it can be read and still not be written, so that it had better stay open.
  */
 bool environment_is_worth_reopening(const struct environment *e, struct error *err);
-
-/* Whether the disk has room for some more pages, or none are needed. */
-bool environment_can_grow(const struct environment *e);
 
 /* Octets up to the last page in use, the free ones below it included. */
 uint64_t environment_extent(const struct environment *e);
