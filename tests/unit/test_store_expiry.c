@@ -18,7 +18,7 @@ static char value[1024];
 
 static void setup(void)
 {
-    rig_init(&rig);
+    rig_init_in_memory(&rig);
 }
 
 static void teardown(void)
