@@ -195,6 +195,18 @@ def test_disk_full_and_killed(w):
     is_well_again(w, d)
 
 
+def test_slow_commits_hold_nobody_up(w):
+    """Who has an answer that is not committed yet takes nobody's place."""
+    server(w)
+    d = w.daemon({"cache.commit_interval": "1s", "limit.total": "1", "limit.max_waiting": "1"})
+    names = [f"yes-{n}@example.org" for n in range(12)]
+    with client.PolicyClient() as c:
+        w.equal("answers", {c.ask(name) for name in names}, {"DUNNO"})
+    d.wait_idle()
+    w.equal("sources", sources(d, names), {"store"})
+    w.check("overload" not in d.log(), "somebody was told overload")
+
+
 def image(w):
     """A file system of its own; the device that it is on."""
     state, path = os.path.join(w.workdir, "state"), os.path.join(w.workdir, "image")
