@@ -42,6 +42,7 @@ struct engine {
     struct outage network, dns;
     struct reprobe *reprobe; /* NULL while there is none yet */
     unsigned flight_count;
+    unsigned landed_count; /* of them, those that only wait for their commit */
     unsigned waiter_count;
     int64_t overload_quiet_until; /* clock_mono_ms: it was logged a short while ago */
     bool stopping;

@@ -19,6 +19,7 @@
 #define ROUTED_DEFERRED_REFRESH 10 /* seconds */
 #define ROUTED_DEFERRED_FORGET  60
 #define OVERLOAD_QUIET_MS       60000
+#define LANDED_MAX              10000 /* more do not wait for a store that is so slow */
 
 struct waiter {
     struct flight *flight;
@@ -138,6 +139,7 @@ static void flight_free(struct flight *f)
 
     HASH_DEL(e->flights, f);
     e->flight_count--;
+    e->landed_count -= f->landed;
     lookup_cancel(&f->lookup);
     callout_cancel(&f->callout);
     trace_free(&f->trace);
@@ -235,8 +237,13 @@ static bool flight_store(struct flight *f, uint32_t ttl)
         f->stands = old.verdict;
         f->stands.source = SOURCE_STORE;
     }
-    return effect != RECALL_NOTHING &&
-           address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
+    if (effect == RECALL_NOTHING)
+        return false;
+    if (e->landed_count > LANDED_MAX) {
+        (void)address_store_put(e->store, &f->address, f->apart, &new, NULL, NULL);
+        return false;
+    }
+    return address_store_put(e->store, &f->address, f->apart, &new, on_stored, f);
 }
 
 /*
@@ -272,6 +279,7 @@ static void flight_remember_refusal(struct flight *f)
 static void flight_land(struct flight *f, uint32_t ttl)
 {
     f->landed = true;
+    f->engine->landed_count++;
     if (f->verdict.source != SOURCE_STORE)
         f->verdict.probed_at = clock_wall();
     f->verdict.ms = clock_mono_ms() - f->started;
@@ -467,7 +475,7 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
         recall_rest(e, ask, v);
         return true;
     }
-    if (e->flight_count < e->opts.total + e->opts.max_waiting)
+    if (e->flight_count - e->landed_count < e->opts.total + e->opts.max_waiting)
         return false;
     verdict_init(v, REASON_OVERLOAD, SOURCE_PROBE);
     return true;

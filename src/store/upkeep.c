@@ -19,6 +19,7 @@
 #define HOLD_MS    1000
 #define EVICT_MAX  4096 /* records, while more is put than that makes up for */
 #define ROOM_STEPS 32
+#define CHURN      (UINT64_C(96) * 4096)
 #define TRIED_KEY  "tried"
 
 void upkeep_init(struct upkeep *u, struct environment *e, struct readers *rs, struct health *h)
@@ -191,14 +192,19 @@ static int write_something(struct upkeep *u)
  * Room
  */
 
+/* A tenth, and in a small store what a batch and the one before it may replace: those pages are not
+   free yet when the next one needs its own. */
 static uint64_t high_mark(const struct upkeep *u)
 {
-    return u->environment->size / 10 * 9;
+    uint64_t size = u->environment->size, tenth = size / 10;
+    uint64_t churn = size / 3 < CHURN ? size / 3 : CHURN;
+
+    return size - (tenth > churn ? tenth : churn);
 }
 
 static uint64_t low_mark(const struct upkeep *u)
 {
-    return u->environment->size / 100 * 88;
+    return high_mark(u) - u->environment->size / 50;
 }
 
 /* The free list is counted only where it matters. */

@@ -6,16 +6,27 @@
 #include <string.h>
 #include <unistd.h>
 
-void rig_init(struct store_rig *r)
+static bool make_dir(struct store_rig *r, const char *below)
+{
+    (void)snprintf(r->opts.dir, sizeof(r->opts.dir), "%s/test_store.XXXXXX", below);
+    return mkdtemp(r->opts.dir) != NULL;
+}
+
+static void init_below(struct store_rig *r, const char *below)
 {
     *r = (struct store_rig){.opts = {.size = 64u << 20, .commit_ms = 1, .commit_max = 100}};
-    /* in memory, for there a sync costs nothing */
-    (void)snprintf(r->opts.dir, sizeof(r->opts.dir), "/dev/shm/test_store.XXXXXX");
-    if (mkdtemp(r->opts.dir) == NULL) {
-        (void)snprintf(r->opts.dir, sizeof(r->opts.dir), "/tmp/test_store.XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(r->opts.dir));
-    }
+    ck_assert(make_dir(r, below) || make_dir(r, "/tmp"));
     (void)snprintf(r->data, sizeof(r->data), "%s/store.mdb", r->opts.dir);
+}
+
+void rig_init(struct store_rig *r)
+{
+    init_below(r, "/tmp");
+}
+
+void rig_init_in_memory(struct store_rig *r)
+{
+    init_below(r, "/dev/shm");
 }
 
 void rig_remove(struct store_rig *r)

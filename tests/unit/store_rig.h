@@ -17,6 +17,10 @@ struct store_rig {
 
 /* Makes the directory; opens nothing. */
 void rig_init(struct store_rig *r);
+
+/* The same where a sync costs nothing, if there is such a place: for many commits of little. */
+void rig_init_in_memory(struct store_rig *r);
+
 void rig_remove(struct store_rig *r);
 
 /* Fails the test when it can't. */

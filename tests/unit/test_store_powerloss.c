@@ -22,6 +22,7 @@
 #define GROUPS      20 /* of keys that begin alike */
 #define CHANGES_MAX 20000
 #define HISTORY_MAX 1000
+#define LONG_LOAD   200 /* commits, in which everything happens */
 #define NEVER       SIZE_MAX
 #define NOW         1 /* of the reads: nothing is hidden that is there */
 #define EXPIRED     1000
@@ -188,7 +189,7 @@ static void work(const struct load *l, bool from_birth)
             make_change(l, &d);
         store_flush(rig.store);
     }
-    if (!from_birth)
+    if (l->commits >= LONG_LOAD)
         check_work(l);
     store_close(&rig.store);
     disk_log_end();

@@ -28,7 +28,7 @@ static void setup(void)
 
     clocks_wall = START;
     clocks_mono_ms = 1000000;
-    rig_init(&rig);
+    rig_init_in_memory(&rig);
     ck_assert_msg(environment_open(&environment, &rig.opts, NULL, &err), "%s", err.text);
     health_init(&health, environment.path);
     readers.environment = &environment;
