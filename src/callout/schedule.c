@@ -210,7 +210,7 @@ static void complain(struct schedule *s, const uint8_t *key, size_t key_len, con
         return;
     s->quiet_until = now + REPORT_QUIET_MS;
     name_key(key, key_len, name);
-    log_warning("greylisting: \"%s\" is not asked again: %s; more of this is not logged for a "
+    log_warning("schedule: \"%s\" is not asked again: %s; more of this is not logged for a "
                 "minute",
                 name, why);
 }
