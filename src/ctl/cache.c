@@ -59,25 +59,14 @@ static bool read_address(const char *text, struct address *out)
     return false;
 }
 
-/* A name, or an address literal. */
 static bool read_domain(const char *text, char out[ADDRESS_DOMAIN_MAX + 1])
 {
-    char with_user[ADDRESS_MAX + 1];
-    struct address a;
     const char *why;
-    bool ok;
 
-    if (text[0] != '[') {
-        ok = address_host_parse(text, strlen(text), out);
-    } else {
-        ok = str_format(with_user, sizeof(with_user), "x@%s", text) &&
-             address_parse(with_user, strlen(with_user), &a, &why);
-        if (ok)
-            memcpy(out, a.domain, sizeof(a.domain));
-    }
-    if (!ok)
-        fprintf(stderr, "calloutctl: %s: no domain\n", text);
-    return ok;
+    if (address_domain_parse(text, strlen(text), out, &why))
+        return true;
+    fprintf(stderr, "calloutctl: %s: no domain: %s\n", text, why);
+    return false;
 }
 
 static bool read_options(int argc, char **argv, const struct subcommand *s, struct options *o)

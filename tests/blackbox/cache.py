@@ -137,7 +137,7 @@ def test_errors(w):
     for method, path, parameters, code, pattern in (
             ("GET", ENTRIES, {"address": "bob"}, 400, "address: no @"),
             ("GET", ENTRIES, {"domain": "a..b"}, 400, "domain: "),
-            ("GET", ENTRIES, {"domain": "bob@example.org"}, 400, "domain: it has an @"),
+            ("GET", ENTRIES, {"domain": "bob@example.org"}, 400, "domain: "),
             ("GET", ENTRIES, {"domain": "x" * 300}, 400, "domain: "),
             ("GET", ENTRIES, {"table": "adress"}, 400, "table: address, domain, "),
             ("GET", ENTRIES, {"adress": "bob@example.org"}, 400, "unknown parameter: adress"),

@@ -171,6 +171,8 @@ def test_forget(w):
     result = w.ctl(d.conf, "cache", "forget", "--domain", "all.example", "Grey.Example")
     w.equal("without the daemon", (result.code, result.out), (0, f"forgotten: {count}\n"))
     w.equal("left", entries(w, d, "all.example") + entries(w, d, "grey.example"), [])
+    result = w.ctl(d.conf, "cache", "forget", "--domain", "10.0.0.1")  # an address can be of it
+    w.equal("digits", (result.code, result.out, result.err), (1, "forgotten: 0\n", ""))
     for argv, pattern in ((["--domain", "fussy.example", "bob@fussy.example"], "no domain"),
                           (["bob@fussy.example", "fussy.example"], "no address")):
         fails(w, w.ctl(d.conf, "cache", "forget", *argv), DATAERR, pattern)
