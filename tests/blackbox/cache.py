@@ -159,6 +159,11 @@ def test_errors(w):
         got, body = request(d, method, path, **parameters)
         w.equal(f"{method} {path} {parameters}", got, code)
         w.matches(f"{method} {path} {parameters}", body["error"], pattern)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(d.control)
+        sock.sendall(b"HEAD /healthz HTTP/1.1\r\n\r\nHEAD /x HTTP/1.1\r\nConnection: close\r\n\r\n")
+        heads = sock.makefile("rb").read().split(b"\r\n\r\n")
+    w.equal("HEAD", [h.split()[1:2] for h in heads], [[b"405"], [b"404"], []])
     conn = client.ControlConnection(d.control)
     conn.putrequest("POST", "/v1/cache/import")
     conn.putheader("Content-Length", str(BODY_MAX + 1))
