@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,11 +18,33 @@
  */
 
 struct output {
-    const char *path;
+    const char *path;      /* as it was given */
+    char place[PATH_MAX];  /* where links lead to */
     char beside[PATH_MAX]; /* where it is written until it is complete; "": at its place */
     FILE *f;
     int problem; /* errno */
 };
+
+/* What is half written when a signal ends us goes, too. */
+static const char *volatile unfinished;
+
+static void on_end(int number)
+{
+    if (unfinished != NULL)
+        (void)unlink(unfinished);
+    (void)raise(number); /* as if it had not been caught */
+}
+
+static void catch_ends(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction old, end = {.sa_handler = on_end, .sa_flags = (int)SA_RESETHAND};
+
+    sigemptyset(&end.sa_mask);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            (void)sigaction(ends[i], &end, NULL);
+}
 
 int ctl_cache_write_failed(const char *path, int problem)
 {
@@ -31,31 +54,52 @@ int ctl_cache_write_failed(const char *path, int problem)
     return EX_IOERR;
 }
 
-/* A device or a pipe cannot be replaced, so it is written to. */
-static bool output_open(struct output *o)
+static bool is_stdout(const struct stat *st)
 {
-    struct stat st;
+    struct stat out;
+
+    return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == st->st_dev && out.st_ino == st->st_ino;
+}
+
+static bool open_beside(struct output *o)
+{
     int fd;
 
-    if (strcmp(o->path, "-") == 0) {
-        o->f = stdout;
-        return true;
-    }
-    if (stat(o->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        o->f = fopen(o->path, "we");
-        return o->f != NULL;
-    }
-    if (!str_format(o->beside, sizeof(o->beside), "%s.XXXXXX", o->path)) {
+    if (!str_format(o->beside, sizeof(o->beside), "%s.XXXXXX", o->place)) {
         o->beside[0] = '\0';
         errno = ENAMETOOLONG;
         return false;
     }
     fd = mkostemp(o->beside, O_CLOEXEC); /* mode 0600: whom we write to is nobody's business */
-    if (fd < 0)
+    if (fd < 0) {
         o->beside[0] = '\0';
-    else if ((o->f = fdopen(fd, "w")) == NULL)
+        return false;
+    }
+    unfinished = o->beside;
+    if ((o->f = fdopen(fd, "w")) == NULL)
         close(fd);
     return o->f != NULL;
+}
+
+/* Standard output by another name (/dev/stdout), a device, a pipe, or a file that has no name any
+   more, cannot be replaced, so it is written to. */
+static bool output_open(struct output *o)
+{
+    struct stat st;
+    bool there = stat(o->path, &st) == 0;
+
+    if (strcmp(o->path, "-") == 0 || (there && is_stdout(&st))) {
+        o->f = stdout;
+        return true;
+    }
+    if (there && (!S_ISREG(st.st_mode) || realpath(o->path, o->place) == NULL)) {
+        o->f = fopen(o->path, "we");
+        return o->f != NULL;
+    }
+    if (!there)
+        (void)str_copy(o->place, sizeof(o->place), o->path);
+    catch_ends();
+    return open_beside(o);
 }
 
 static bool on_line(void *arg, const char *line, size_t len)
@@ -88,10 +132,10 @@ static bool output_finish(struct output *o)
     bool ok = fflush(o->f) == 0 && (o->beside[0] == '\0' || fsync(fileno(o->f)) == 0);
 
     if (ok && o->beside[0] != '\0') {
-        ok = rename(o->beside, o->path) == 0;
+        ok = rename(o->beside, o->place) == 0;
         if (ok)
             o->beside[0] = '\0';
-        ok = ok && sync_directory(o->path);
+        ok = ok && sync_directory(o->place);
     }
     if (!ok)
         o->problem = errno;
@@ -102,6 +146,7 @@ static void output_close(struct output *o)
 {
     if (o->beside[0] != '\0')
         (void)unlink(o->beside);
+    unfinished = NULL;
     if (o->f != NULL && o->f != stdout)
         (void)fclose(o->f);
 }

@@ -225,6 +225,47 @@ def test_export_file(w):
         w.matches("what is there", f.read(), r'^\{"table":"address".*\}\n$')
 
 
+def test_export_links(w):
+    """A link stays one, and what it leads to is replaced; standard output by its name is written to."""
+    d = one(w)
+    text = w.ctl(d.conf, "cache", "export").out
+    place, link, out = (os.path.join(w.workdir, n) for n in ("place", "link", "out"))
+    with open(place, "w", encoding="utf-8") as f:
+        f.write("what was there\n")
+    os.symlink("place", link)
+    w.equal("export", str(w.ctl(d.conf, "cache", "export", link)), "exit 0\n")
+    w.check(os.path.islink(link), "the link is gone")
+    stdout = os.path.join(w.workdir, "stdout")
+    os.symlink("/proc/self/fd/1", stdout)
+    with open(out, "wb") as f:
+        f.write(b"before\n")
+        f.flush()
+        subprocess.run([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache", "export", stdout],
+                       stdout=f, check=True)
+    w.equal("that link", os.readlink(stdout), "/proc/self/fd/1")
+    for path, want in ((place, text), (out, "before\n" + text)):
+        with open(path, encoding="utf-8") as f:
+            w.equal(path, f.read(), want)
+
+
+def test_export_interrupted(w):
+    """Ended in the middle: nothing is left beside what was there."""
+    d = one(w)
+    w.ctl(d.conf, "cache", "import", stdin="\n".join(made_up(w, d, 5000)))
+    directory = os.path.join(w.workdir, "backup")
+    os.mkdir(directory)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(d.proc.pid, signal.SIGSTOP)  # so that it takes as long as we like
+        proc = subprocess.Popen([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache",
+                                 "export", os.path.join(directory, "store.jsonl")])
+        w.until("begun", lambda: os.listdir(directory))
+        proc.send_signal(number)
+        w.equal("ended by", proc.wait(), -number)
+        os.kill(d.proc.pid, signal.SIGCONT)
+        w.equal("left", os.listdir(directory), [])
+    d.wait_idle()
+
+
 def test_import_refuses(w):
     """What is no entry is counted, and the first is told with its line; the others are taken."""
     d = one(w)
