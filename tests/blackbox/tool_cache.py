@@ -390,6 +390,19 @@ def test_import_into_full_store(w):
 
 # Streams, errors
 
+def test_no_streams(w):
+    """Streams that are closed: what is opened next is not taken for one of them."""
+    d = one(w)
+    w.problems += d.stop()
+    lock = os.path.join(w.workdir, "state", "store.lock")
+    before, text = os.stat(lock).st_size, w.ctl(d.conf, "cache", "export").out
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        for argv in (("list",), ("get", "alice@example.org"), ("stats",)):
+            w.ctl(d.conf, "cache", *argv, prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    w.equal("the lock", os.stat(lock).st_size, before)
+    w.equal("the store", w.ctl(d.conf, "cache", "export").out, text)
+
+
 def test_closed_output(w):
     """A reader who has had enough: no message. A full device: one."""
     d = one(w)
