@@ -403,6 +403,19 @@ def test_no_streams(w):
     w.equal("the store", w.ctl(d.conf, "cache", "export").out, text)
 
 
+def test_control_characters(w):
+    """A terminal gets none, not even out of an address that has some."""
+    d = one(w)
+    line = made_up(w, d, 1)[0].replace('"u000000@', '"a\u009b31mb@')
+    w.equal("import", w.ctl(d.conf, "cache", "import", stdin=line).code, 0)
+    for argv in (["get", "a\u009b31mb@example.org"], ["list"]):
+        out = w.ctl(d.conf, "cache", *argv).out
+        w.matches(argv[0], out, r"a\?\?31mb@example\.org")
+        w.check("\u009b" not in out, f"{argv}: {out!r}")
+    w.equal("as it is", json.loads(w.ctl(d.conf, "cache", "get", "--json", "a\u009b31mb@example.org")
+                                   .out)["address"], "a\u009b31mb@example.org")
+
+
 def test_closed_output(w):
     """A reader who has had enough: no message. A full device: one."""
     d = one(w)
