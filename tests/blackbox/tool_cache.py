@@ -429,7 +429,8 @@ def test_closed_output(w):
         proc.stderr.close()
         w.check(proc.wait() != 0, f"{argv}: as if all had been written")
     for argv in (["cache", "get", "bob@example.org"], ["cache", "list"], ["cache", "export"],
-                 ["cache", "stats"], ["cache", "forget", "bob@example.org"], ["status"]):
+                 ["cache", "stats"], ["cache", "forget", "bob@example.org"], ["status"],
+                 ["check", "--no-probe", "bob@example.org"]):
         with open("/dev/full", "w", encoding="utf-8") as full:
             proc = subprocess.run([os.path.join(w.build, "calloutctl"), "-c", d.conf, *argv],
                                   stdout=full, stderr=subprocess.PIPE, text=True, check=False)
