@@ -326,6 +326,30 @@ def test_slow_readers(w):
     d.wait_idle()
 
 
+def test_sends_ahead(w):
+    """Who sends on and on while his list is being written is not read; then it is all answered."""
+    _server, d = start(w)
+    fill(d, SLOW)
+    before = memory(d)
+    reader = SlowReader(d)
+    question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    reader.sock.settimeout(0.5)
+    sent = 0
+    try:
+        while sent < 50 << 20:
+            sent += reader.sock.send(question * 1000)
+    except TimeoutError:
+        pass
+    w.check(sent < 5 << 20, f"{sent} octets were read ahead")
+    w.check(memory(d) - before < 5000, f"from {before} to {memory(d)} kB")
+    reader.sock.settimeout(60)
+    answers = b""
+    while answers.count(b"\r\n\r\nok\n") < sent // len(question):
+        answers += reader.sock.recv(1 << 20)
+    reader.close()
+    d.wait_idle()
+
+
 def test_export_under_load(w):
     """While others are asked about and forgotten: what was there all the time is there once."""
     _server, d = start(w)
