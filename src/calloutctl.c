@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "conf/config.h"
 #include "conf/data_files.h"
 #include "ctl/classify.h"
@@ -122,6 +123,10 @@ int main(int argc, char **argv)
     const char *config = default_config;
     int c;
 
+    if (!process_open_standard()) {
+        fprintf(stderr, "calloutctl: cannot open /dev/null\n");
+        return EX_OSERR;
+    }
     while ((c = getopt(argc, argv, "+c:V")) != -1) {
         switch (c) {
         case 'c':

@@ -7,15 +7,13 @@
 
 _Static_assert(DOMAIN_FACT_SIZE_MAX <= ENTRY_VALUE_MAX, "a fact is an entry");
 
-/* A domain as recipients have it: also an address literal. */
+/* In the form in which recipients have it. */
 static bool is_domain(const char *text)
 {
-    char address[ADDRESS_TEXT_SIZE];
-    struct address a;
+    char domain[ADDRESS_DOMAIN_MAX + 1];
     const char *why;
 
-    return str_format(address, sizeof(address), "x@%s", text) &&
-           address_parse(address, strlen(address), &a, &why) && strcmp(a.domain, text) == 0;
+    return address_domain_parse(text, strlen(text), domain, &why) && strcmp(domain, text) == 0;
 }
 
 static bool read_key(const uint8_t *key, size_t key_len, char domain[ADDRESS_DOMAIN_MAX + 1],

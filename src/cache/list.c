@@ -15,7 +15,6 @@
 static _Atomic int64_t quiet_until;
 
 struct writing {
-    struct cache_list *list;
     enum store_table table;
     cache_line write;
     void *arg;
@@ -58,7 +57,6 @@ static bool write_entry(void *arg, const void *key, size_t key_len, const void *
     len = strlen(text);
     text[len] = '\n'; /* in place of its NUL */
     w->write(w->arg, text, len + 1);
-    w->list->listed++;
     free(text);
     return true;
 }
@@ -148,7 +146,7 @@ static void to_next_table(struct cache_list *l)
 bool cache_list_page(struct cache_list *l, struct store *s, int64_t now, unsigned most,
                      cache_line write, void *arg)
 {
-    struct writing w = {.list = l, .write = write, .arg = arg};
+    struct writing w = {.write = write, .arg = arg};
 
     to_next_table(l);
     if (l->ended)

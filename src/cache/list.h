@@ -32,7 +32,6 @@ struct cache_list {
     unsigned table, step; /* list.c's */
     struct store_place place;
     bool ended;
-    uint64_t listed;
 };
 
 void cache_list_begin(struct cache_list *l, const struct cache_filter *filter);

@@ -7,7 +7,7 @@
 #include <sysexits.h>
 
 #include "base/process.h"
-#include "base/str.h"
+#include "ctl/output.h"
 
 enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
 
@@ -59,25 +59,14 @@ static bool read_address(const char *text, struct address *out)
     return false;
 }
 
-/* A name, or an address literal. */
 static bool read_domain(const char *text, char out[ADDRESS_DOMAIN_MAX + 1])
 {
-    char with_user[ADDRESS_MAX + 1];
-    struct address a;
     const char *why;
-    bool ok;
 
-    if (text[0] != '[') {
-        ok = address_host_parse(text, strlen(text), out);
-    } else {
-        ok = str_format(with_user, sizeof(with_user), "x@%s", text) &&
-             address_parse(with_user, strlen(with_user), &a, &why);
-        if (ok)
-            memcpy(out, a.domain, sizeof(a.domain));
-    }
-    if (!ok)
-        fprintf(stderr, "calloutctl: %s: no domain\n", text);
-    return ok;
+    if (address_domain_parse(text, strlen(text), out, &why))
+        return true;
+    fprintf(stderr, "calloutctl: %s: no domain: %s\n", text, why);
+    return false;
 }
 
 static bool read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
@@ -152,7 +141,7 @@ static int print_entries(const struct ctl_env *env, const struct options *o,
     if (p->problem == 0 && fflush(stdout) != 0)
         p->problem = errno;
     if (p->problem != 0)
-        code = ctl_cache_write_failed("-", p->problem);
+        code = ctl_output_failed("-", p->problem);
     else if (code != 0)
         code = complain(code, &err);
     ctl_cache_close(&c);
@@ -233,7 +222,7 @@ static int forget(const struct ctl_env *env, const struct options *o)
     ctl_cache_close(&c);
     if (code != 0 && code != EXIT_NOTHING)
         return complain(code, &err);
-    return fflush(stdout) == 0 ? code : ctl_cache_write_failed("-", errno);
+    return ctl_output_flush(code);
 }
 
 static int stats(const struct ctl_env *env, const struct options *o)
@@ -248,12 +237,14 @@ static int stats(const struct ctl_env *env, const struct options *o)
     ctl_cache_close(&c);
     if (code != 0)
         return complain(code, &err);
-    if (o->json)
-        (void)(json_dumpf(answer, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF);
-    else
+    if (o->json) {
+        code = ctl_output_json(answer);
+    } else {
         (void)ctl_cache_print_stats(stdout, answer);
+        code = ctl_output_flush(0);
+    }
     json_decref(answer);
-    return fflush(stdout) == 0 ? 0 : ctl_cache_write_failed("-", errno);
+    return code;
 }
 
 static const char *path_of(const struct options *o)

@@ -69,7 +69,4 @@ bool ctl_cache_print_stats(FILE *out, const json_t *stats);
 int ctl_cache_export(const struct ctl_env *env, bool standalone, const char *path);
 int ctl_cache_import(const struct ctl_env *env, bool standalone, const char *path);
 
-/* Says why on stderr, but not of a reader who has had enough. Returns EX_IOERR. */
-int ctl_cache_write_failed(const char *path, int problem);
-
 #endif

@@ -1,139 +1,62 @@
 /* calloutctl cache export and import: JSON lines to and from a file. */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "base/str.h"
 #include "ctl/cache.h"
+#include "ctl/output.h"
 
 /*
  * Export
  */
 
-struct output {
-    const char *path;
-    char beside[PATH_MAX]; /* where it is written until it is complete; "": at its place */
-    FILE *f;
+struct export
+{
+    struct ctl_output output;
     int problem; /* errno */
 };
 
-int ctl_cache_write_failed(const char *path, int problem)
-{
-    if (problem != EPIPE)
-        fprintf(stderr, "calloutctl: %s: %s\n", strcmp(path, "-") == 0 ? "standard output" : path,
-                strerror(problem));
-    return EX_IOERR;
-}
-
-/* A device or a pipe cannot be replaced, so it is written to. */
-static bool output_open(struct output *o)
-{
-    struct stat st;
-    int fd;
-
-    if (strcmp(o->path, "-") == 0) {
-        o->f = stdout;
-        return true;
-    }
-    if (stat(o->path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        o->f = fopen(o->path, "we");
-        return o->f != NULL;
-    }
-    if (!str_format(o->beside, sizeof(o->beside), "%s.XXXXXX", o->path)) {
-        o->beside[0] = '\0';
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    fd = mkostemp(o->beside, O_CLOEXEC); /* mode 0600: whom we write to is nobody's business */
-    if (fd < 0)
-        o->beside[0] = '\0';
-    else if ((o->f = fdopen(fd, "w")) == NULL)
-        close(fd);
-    return o->f != NULL;
-}
-
 static bool on_line(void *arg, const char *line, size_t len)
 {
-    struct output *o = arg;
+    struct export *e = arg;
+    bool ok = fwrite(line, 1, len, e->output.f) == len;
 
-    if (fwrite(line, 1, len, o->f) == len)
-        return true;
-    o->problem = errno;
-    return false;
-}
-
-static bool sync_directory(const char *path)
-{
-    char copy[PATH_MAX];
-    int fd;
-    bool ok;
-
-    (void)str_copy(copy, sizeof(copy), path);
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-/* Puts the complete file in its place, for good. */
-static bool output_finish(struct output *o)
-{
-    bool ok = fflush(o->f) == 0 && (o->beside[0] == '\0' || fsync(fileno(o->f)) == 0);
-
-    if (ok && o->beside[0] != '\0') {
-        ok = rename(o->beside, o->path) == 0;
-        if (ok)
-            o->beside[0] = '\0';
-        ok = ok && sync_directory(o->path);
-    }
     if (!ok)
-        o->problem = errno;
+        e->problem = errno;
     return ok;
 }
 
-static void output_close(struct output *o)
-{
-    if (o->beside[0] != '\0')
-        (void)unlink(o->beside);
-    if (o->f != NULL && o->f != stdout)
-        (void)fclose(o->f);
-}
-
-static int export_to(struct ctl_cache *c, struct output *o, struct error *err)
+static int export_to(struct ctl_cache *c, struct export *e, struct error *err)
 {
     struct cache_filter all = {.tables = (1U << STORE_TABLE_COUNT) - 1};
-    int code = c->way->list(c, &all, on_line, o, err);
+    int code = c->way->list(c, &all, on_line, e, err);
 
-    if (code == 0 && !output_finish(o))
+    if (code == 0 && !ctl_output_finish(&e->output)) {
+        e->problem = errno;
         code = EX_IOERR;
+    }
     return code;
 }
 
 int ctl_cache_export(const struct ctl_env *env, bool standalone, const char *path)
 {
-    struct output o = {.path = path};
+    struct export e = {.problem = 0};
     struct ctl_cache c;
     struct error err = {""};
     int code = ctl_cache_open(&c, env, standalone, &err);
 
-    if (code == 0 && !output_open(&o)) {
-        o.problem = errno;
+    if (code == 0 && !ctl_output_open(&e.output, path)) {
+        e.problem = errno;
         code = EX_CANTCREAT;
     }
     if (code == 0)
-        code = export_to(&c, &o, &err);
-    if (o.problem != 0)
-        (void)ctl_cache_write_failed(path, o.problem);
+        code = export_to(&c, &e, &err);
+    if (e.problem != 0)
+        (void)ctl_output_failed(path, e.problem);
     else if (code != 0)
         fprintf(stderr, "calloutctl: %s\n", err.text);
-    output_close(&o);
+    ctl_output_close(&e.output);
     ctl_cache_close(&c);
     return code;
 }
@@ -236,9 +159,7 @@ static int import_report(const struct import *i, int code, const struct error *e
     if (code != 0)
         fprintf(stderr, "calloutctl: %s; what was not taken is from line %llu of %s on\n",
                 err->text, (unsigned long long)i->first_line, i->name);
-    if (fflush(stdout) != 0)
-        return ctl_cache_write_failed("-", errno);
-    return code == 0 && s->refused > 0 ? EX_DATAERR : code;
+    return ctl_output_flush(code == 0 && s->refused > 0 ? EX_DATAERR : code);
 }
 
 static int import_file(struct import *i, const struct ctl_env *env, bool standalone)

@@ -1,4 +1,6 @@
 /* Entries and the store's counts, for people. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -6,11 +8,27 @@
 #include "ctl/cache.h"
 #include "ctl/text.h"
 
-#define ROW "%-11s %-32s %-9s %-18s %-8s %-20s %-20s %-24s %s\n"
+#define ROW       "%-11s %-32s %-9s %-18s %-8s %-20s %-20s %-24s %s"
+#define LINE_SIZE 8192
 
 static json_t *load(const char *line, size_t len)
 {
     return json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static bool print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* One line, without the control characters that even an address may have. */
+static bool print_line(FILE *out, const char *fmt, ...)
+{
+    char text[LINE_SIZE], safe[LINE_SIZE];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    str_readable(safe, sizeof(safe), text, strlen(text));
+    return fprintf(out, "%s\n", safe) > 0;
 }
 
 static bool print_value(FILE *out, const char *key, const json_t *value, int64_t now);
@@ -26,7 +44,7 @@ static bool print_object(FILE *out, const char *key, json_t *o, int64_t now)
 
     if (is_reply) {
         ctl_text_reply(o, text, sizeof(text));
-        ok = fprintf(out, "%s: %s\n", key, text) > 0;
+        ok = print_line(out, "%s: %s", key, text);
     }
     json_object_foreach(o, name, value)
     {
@@ -45,11 +63,11 @@ static bool print_value(FILE *out, const char *key, const json_t *value, int64_t
     char when[CTL_TEXT_SPAN_SIZE];
 
     if (text != NULL)
-        return fprintf(out, "%s: %s%s\n", key, text, ctl_text_when(text, now, when)) > 0;
+        return print_line(out, "%s: %s%s", key, text, ctl_text_when(text, now, when));
     if (json_is_integer(value))
-        return fprintf(out, "%s: %lld\n", key, (long long)json_integer_value(value)) > 0;
+        return print_line(out, "%s: %lld", key, (long long)json_integer_value(value));
     return !json_is_boolean(value) ||
-           fprintf(out, "%s: %s\n", key, json_is_true(value) ? "yes" : "no") > 0;
+           print_line(out, "%s: %s", key, json_is_true(value) ? "yes" : "no");
 }
 
 bool ctl_cache_print_block(FILE *out, const char *line, size_t len)
@@ -81,8 +99,8 @@ static const char *either(const json_t *o, const char *const *keys)
 
 bool ctl_cache_print_heading(FILE *out)
 {
-    return fprintf(out, ROW, "TABLE", "NAME", "STATUS", "REASON", "SOURCE", "PROBED", "REFRESH",
-                   "MX", "REPLY") > 0;
+    return print_line(out, ROW, "TABLE", "NAME", "STATUS", "REASON", "SOURCE", "PROBED", "REFRESH",
+                      "MX", "REPLY");
 }
 
 /* Every table has a name, times and a reply of its own; what is like a reason stands with those. */
@@ -99,10 +117,10 @@ static bool print_row(FILE *out, const json_t *o)
     char said[1200];
 
     ctl_text_reply(breaker != NULL ? breaker : reply, said, sizeof(said));
-    return fprintf(out, ROW, ctl_text_of(o, "table"), either(o, names),
-                   status[0] != '\0' ? status : "-", either(facts, reasons),
-                   status[0] != '\0' ? ctl_text_of(o, "source") : "-", either(facts, times),
-                   either(facts, refresh), either(facts, mx), said[0] != '\0' ? said : "-") > 0;
+    return print_line(out, ROW, ctl_text_of(o, "table"), either(o, names),
+                      status[0] != '\0' ? status : "-", either(facts, reasons),
+                      status[0] != '\0' ? ctl_text_of(o, "source") : "-", either(facts, times),
+                      either(facts, refresh), either(facts, mx), said[0] != '\0' ? said : "-");
 }
 
 bool ctl_cache_print_row(FILE *out, const char *line, size_t len)

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/str.h"
+#include "ctl/output.h"
 #include "ctl/text.h"
 #include "ctl/verify.h"
 
@@ -148,7 +149,7 @@ static int check_run(const struct ctl_env *env, const struct check_options *o, j
         print_json(results, o->question.count);
     else
         print_table(results, o->question.count);
-    return fflush(stdout) == 0 ? exit_code(results, o->question.count) : EX_IOERR;
+    return ctl_output_flush(exit_code(results, o->question.count));
 }
 
 int ctl_check(const struct ctl_env *env, int argc, char **argv)

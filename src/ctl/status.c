@@ -1,5 +1,4 @@
 /* calloutctl status: how the daemon is, on one screen. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,9 @@
 #include "base/process.h"
 #include "base/rfc3339.h"
 #include "base/str.h"
-#include "ctl/cache.h"
+#include "ctl/ctl.h"
+#include "ctl/http.h"
+#include "ctl/output.h"
 #include "ctl/text.h"
 
 #define LABEL        "%-16s "
@@ -222,10 +223,12 @@ int ctl_status(const struct ctl_env *env, int argc, char **argv)
         fprintf(stderr, "calloutctl: %s\n", err.text);
         return code;
     }
-    if (json)
-        (void)(json_dumpf(o, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF);
-    else
+    if (json) {
+        code = ctl_output_json(o);
+    } else {
         print_screen(o);
+        code = ctl_output_flush(0);
+    }
     json_decref(o);
-    return fflush(stdout) == 0 ? 0 : ctl_cache_write_failed("-", errno);
+    return code;
 }

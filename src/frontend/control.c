@@ -12,8 +12,9 @@
 
 #define HEADERS_MAX 16384
 #define BODY_MAX    65536
-#define IDLE_S      600 /* longer than any callout */
-#define PAUSE_S     1   /* after an accept() that failed, e.g. for want of descriptors */
+#define INPUT_MAX   131072 /* a request, and what is sent behind it before it is answered */
+#define IDLE_S      600    /* longer than any callout */
+#define PAUSE_S     1      /* after an accept() that failed, e.g. for want of descriptors */
 
 static const struct resource {
     const char *path;
@@ -89,12 +90,17 @@ static void on_accept_error(struct evconnlistener *l, void *arg)
 /*
  * One that closes its descriptor itself, after its events are gone. evhttp's own leaves that to
  * evhttp, which does it before: then they are taken from the loop by a number that another thread's
- * descriptor may have by now.
+ * descriptor may have by now. And one that reads no more than that ahead, where evhttp's own reads
+ * all.
  */
 static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 {
+    struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+
     (void)arg;
-    return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (b != NULL)
+        bufferevent_setwatermark(b, EV_READ, 0, INPUT_MAX);
+    return b;
 }
 
 bool control_new(struct control **cp, struct frontend *fe, int fd, struct error *err)

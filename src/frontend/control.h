@@ -9,7 +9,8 @@
  *       "ok", or "degraded" and why.
  *   GET /v1/cache/entries[?address=… | ?domain=…][&table=…]…
  *       What the store has, as JSON lines (cache/entry, cache/list), application/x-ndjson. A list
- *       that ends without its last chunk is not whole: the store failed, or the daemon stops.
+ *       that ends without its last chunk is not whole: the store failed, the daemon stops, or the
+ *       client took nothing for ten minutes.
  *   DELETE /v1/cache/entries?address=… | ?domain=…
  *       {"forgotten": n} (cache/forget).
  *   POST /v1/cache/import[?first_line=N]

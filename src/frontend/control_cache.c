@@ -32,20 +32,14 @@ static bool read_address(const char *text, struct cache_filter *filter, struct e
     return filter->is_address;
 }
 
-/* What may stand behind the @ of an address. */
 static bool read_domain(const char *text, struct cache_filter *filter, struct error *err)
 {
-    char whole[ADDRESS_TEXT_SIZE];
-    const char *why = "address longer than 254 octets";
-    struct address a;
+    const char *why;
+    bool ok = address_domain_parse(text, strlen(text), filter->domain, &why);
 
-    if (strchr(text, '@') != NULL || !str_format(whole, sizeof(whole), "x@%s", text) ||
-        !address_parse(whole, strlen(whole), &a, &why)) {
-        error_set(err, "domain: %s", strchr(text, '@') != NULL ? "it has an @" : why);
-        return false;
-    }
-    (void)str_copy(filter->domain, sizeof(filter->domain), a.domain);
-    return true;
+    if (!ok)
+        error_set(err, "domain: %s", why);
+    return ok;
 }
 
 bool control_cache_parameters(struct evhttp_request *rq, const char *const *known,

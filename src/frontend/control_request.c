@@ -21,7 +21,8 @@ void control_send(struct evhttp_request *rq, int code, const char *reason, json_
     }
     (void)evhttp_add_header(evhttp_request_get_output_headers(rq), "Content-Type",
                             "application/json");
-    (void)evbuffer_add_printf(out, "%s\n", text);
+    if (evhttp_request_get_command(rq) != EVHTTP_REQ_HEAD) /* evhttp would send it all the same */
+        (void)evbuffer_add_printf(out, "%s\n", text);
     free(text);
     evhttp_send_reply(rq, code, reason, NULL);
 }

@@ -346,6 +346,14 @@ bool address_host_parse(const char *text, size_t len, char out[ADDRESS_DOMAIN_MA
            !ends_in_number(a.domain) && str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
 }
 
+bool address_domain_parse(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1],
+                          const char **why)
+{
+    struct address a;
+
+    return domain_set(text, len, &a, why) && str_copy(out, ADDRESS_DOMAIN_MAX + 1, a.domain);
+}
+
 void address_keep_case(struct address *a)
 {
     const char *why;

@@ -55,6 +55,11 @@ bool address_from_internal(const char *text, size_t len, struct address *out, co
  */
 bool address_host_parse(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1]);
 
+/* What stands behind the @: a name, into lower-case A-labels, or an address literal. *why as above.
+ */
+bool address_domain_parse(const char *text, size_t len, char out[ADDRESS_DOMAIN_MAX + 1],
+                          const char **why);
+
 /* Makes the canonical form tell capitals from small letters in the local part: A@example.com and
    a@example.com are two. */
 void address_keep_case(struct address *a);

@@ -171,6 +171,8 @@ def test_forget(w):
     result = w.ctl(d.conf, "cache", "forget", "--domain", "all.example", "Grey.Example")
     w.equal("without the daemon", (result.code, result.out), (0, f"forgotten: {count}\n"))
     w.equal("left", entries(w, d, "all.example") + entries(w, d, "grey.example"), [])
+    result = w.ctl(d.conf, "cache", "forget", "--domain", "10.0.0.1")  # an address can be of it
+    w.equal("digits", (result.code, result.out, result.err), (1, "forgotten: 0\n", ""))
     for argv, pattern in ((["--domain", "fussy.example", "bob@fussy.example"], "no domain"),
                           (["bob@fussy.example", "fussy.example"], "no address")):
         fails(w, w.ctl(d.conf, "cache", "forget", *argv), DATAERR, pattern)
@@ -221,6 +223,47 @@ def test_export_file(w):
     w.equal("files then", os.listdir(directory), ["store.jsonl"])
     with open(path, encoding="utf-8") as f:
         w.matches("what is there", f.read(), r'^\{"table":"address".*\}\n$')
+
+
+def test_export_links(w):
+    """A link stays one, and what it leads to is replaced; standard output by its name is written to."""
+    d = one(w)
+    text = w.ctl(d.conf, "cache", "export").out
+    place, link, out = (os.path.join(w.workdir, n) for n in ("place", "link", "out"))
+    with open(place, "w", encoding="utf-8") as f:
+        f.write("what was there\n")
+    os.symlink("place", link)
+    w.equal("export", str(w.ctl(d.conf, "cache", "export", link)), "exit 0\n")
+    w.check(os.path.islink(link), "the link is gone")
+    stdout = os.path.join(w.workdir, "stdout")
+    os.symlink("/proc/self/fd/1", stdout)
+    with open(out, "wb") as f:
+        f.write(b"before\n")
+        f.flush()
+        subprocess.run([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache", "export", stdout],
+                       stdout=f, check=True)
+    w.equal("that link", os.readlink(stdout), "/proc/self/fd/1")
+    for path, want in ((place, text), (out, "before\n" + text)):
+        with open(path, encoding="utf-8") as f:
+            w.equal(path, f.read(), want)
+
+
+def test_export_interrupted(w):
+    """Ended in the middle: nothing is left beside what was there."""
+    d = one(w)
+    w.ctl(d.conf, "cache", "import", stdin="\n".join(made_up(w, d, 5000)))
+    directory = os.path.join(w.workdir, "backup")
+    os.mkdir(directory)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(d.proc.pid, signal.SIGSTOP)  # so that it takes as long as we like
+        proc = subprocess.Popen([os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache",
+                                 "export", os.path.join(directory, "store.jsonl")])
+        w.until("begun", lambda: os.listdir(directory))
+        proc.send_signal(number)
+        w.equal("ended by", proc.wait(), -number)
+        os.kill(d.proc.pid, signal.SIGCONT)
+        w.equal("left", os.listdir(directory), [])
+    d.wait_idle()
 
 
 def test_import_refuses(w):
@@ -347,6 +390,32 @@ def test_import_into_full_store(w):
 
 # Streams, errors
 
+def test_no_streams(w):
+    """Streams that are closed: what is opened next is not taken for one of them."""
+    d = one(w)
+    w.problems += d.stop()
+    lock = os.path.join(w.workdir, "state", "store.lock")
+    before, text = os.stat(lock).st_size, w.ctl(d.conf, "cache", "export").out
+    for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
+        for argv in (("list",), ("get", "alice@example.org"), ("stats",)):
+            w.ctl(d.conf, "cache", *argv, prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    w.equal("the lock", os.stat(lock).st_size, before)
+    w.equal("the store", w.ctl(d.conf, "cache", "export").out, text)
+
+
+def test_control_characters(w):
+    """A terminal gets none, not even out of an address that has some."""
+    d = one(w)
+    line = made_up(w, d, 1)[0].replace('"u000000@', '"a\u009b31mb@')
+    w.equal("import", w.ctl(d.conf, "cache", "import", stdin=line).code, 0)
+    for argv in (["get", "a\u009b31mb@example.org"], ["list"]):
+        out = w.ctl(d.conf, "cache", *argv).out
+        w.matches(argv[0], out, r"a\?\?31mb@example\.org")
+        w.check("\u009b" not in out, f"{argv}: {out!r}")
+    w.equal("as it is", json.loads(w.ctl(d.conf, "cache", "get", "--json", "a\u009b31mb@example.org")
+                                   .out)["address"], "a\u009b31mb@example.org")
+
+
 def test_closed_output(w):
     """A reader who has had enough: no message. A full device: one."""
     d = one(w)
@@ -360,7 +429,8 @@ def test_closed_output(w):
         proc.stderr.close()
         w.check(proc.wait() != 0, f"{argv}: as if all had been written")
     for argv in (["cache", "get", "bob@example.org"], ["cache", "list"], ["cache", "export"],
-                 ["cache", "stats"], ["cache", "forget", "bob@example.org"], ["status"]):
+                 ["cache", "stats"], ["cache", "forget", "bob@example.org"], ["status"],
+                 ["check", "--no-probe", "bob@example.org"]):
         with open("/dev/full", "w", encoding="utf-8") as full:
             proc = subprocess.run([os.path.join(w.build, "calloutctl"), "-c", d.conf, *argv],
                                   stdout=full, stderr=subprocess.PIPE, text=True, check=False)

@@ -272,6 +272,37 @@ START_TEST(test_host)
 }
 END_TEST
 
+START_TEST(test_domain)
+{
+    static const struct {
+        const char *text, *domain; /* NULL: none */
+    } domains[] = {
+        {"Example.ORG", "example.org"},
+        {"m\xc3\xbcnchen.example", "xn--mnchen-3ya.example"},
+        {"10.0.0.1", "10.0.0.1"},
+        {"[192.0.2.1]", "[192.0.2.1]"},
+        {"[IPv6:2001:DB8::1]", "[IPv6:2001:db8::1]"},
+        {"[192.0.2.1", NULL},
+        {"a@example.org", NULL},
+        {"example.org.", NULL},
+        {"a b", NULL},
+        {"", NULL},
+    };
+    char out[ADDRESS_DOMAIN_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+        const char *why = "";
+        bool ok = address_domain_parse(domains[i].text, strlen(domains[i].text), out, &why);
+
+        ck_assert_msg(ok == (domains[i].domain != NULL), "%s", domains[i].text);
+        if (ok)
+            ck_assert_str_eq(out, domains[i].domain);
+        else
+            ck_assert_str_ne(why, "");
+    }
+}
+END_TEST
+
 START_TEST(test_internal)
 {
     const char *text = internal[_i].text, *why = NULL;
@@ -302,6 +333,7 @@ int main(void)
     tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
     tcase_add_loop_test(t, test_internal, 0, (int)(sizeof(internal) / sizeof(internal[0])));
     tcase_add_test(t, test_host);
+    tcase_add_test(t, test_domain);
     tcase_add_test(t, test_length_counts_not_the_terminator);
     tcase_add_test(t, test_longest_and_one_more);
     suite_add_tcase(s, t);

@@ -22,9 +22,9 @@
 #define MINUTE INT64_C(60000)
 
 static struct store_rig rig;
-static char *listed; /* lines */
+static char *listed;
 static size_t listed_len;
-static unsigned pages;
+static unsigned lines, pages; /* of it */
 
 static struct address address_of(const char *text)
 {
@@ -160,20 +160,21 @@ static void take_line(void *arg, const char *line, size_t len)
     memcpy(listed + listed_len, line, len);
     listed_len += len;
     listed[listed_len] = '\0';
+    lines++;
 }
 
-static uint64_t list(const struct cache_filter *filter, unsigned most)
+static unsigned list(const struct cache_filter *filter, unsigned most)
 {
     struct cache_list l;
 
-    listed_len = pages = 0;
+    listed_len = lines = pages = 0;
     listed[0] = '\0';
     cache_list_begin(&l, filter);
     while (!l.ended) {
         ck_assert(cache_list_page(&l, rig.store, RIG_NOW, most, take_line, NULL));
         pages++;
     }
-    return l.listed;
+    return lines;
 }
 
 /* How often it stands in what was listed. */
