@@ -174,3 +174,13 @@ void gate_recall(struct gate *g)
     if (store != NULL)
         (void)store_each(store, STORE_TABLE_DESTINATION, clock_wall(), recall_one, g);
 }
+
+void gate_reread(struct gate *g, const char *destination)
+{
+    struct desk *d = desk_find(g, destination);
+
+    if (d == NULL)
+        return; /* whoever comes there next reads it */
+    standing_reread(&d->standing, &d->limits);
+    loop_timer_arm(d->timer, 0); /* those who wait may wait no longer */
+}

@@ -216,6 +216,22 @@ static void flight_confirm(struct flight *f, int64_t at)
     reprobe_confirm(f->engine->reprobe, &c, at);
 }
 
+/* Why who had mail yesterday has none today. */
+static void flight_tell_turn(const struct flight *f, const struct record *old,
+                             enum recall_effect effect)
+{
+    const struct verdict *v = &f->verdict;
+    char said[256];
+
+    if (old->verdict.status != STATUS_VALID || v->status != STATUS_INVALID ||
+        (effect != RECALL_CONFIRM && effect != RECALL_STORE))
+        return;
+    str_printable(said, sizeof(said), v->evidence.text, strlen(v->evidence.text));
+    log_info("<%s> was valid and is said to be %s: code=%u mx=%s: %s%s", f->address.canonical,
+             verdict_reason_name(v->reason), (unsigned)v->evidence.code, v->evidence.mx, said,
+             effect == RECALL_CONFIRM ? "; it stays valid until that is confirmed" : "");
+}
+
 /* Sets what stands, and queues the record; false when there is nothing to wait for. */
 static bool flight_store(struct flight *f, uint32_t ttl)
 {
@@ -230,6 +246,8 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     f->replaces = known;
     flight_rules(f, ttl, &rules);
     effect = recall_store(known ? &old : NULL, &f->verdict, now, &rules, &new);
+    if (known)
+        flight_tell_turn(f, &old, effect);
     f->stands = f->verdict;
     if (effect == RECALL_CONFIRM)
         flight_confirm(f, new.retry_at);

@@ -110,6 +110,9 @@ void gate_reconfigure(struct gate *g);
 /* From now on it is known which destinations were refusing us when this daemon was stopped. */
 void gate_recall(struct gate *g);
 
+/* What is kept of a destination was changed by hand: it is gone by from now on. */
+void gate_reread(struct gate *g, const char *destination);
+
 /* Sessions not closed yet, QUITs included. */
 unsigned gate_session_count(const struct gate *g);
 

@@ -1,5 +1,7 @@
 #include "callout/recall.h"
 
+#define AHEAD_MAX 3600 /* seconds by which the clock may have been set back since */
+
 bool recall_about_us(enum verdict_reason reason)
 {
     return reason == REASON_BLOCKED || reason == REASON_SENDER_REFUSED;
@@ -19,6 +21,12 @@ static bool doubtful(const struct verdict *v)
     return v->status == STATUS_UNKNOWN || v->status == STATUS_DEFERRED;
 }
 
+/* What was learned when the clock was ahead would be known for longer than configured. */
+static bool lives(const struct record *r, int64_t now)
+{
+    return now < r->verdict.expires_at && r->verdict.probed_at <= now + AHEAD_MAX;
+}
+
 /* A `valid` that was said not to exist, once. */
 static bool is_unconfirmed(const struct record *r)
 {
@@ -32,7 +40,7 @@ enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
     bool good_enough = fresh || (resting && is_unconfirmed(r)) ||
                        (stale_ok & (UINT64_C(1) << r->verdict.reason)) != 0;
 
-    if (now >= r->verdict.expires_at || (!good_enough && !resting))
+    if (!lives(r, now) || (!good_enough && !resting))
         return RECALL_ASK;
     if (good_enough) {
         *out = r->verdict;
@@ -95,7 +103,7 @@ static bool is_to_be_confirmed(const struct record *old, const struct verdict *v
 enum recall_effect recall_store(const struct record *old, struct verdict *v, int64_t now,
                                 const struct recall_rules *rules, struct record *out)
 {
-    bool live = old != NULL && now < old->verdict.expires_at && !doubtful(&old->verdict);
+    bool live = old != NULL && lives(old, now) && !doubtful(&old->verdict);
 
     if (passing(v) || recall_about_us(v->reason))
         return RECALL_NOTHING;

@@ -22,7 +22,8 @@ struct lifetime {
 enum recall {
     RECALL_ANSWER,         /* *out is the answer */
     RECALL_ANSWER_REFRESH, /* *out is the answer, and a new callout is due behind it */
-    RECALL_ASK, /* no answer, and *out as it was: expired, or stale and not to be trusted */
+    RECALL_ASK, /* no answer, and *out as it was: expired, learned by a clock that was ahead, or
+                   stale and not to be trusted */
 };
 
 /*

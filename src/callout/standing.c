@@ -44,6 +44,14 @@ void standing_init(struct standing *s, struct keep *keep, const char *name,
                   s->breaker.text);
 }
 
+void standing_reread(struct standing *s, const struct pace_limits *limits)
+{
+    char name[DESTINATION_NAME_SIZE];
+
+    (void)str_copy(name, sizeof(name), s->name);
+    standing_init(s, s->keep, name, limits);
+}
+
 /* What others have put there stays. */
 static void save(const struct standing *s)
 {

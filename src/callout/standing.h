@@ -46,6 +46,9 @@ enum standing_news {
 void standing_init(struct standing *s, struct keep *keep, const char *name,
                    const struct pace_limits *limits);
 
+/* All of it is forgotten, but what is kept of it by now. */
+void standing_reread(struct standing *s, const struct pace_limits *limits);
+
 /*
  * True: nobody is to be asked there now, and *out is the answer, of this moment only. False: go;
  * *trial says that this callout is the breaker's trial.

@@ -323,6 +323,7 @@ static void reread(void *arg)
 {
     struct reread *r = arg;
     struct engine *e = &r->verifier->engine;
+    char name[DESTINATION_NAME_SIZE];
 
     if (r->domain[0] != '\0')
         reread_domain(e, r->domain);
@@ -330,6 +331,9 @@ static void reread(void *arg)
         reprobe_reread(e->reprobe, r->key, r->key_len);
     else
         keep_reread(e->keep, r->table, r->key, r->key_len);
+    if (r->table == STORE_TABLE_DESTINATION &&
+        str_copyn(name, sizeof(name), (char *)r->key, r->key_len))
+        gate_reread(e->gate, name);
     free(r);
 }
 

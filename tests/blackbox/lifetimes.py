@@ -1,4 +1,5 @@
 """How long an answer lives: refreshed behind a use, kept through doubt, asked once more before it is turned."""
+import re
 import signal
 import urllib.parse
 
@@ -77,6 +78,9 @@ def test_asked_once_more_before_it_is_turned(w):
     first, second = (r.at for r in server.recipients[1:])
     w.check(second > first + 1, f"asked again after {second - first} s")
     w.matches("answer", policy(BOB), r"^550 5\.1\.1 ")
+    said = r"<bob@example\.org> was valid and is said to be no_mailbox: code=550 .* User unknown"
+    w.equal("log lines", len(re.findall(said, d.log())), 2)
+    w.equal("of them, to be confirmed", len(re.findall(said + "; it stays valid", d.log())), 1)
     d.wait_idle()
     w.equal("waiting", d.status()["greylisted"], 0)
 
