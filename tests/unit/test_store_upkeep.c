@@ -30,8 +30,10 @@ static void setup(void)
     clocks_mono_ms = 1000000;
     rig_init_in_memory(&rig);
     ck_assert_msg(environment_open(&environment, &rig.opts, NULL, &err), "%s", err.text);
+    health = (struct health){.path = NULL};
     health_init(&health, environment.path);
-    readers.environment = &environment;
+    readers = (struct readers){.environment = &environment};
+    upkeep = (struct upkeep){.step = 0};
     upkeep_init(&upkeep, &environment, &readers, &health);
     (void)upkeep_tend(&upkeep);
 }
