@@ -27,7 +27,7 @@ struct waiter {
     struct loop *on;
     verifier_cb cb;
     void *arg;
-    bool trace;
+    bool trace, fresh;
     struct waiter *prev, *next;
 };
 
@@ -52,7 +52,8 @@ struct flight {
     struct waiter *waiters;
     bool landed;
     bool replaces;          /* the store still has an older record, until the commit */
-    struct verdict verdict; /* once landed */
+    struct verdict verdict; /* once landed: what came of it, */
+    struct verdict stands;  /* and what is known now: the same, or what it does not turn */
     UT_hash_handle hh;
 };
 
@@ -118,12 +119,18 @@ static void on_waiter_deadline(void *arg)
     waiter_answer(w, &v);
 }
 
-static void answer_all(struct flight *f, const struct verdict *v)
+/* Who asks with `fresh` wants to know what the server says now, whatever is known. */
+static const struct verdict *answer_for(const struct flight *f, bool fresh)
+{
+    return fresh ? &f->verdict : &f->stands;
+}
+
+static void answer_all(struct flight *f)
 {
     struct waiter *w, *tmp;
 
     DL_FOREACH_SAFE (f->waiters, w, tmp)
-        waiter_answer(w, v);
+        waiter_answer(w, answer_for(f, w->fresh));
 }
 
 static void flight_free(struct flight *f)
@@ -144,7 +151,7 @@ static void flight_committed(void *arg)
 {
     struct flight *f = arg;
 
-    answer_all(f, &f->verdict);
+    answer_all(f);
     flight_free(f);
 }
 
@@ -202,12 +209,6 @@ static void flight_rules(const struct flight *f, uint32_t ttl, struct recall_rul
         (struct lifetime){ROUTED_DEFERRED_REFRESH, ROUTED_DEFERRED_FORGET};
 }
 
-/* Somebody wants to know what the server says now, whatever is known. */
-static bool is_forced(const struct flight *f)
-{
-    return f->fresh && !f->again;
-}
-
 static void flight_confirm(struct flight *f, int64_t at)
 {
     const struct reprobe_case c = flight_case(f);
@@ -215,7 +216,7 @@ static void flight_confirm(struct flight *f, int64_t at)
     reprobe_confirm(f->engine->reprobe, &c, at);
 }
 
-/* Queues the record; false when there is nothing to wait for. */
+/* Sets what stands, and queues the record; false when there is nothing to wait for. */
 static bool flight_store(struct flight *f, uint32_t ttl)
 {
     struct engine *e = f->engine;
@@ -223,18 +224,18 @@ static bool flight_store(struct flight *f, uint32_t ttl)
     struct record old, new;
     int64_t now = clock_wall();
     bool known = address_store_get(e->store, &f->address, f->apart, now, &old);
+    bool old_stands = known && f->want_catch_all && recall_stands(&old, &f->verdict, now);
     enum recall_effect effect;
-    bool stands;
 
     f->replaces = known;
     flight_rules(f, ttl, &rules);
-    stands = known && f->want_catch_all && recall_stands(&old, &f->verdict, now);
     effect = recall_store(known ? &old : NULL, &f->verdict, now, &rules, &new);
+    f->stands = f->verdict;
     if (effect == RECALL_CONFIRM)
         flight_confirm(f, new.retry_at);
-    if (!is_forced(f) && (stands || effect == RECALL_CONFIRM)) {
-        f->verdict = old.verdict;
-        f->verdict.source = SOURCE_STORE;
+    if (old_stands || effect == RECALL_CONFIRM) {
+        f->stands = old.verdict;
+        f->stands.source = SOURCE_STORE;
     }
     if (effect == RECALL_NOTHING)
         return false;
@@ -284,9 +285,9 @@ static void flight_land(struct flight *f, uint32_t ttl)
     f->verdict.ms = clock_mono_ms() - f->started;
     flight_remember_refusal(f);
     flight_schedule(f);
-    bool queued = flight_store(f, ttl); /* may change the verdict */
+    bool queued = flight_store(f, ttl);
     if (!queued || !f->replaces)
-        answer_all(f, &f->verdict);
+        answer_all(f);
     if (!queued)
         flight_free(f);
 }
@@ -319,7 +320,7 @@ static void flight_call_out(struct flight *f, const struct mx_plan *plan)
         .lmtp = f->lmtp,
         .null_sender = f->null_sender,
         .want_catch_all = f->want_catch_all,
-        .fresh = is_forced(f),
+        .fresh = f->fresh && !f->again,
         .priority = f->priority,
         .again = f->again ? &f->trail : NULL,
         .deadline = f->deadline,
@@ -379,6 +380,7 @@ static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
     w->cb = ask->cb;
     w->arg = ask->arg;
     w->trace = ask->trace;
+    w->fresh = ask->fresh;
     if (ask->trace && f->trace == NULL) {
         f->trace = trace_new();
         trace_add(f->trace, '*', "this callout was under way before anybody asked for its trace");
@@ -536,7 +538,7 @@ bool flight_join(struct engine *e, const struct flight_ask *ask)
     struct verdict v;
 
     if (f != NULL && f->landed) {
-        v = f->verdict;
+        v = *answer_for(f, ask->fresh);
     } else if (ask->cb != NULL && e->waiter_count >= most_waiters(e, ask)) {
         tell_overload(e);
         verdict_init(&v, REASON_OVERLOAD, SOURCE_PROBE);
@@ -561,11 +563,13 @@ bool flight_join(struct engine *e, const struct flight_ask *ask)
 void flight_end_all(struct engine *e)
 {
     struct flight *f, *tmp;
-    struct verdict v;
 
     HASH_ITER (hh, e->flights, f, tmp) {
-        known_by_now(f, &v);
-        answer_all(f, f->landed ? &f->verdict : &v);
+        if (!f->landed) {
+            known_by_now(f, &f->verdict);
+            f->stands = f->verdict;
+        }
+        answer_all(f);
         if (!f->landed)
             flight_free(f);
     }

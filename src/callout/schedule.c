@@ -210,7 +210,7 @@ static void complain(struct schedule *s, const uint8_t *key, size_t key_len, con
         return;
     s->quiet_until = now + REPORT_QUIET_MS;
     name_key(key, key_len, name);
-    log_warning("greylisting: \"%s\" is not asked again: %s; more of this is not logged for a "
+    log_warning("schedule: \"%s\" is not asked again: %s; more of this is not logged for a "
                 "minute",
                 name, why);
 }
@@ -337,15 +337,15 @@ void schedule_reread(struct schedule *s, const uint8_t *key, size_t key_len, int
 void schedule_reread_domain(struct schedule *s, const char *domain, int64_t now_ms)
 {
     size_t len = strlen(domain) + 1; /* the NUL belongs to the key */
-    struct store_place place = {.ended = s->store == NULL};
+    struct store_place walk = {.ended = s->store == NULL};
     struct waiting *w, *tmp;
 
     HASH_ITER (hh, s->by_key, w, tmp)
         if (w->key_len >= len && memcmp(w->bytes, domain, len) == 0)
             forget(s, w);
-    while (!place.ended)
+    while (!walk.ended)
         if (!store_page(s->store, STORE_TABLE_DUE, domain, len, now_ms / 1000, STORE_PAGE_MAX,
-                        &place, load_one, s))
+                        &walk, load_one, s))
             return;
 }
 

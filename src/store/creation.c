@@ -44,22 +44,37 @@ static int sync_directory_of(const char *path)
     return rc;
 }
 
-bool creation_ensure(const char *path, struct error *err)
+/* 0, and *there; else errno: what can't be looked at is not missing, and must not be replaced. */
+static int look_for(const char *path, bool *there)
+{
+    struct stat st;
+    int rc = lstat(path, &st) == 0 ? 0 : errno;
+
+    *there = rc == 0 && st.st_size > 0;
+    return rc == ENOENT ? 0 : rc;
+}
+
+static int make(const char *path)
 {
     char made[ENVIRONMENT_PATH_SIZE];
-    struct stat st;
     int rc;
 
-    if (lstat(path, &st) == 0 && st.st_size > 0)
-        return true;
     (void)str_format(made, sizeof(made), "%s.new", path);
     (void)unlink(made); /* of one that did not get so far */
     rc = make_file(made);
     if (rc == 0 && rename(made, path) != 0)
         rc = errno;
-    if (rc == 0)
-        rc = sync_directory_of(path);
+    return rc != 0 ? rc : sync_directory_of(path);
+}
+
+bool creation_ensure(const char *path, struct error *err)
+{
+    bool there;
+    int rc = look_for(path, &there);
+
+    if (rc == 0 && !there)
+        rc = make(path);
     if (rc != 0)
-        error_set(err, "store %s: cannot be made: %s", path, environment_explain(rc));
+        error_set(err, "store %s: cannot be found or made: %s", path, environment_explain(rc));
     return rc == 0;
 }

@@ -187,6 +187,23 @@ int expiry_take(const struct expiry *x, int64_t upto, unsigned most, unsigned *t
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+int expiry_front(const struct expiry *x, int64_t *due)
+{
+    struct entry e;
+    MDB_cursor *cursor;
+    MDB_val key, data;
+    int rc = mdb_cursor_open(x->txn, x->environment->expiry, &cursor);
+
+    *due = INT64_MAX;
+    if (rc != 0)
+        return rc;
+    rc = mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
+    if (rc == 0)
+        *due = entry_unpack(&key, &e) ? e.expires : -1;
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 static bool is_leftover(const struct expiry *x, const struct entry *e)
 {
     int64_t expires;

@@ -49,6 +49,10 @@ int expiry_forget(const struct expiry *x, unsigned table, struct bytes prefix, u
 int expiry_take(const struct expiry *x, int64_t upto, unsigned most, unsigned *taken,
                 unsigned *removed);
 
+/* When the front of the index is due; INT64_MAX: it is empty; negative: it is no entry, and goes
+   with whatever is taken. A read transaction will do. */
+int expiry_front(const struct expiry *x, int64_t *due);
+
 /*
  * When the record expires that does so the soonest; 0: there is none. Past many entries that are
  * left over it is a time before that. A read transaction will do.

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rfc3339.h"
 #include "base/str.h"
 
 #define QUIET_MS       60000
@@ -81,6 +82,7 @@ void health_worked(struct health *h)
 
 bool health_failing(struct health *h, char *text, size_t size)
 {
+    char since[RFC3339_SIZE];
     bool failing;
 
     if (!atomic_load(&h->failing))
@@ -88,8 +90,8 @@ bool health_failing(struct health *h, char *text, size_t size)
     pthread_mutex_lock(&h->lock);
     failing = atomic_load(&h->failing);
     if (failing && text != NULL)
-        (void)str_format(text, size, "cannot write since %lld: %s; %llu changes were lost",
-                         (long long)h->since, h->why, (unsigned long long)h->lost);
+        (void)str_format(text, size, "cannot write since %s: %s; %llu changes were lost",
+                         rfc3339_format(h->since, since), h->why, (unsigned long long)h->lost);
     pthread_mutex_unlock(&h->lock);
     return failing;
 }

@@ -130,12 +130,11 @@ void store_flush(struct store *s);
 
 /* Of this moment; counts are since it was opened. Sizes in bytes. */
 struct store_report {
-    uint64_t
-        entries[STORE_TABLE_COUNT]; /* by enum store_table; expired ones until they are swept */
-    uint64_t size;                  /* the bound */
-    uint64_t used;                  /* of it, without free pages */
-    uint64_t file;                  /* the data file, which never shrinks */
-    int64_t next_expiry;            /* of the record that expires soonest; 0: there is none */
+    uint64_t entries[STORE_TABLE_COUNT]; /* expired ones, too, until they are swept */
+    uint64_t size;                       /* the bound */
+    uint64_t used;                       /* of it, without free pages */
+    uint64_t file;                       /* the data file, which never shrinks */
+    int64_t next_expiry;                 /* of the record that expires soonest; 0: there is none */
     uint64_t commits, committed, failed; /* transactions; changes */
     uint64_t swept, evicted;             /* records that were expired; that had to make room */
 };
@@ -143,8 +142,8 @@ struct store_report {
 /* False when the store failed: logged at most once a minute. Any thread. */
 bool store_report(struct store *s, struct store_report *out);
 
-/* True, and why, since when (seconds since the epoch) and how many changes were lost, in one line,
-   while nothing can be written. Any thread. */
+/* True, and why, since when and how many changes were lost, in one line, while nothing can be
+   written. Any thread. */
 bool store_failing(struct store *s, char *text, size_t size);
 
 /* Flushes, ends the writer, closes. Nothing else may be under way. Sets *s to NULL; allowed twice.

@@ -5,13 +5,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STEP_MIN 4 /* records of one transaction: */
-#define STEP_MAX 500
-#define STEP_SHIFT \
-    18                  /* one for so much of the size, to change a sixteenth of its pages at most \
-                         */
-#define LOOK_SHIFT 17   /* changes after which to look: one for so much of the size, */
-#define LOOK_MS    1000 /* or after so long */
+#define STEP_MIN   4 /* records of one transaction: */
+#define STEP_MAX   500
+#define STEP_SHIFT 18     /* one for so much of the size changes a sixteenth of its pages at most */
+#define LOOK_SHIFT 17     /* changes after which to look: one for so much of the size, */
+#define LOOK_MS    1000   /* or so long after the first; */
+#define IDLE_MS    60000  /* and without any, for the wall clock may be set */
+#define LATE_S     3600   /* still there so long after it expired: we were away, or the clock is */
+#define DOUBT_MS   600000 /* wrong, and has so long to become right */
 #define CHECK_MS   60000
 #define TRY_MS     5000
 #define REOPEN_MS  100
@@ -45,8 +46,11 @@ static bool is_broken(const struct upkeep *u)
     return rc == MDB_PANIC;
 }
 
+/* What can be read is read meanwhile; the pool may be shut from a try before. */
 static bool put_off_reopening(struct upkeep *u, const struct error *why)
 {
+    if (u->environment->env != NULL)
+        readers_open(u->readers);
     u->try_at = clock_mono_ms() + TRY_MS;
     health_failed(u->health, why->text, 0);
     return false;
@@ -61,11 +65,8 @@ static bool reopen(struct upkeep *u)
         return put_off_reopening(u, &err);
     if (!readers_shut(u->readers))
         return false;
-    if (!environment_reopen(u->environment, &err)) {
-        if (u->environment->env != NULL)
-            readers_open(u->readers);
+    if (!environment_reopen(u->environment, &err))
         return put_off_reopening(u, &err);
-    }
     u->broken = false;
     u->hold_until = u->try_at = clock_mono_ms() + HOLD_MS;
     readers_open(u->readers);
@@ -87,6 +88,8 @@ void upkeep_worked(struct upkeep *u, uint64_t changes)
     u->unseen += changes;
     if (u->unseen > u->environment->size >> LOOK_SHIFT)
         u->look_at = 0;
+    else if (u->look_at > clock_mono_ms() + LOOK_MS)
+        u->look_at = clock_mono_ms() + LOOK_MS;
 }
 
 void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
@@ -301,22 +304,76 @@ static int64_t try_again(struct upkeep *u)
     return rc == 0 ? 0 : TRY_MS;
 }
 
-/* True when there may be more to be removed. */
-static bool remove_some(struct upkeep *u)
+/* A read transaction: without work there is no write. */
+static int find_front(const struct upkeep *u, int64_t *due)
+{
+    struct expiry x = {u->environment, u->health, NULL};
+    int rc = mdb_txn_begin(u->environment->env, NULL, MDB_RDONLY, &x.txn);
+
+    if (rc != 0)
+        return rc;
+    rc = expiry_front(&x, due);
+    mdb_txn_abort(x.txn);
+    return rc;
+}
+
+/* In how many ms the front of the index is to be swept. A clock that is far ahead for a while, as
+   at boot, must not empty the store. */
+static int64_t sweep_in(struct upkeep *u, int64_t due)
+{
+    int64_t now = clock_wall(), mono = clock_mono_ms();
+
+    if (due < 0 || due > now - LATE_S)
+        u->doubt_until = 0;
+    else if (u->doubt_until == 0)
+        u->doubt_until = mono + DOUBT_MS;
+    if (due > now)
+        return due - now < IDLE_MS / 1000 ? (due - now) * 1000 : IDLE_MS;
+    return u->doubt_until > mono ? u->doubt_until - mono : 0;
+}
+
+static int sweep_due(struct upkeep *u, struct taken *taken)
+{
+    int64_t due, wait;
+    int rc = find_front(u, &due);
+
+    *taken = (struct taken){0, 0};
+    if (rc != 0)
+        return rc;
+    wait = sweep_in(u, due);
+    u->look_at = clock_mono_ms() + (wait < IDLE_MS ? wait : IDLE_MS);
+    return wait > 0 ? 0 : sweep(u, taken);
+}
+
+static int evict_crowded(struct upkeep *u, struct taken *taken)
+{
+    uint64_t used;
+    int rc = measure(u, &used);
+
+    if (rc == 0 && is_crowded(u, used))
+        rc = evict(u, taken);
+    u->unseen = 0;
+    return rc;
+}
+
+/*
+ * Does one step, and sets look_at: at once, where anything was removed. That it finds no room for
+ * itself, as while somebody reads and what was freed meanwhile can't be used, harms nobody yet: a
+ * put that finds none says so.
+ */
+static void remove_some(struct upkeep *u)
 {
     struct taken taken;
-    uint64_t used;
-    int rc = sweep(u, &taken);
+    int rc = sweep_due(u, &taken);
 
-    if (rc == 0 && taken.entries == u->step)
-        return true;
-    if (rc == 0 && (rc = measure(u, &used)) == 0 && is_crowded(u, used))
-        rc = evict(u, &taken);
-    if (rc == MDB_MAP_FULL && upkeep_make_room(u))
-        return true;
-    if (rc != 0)
+    if (rc == 0 && taken.entries < u->step)
+        rc = evict_crowded(u, &taken);
+    if (rc == MDB_MAP_FULL)
+        u->look_at = upkeep_make_room(u) ? 0 : clock_mono_ms() + LOOK_MS;
+    else if (rc != 0)
         upkeep_failed(u, rc, 0);
-    return rc == 0 && u->evicting && taken.entries > 0;
+    else if (taken.entries > 0)
+        u->look_at = 0;
 }
 
 int64_t upkeep_tend(struct upkeep *u)
@@ -329,9 +386,7 @@ int64_t upkeep_tend(struct upkeep *u)
         return try_again(u);
     if (now >= u->check_at)
         free_dead_readers(u);
-    if (now < u->look_at)
-        return u->look_at - now;
-    u->look_at = remove_some(u) ? now : now + LOOK_MS;
-    u->unseen = 0;
-    return u->look_at - now;
+    if (now >= u->look_at)
+        remove_some(u);
+    return u->look_at > now ? u->look_at - now : 0;
 }

@@ -28,6 +28,7 @@ struct upkeep {
     bool evicting;       /* from the high mark down to the low one */
     uint64_t unseen;     /* changes since it was last looked at */
     int64_t look_at;     /* clock_mono_ms: for what is to be removed; */
+    int64_t doubt_until; /* that the clock is right; 0: there is none */
     int64_t check_at;    /* for dead readers; */
     int64_t try_at;      /* whether it can be written again, or opened */
     int64_t hold_until;  /* nothing is written: it was just opened again */

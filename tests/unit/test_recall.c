@@ -172,8 +172,8 @@ START_TEST(lifetimes_are_up_to_a_tenth_shorter)
     struct record out;
     struct verdict v;
 
-    for (uint32_t dice = 0; dice < 1000; dice++) {
-        struct recall_rules rules = rules_of(0, 0, dice);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct recall_rules rules = rules_of(0, 0, UINT32_MAX / 999 * i);
 
         verdict_init(&v, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
         ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_STORE);
@@ -184,9 +184,25 @@ START_TEST(lifetimes_are_up_to_a_tenth_shorter)
         forget_max = v.expires_at > forget_max ? v.expires_at : forget_max;
     }
     ck_assert_int_eq(refresh_max, NOW + 700);
-    ck_assert_int_eq(refresh_min, NOW + 630);
+    ck_assert_int_eq(refresh_min, NOW + 631);
     ck_assert_int_eq(forget_max, NOW + 3100);
-    ck_assert_int_eq(forget_min, NOW + 2790);
+    ck_assert_int_eq(forget_min, NOW + 2791);
+}
+END_TEST
+
+START_TEST(none_is_forgotten_before_it_is_refreshed)
+{
+    struct record out;
+    struct verdict v;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        struct recall_rules rules = rules_of(0, 0, UINT32_MAX - i);
+
+        rules.lifetimes[STATUS_VALID] = (struct lifetime){100, 110};
+        verdict_init(&v, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
+        ck_assert_int_eq(recall_store(NULL, &v, NOW, &rules, &out), RECALL_STORE);
+        ck_assert_int_le(v.refresh_at, v.expires_at);
+    }
 }
 END_TEST
 
@@ -360,6 +376,7 @@ int main(void)
     tcase_add_loop_test(t, store, 0, (int)(sizeof(storings) / sizeof(storings[0])));
     tcase_add_test(t, an_invalid_made_by_dns_lives_its_ttl);
     tcase_add_test(t, lifetimes_are_up_to_a_tenth_shorter);
+    tcase_add_test(t, none_is_forgotten_before_it_is_refreshed);
     tcase_add_test(t, what_is_scheduled_is_exact);
     tcase_add_test(t, a_valid_is_asked_again_before_it_is_turned);
     tcase_add_test(t, the_schedule_knows_when_the_pause_is_over);

@@ -7,17 +7,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "store/store.h"
 #include "store_rig.h"
 #include "suite.h"
 
-#define EARLIER 1000000000 /* long expired */
+#define EARLIER 1000000000 /* expired, and not so long ago that the clock is doubted */
 
 static struct store_rig rig;
 static char value[1024];
 
 static void setup(void)
 {
+    clocks_wall = EARLIER + 1000;
     rig_init_in_memory(&rig);
 }
 
@@ -76,7 +78,7 @@ START_TEST(the_expired_are_swept)
 
     rig_open(&rig);
     put(STORE_TABLE_ADDRESS, "old", EARLIER);
-    put(STORE_TABLE_DOMAIN, "old", 0);
+    put(STORE_TABLE_DOMAIN, "old", EARLIER - 1);
     put(STORE_TABLE_DUE, "old", EARLIER + 1);
     put(STORE_TABLE_ADDRESS, "young", RIG_NOW + 1);
     r = await_swept(3);
@@ -149,11 +151,11 @@ START_TEST(leftovers_of_the_index_harm_nobody)
     put(STORE_TABLE_ADDRESS, "z", EARLIER);
     (void)await_swept(1);
     store_close(&rig.store);
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\0a", 10, "", 0);   /* expires at another time */
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\0b", 10, "", 0);   /* has no record */
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\377a", 10, "", 0); /* of no table */
-    put_raw("expiry", "\0\0\0", 3, "", 0);                 /* no entry at all */
-    put_raw("expiry", "\377\0\0\0\0\0\0\1\0a", 10, "", 0); /* no time */
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\0a", 10, "", 0);   /* expires at another time */
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\0b", 10, "", 0);   /* has no record */
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\377a", 10, "", 0); /* of no table */
+    put_raw("expiry", "\0\0\0", 3, "", 0);                       /* no entry at all */
+    put_raw("expiry", "\377\0\0\0\0\0\0\1\0a", 10, "", 0);       /* no time */
     rig_open(&rig);
     put(STORE_TABLE_ADDRESS, "c", EARLIER);
     ck_assert_int_eq(await_swept(1).next_expiry, RIG_NOW + 1);
@@ -169,7 +171,7 @@ START_TEST(the_damaged_go_when_their_time_comes)
     put(STORE_TABLE_ADDRESS, "a", RIG_NOW + 1);
     store_close(&rig.store);
     put_raw("address", "a", 1, "damaged", 7);
-    put_raw("expiry", "\0\0\0\0\0\0\0\1\0a", 10, "", 0);
+    put_raw("expiry", "\0\0\0\0\x3b\x9a\xca\0\0a", 10, "", 0);
     rig_open(&rig);
     ck_assert_uint_eq(await_swept(1).entries[STORE_TABLE_ADDRESS], 0);
 }
@@ -337,7 +339,7 @@ START_TEST(a_snapshot_that_pins_pages_empties_nothing)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
     ck_assert(rig_put(&rig, "joe", "there is room again"));
-    ck_assert(!store_failing(rig.store, value, sizeof(value)));
+    ck_assert_msg(!store_failing(rig.store, value, sizeof(value)), "%s", value);
 }
 END_TEST
 

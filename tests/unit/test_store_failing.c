@@ -27,7 +27,8 @@ static struct store_rig rig;
 static char value[1024], text[256];
 
 /* errno; 0: they work */
-static atomic_int writes_fail, meta_writes_fail, syncs_fail, opens_fail, opens_to_write_fail;
+static atomic_int writes_fail, meta_writes_fail, syncs_fail, opens_fail, opens_to_write_fail,
+    looks_fail;
 
 static atomic_bool disk_is_full;
 static atomic_int disk_was_asked;
@@ -99,6 +100,15 @@ int open(const char *path, int flags, ...)
     return real(path, flags, mode);
 }
 
+int lstat(const char *path, struct stat *st)
+{
+    static int (*real)(const char *path, struct stat *st);
+
+    if (real == NULL)
+        real = (int (*)(const char *, struct stat *))dlsym(RTLD_NEXT, "lstat");
+    return strcmp(path, rig.data) == 0 && fails(&looks_fail) ? -1 : real(path, st);
+}
+
 static void setup(void)
 {
     rig_init(&rig);
@@ -147,6 +157,7 @@ static void fails_and_recovers(atomic_int *how, int with)
     atomic_store(how, with);
     ck_assert(!rig_put(&rig, "jim", "valid"));
     ck_assert(!rig_put(&rig, "jane", "valid"));
+    says("cannot write since 20");
     says("; 2 changes were lost");
     ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
     ck_assert(store_report(rig.store, &r));
@@ -310,6 +321,22 @@ START_TEST(closes_while_it_cannot_be_opened_again)
 }
 END_TEST
 
+/* What can't be looked at is not taken for missing, and replaced. */
+START_TEST(a_store_that_cannot_be_looked_at)
+{
+    struct error err;
+
+    ck_assert(rig_put(&rig, "joe", "valid"));
+    store_close(&rig.store);
+    atomic_store(&looks_fail, EIO);
+    ck_assert(!store_open(&rig.store, &rig.opts, NULL, &err));
+    ck_assert_msg(strstr(err.text, rig.data) != NULL, "%s", err.text);
+    atomic_store(&looks_fail, 0);
+    rig_open(&rig);
+    ck_assert_int_eq(rig_get(&rig, "joe", value), STORE_OK);
+}
+END_TEST
+
 #define READ_THREADS 4
 
 static atomic_bool reading;
@@ -381,6 +408,7 @@ int main(void)
     tcase_add_test(tc, a_store_that_cannot_be_opened_again);
     tcase_add_test(tc, a_store_that_can_only_be_read);
     tcase_add_test(tc, closes_while_it_cannot_be_opened_again);
+    tcase_add_test(tc, a_store_that_cannot_be_looked_at);
     tcase_add_test(tc, is_opened_again_under_its_readers);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

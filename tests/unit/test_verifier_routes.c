@@ -285,21 +285,32 @@ START_TEST(backend_down)
 }
 END_TEST
 
+/* Who was known long ago. */
+static void know(const char *text, enum verdict_reason reason)
+{
+    struct address a = address(text);
+    struct record r = {.noted = reason};
+    int64_t now = clock_wall();
+
+    verdict_init(&r.verdict, reason, SOURCE_PROBE);
+    r.verdict.probed_at = now - 1000;
+    r.verdict.refresh_at = now - 300;
+    r.verdict.expires_at = now + 2100;
+    ck_assert(address_store_put(rig.store, &a, false, &r, NULL, NULL));
+    store_flush(rig.store);
+}
+
 /* Who was known stays known until that is forgotten, however often nobody can be asked. */
 START_TEST(backend_down_known_user)
 {
-    struct address bob = address("bob@d.example");
-    int64_t now = clock_wall();
-    struct record old = {.noted = REASON_MAILBOX_EXISTS}, r;
+    int64_t now = clock_wall(), expires;
     struct answer a;
+    struct record r;
 
-    verdict_init(&old.verdict, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
-    old.verdict.probed_at = now - 1000;
-    old.verdict.refresh_at = now - 300;
-    old.verdict.expires_at = now + 2100;
-    ck_assert(address_store_put(rig.store, &bob, false, &old, NULL, NULL));
-    store_flush(rig.store);
+    know("bob@d.example", REASON_MAILBOX_EXISTS);
     start();
+    ck_assert(stored("bob@d.example", &r));
+    expires = r.verdict.expires_at;
     for (int i = 0; i < 3; i++) {
         ask(&a, &stale, "bob@d.example");
         ck_assert(a.at_once);
@@ -309,10 +320,38 @@ START_TEST(backend_down_known_user)
         expect(&a, REASON_UNREACHABLE);
         ck_assert(stored("bob@d.example", &r));
         ck_assert_int_eq(r.verdict.reason, REASON_MAILBOX_EXISTS);
-        ck_assert_int_eq(r.verdict.expires_at, now + 2100);
+        ck_assert_int_eq(r.verdict.expires_at, expires);
         ck_assert_int_eq(r.noted, REASON_UNREACHABLE);
         ck_assert(r.retry_at >= now + 10 && r.retry_at <= clock_wall() + 10);
     }
+}
+END_TEST
+
+/* Who joins a callout hears the one answer that turns nobody if they asked for what is said now,
+   and else what stands, whoever came first. */
+START_TEST(only_who_asks_with_fresh_hears_what_is_to_be_confirmed)
+{
+    SCRIPT(bob, LHLO, TO("bob"), REPLY("<550 5.1.1 unknown"));
+    SCRIPT(joe, LHLO, TO("joe"), REPLY("<550 5.1.1 unknown"));
+    SCRIPTS(scripts, bob, joe);
+    struct answer a, b;
+
+    serve(0, lmtp, scripts);
+    opts.confirm_invalid = 300;
+    know("bob@d.example", REASON_MAILBOX_EXISTS);
+    know("joe@d.example", REASON_MAILBOX_EXISTS);
+    start();
+    post(&a, &fresh, "bob@d.example");
+    post(&b, &plain, "bob@d.example");
+    loop_run(loop);
+    expect(&a, REASON_NO_MAILBOX);
+    expect(&b, REASON_MAILBOX_EXISTS);
+    post(&a, &plain, "joe@d.example");
+    post(&b, &fresh, "joe@d.example");
+    loop_run(loop);
+    expect(&a, REASON_MAILBOX_EXISTS);
+    expect(&b, REASON_NO_MAILBOX);
+    served(0);
 }
 END_TEST
 
@@ -419,6 +458,7 @@ int main(void)
     tcase_add_test(t, backend_disowns_the_domain);
     tcase_add_test(t, backend_down);
     tcase_add_test(t, backend_down_known_user);
+    tcase_add_test(t, only_who_asks_with_fresh_hears_what_is_to_be_confirmed);
     tcase_add_test(t, null_sender);
     tcase_add_test(t, other_routes);
     tcase_add_test(t, ports);
