@@ -193,6 +193,9 @@ static int perform(struct ctl_http *h, const struct ctl_http_request *rq, struct
         return EX_IOERR;
     if (h->too_long)
         error_set(err, "control socket: an answer longer than the daemon gives");
+    else if (rc == CURLE_PARTIAL_FILE)
+        error_set(err, "control socket: the answer breaks off: the daemon ended, or its store "
+                       "cannot be read");
     else if (rc != CURLE_OK)
         error_set(err, "control socket: %s", curl_easy_strerror(rc));
     if (rc != CURLE_OK)

@@ -354,6 +354,31 @@ def test_daemon_killed_in_import(w):
     w.equal("missing", missing, [])
 
 
+def test_daemon_killed_in_export(w):
+    """kill -9 of the daemon in the middle of an export: an error, and what was there stays."""
+    d = one(w)
+    w.ctl(d.conf, "cache", "import", stdin="\n".join(made_up(w, d, 8000)))
+    path = os.path.join(w.workdir, "file")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("what was there\n")
+    tool = [os.path.join(w.build, "calloutctl"), "-c", d.conf, "cache", "export"]
+    proc = subprocess.Popen(tool, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    proc.stdout.readline()
+    os.kill(d.proc.pid, signal.SIGSTOP)
+    beside = subprocess.Popen([*tool, path], stderr=subprocess.PIPE, text=True)
+    w.until("begun", lambda: any(n.startswith("file.") for n in os.listdir(w.workdir)))
+    w.problems += d.stop(signal.SIGKILL)
+    out, err = proc.communicate()
+    w.equal("exit", proc.returncode, TEMPFAIL)
+    w.check(len(out.splitlines()) < 8000, "it was whole")
+    w.matches("what it says", err, "^calloutctl: control socket: the answer breaks off")
+    beside.communicate()
+    w.equal("exit, to a file", beside.returncode, TEMPFAIL)
+    w.equal("files", [n for n in os.listdir(w.workdir) if n.startswith("file")], ["file"])
+    with open(path, encoding="utf-8") as f:
+        w.equal("what is there", f.read(), "what was there\n")
+
+
 def test_tool_killed_in_import(w):
     """kill -9 of the tool in the middle: the daemon keeps what it took, and is asked as before."""
     d = one(w)
