@@ -11,6 +11,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "store/store.h"
+
 #define ENVELOPE_VERSION 1
 #define AT_VERSION       8
 #define AT_EXPIRES       9
@@ -49,8 +51,8 @@ bool envelope_expires(struct bytes key, struct bytes sealed, int64_t *expires)
 {
     const uint8_t *in = sealed.data;
 
-    if (sealed.len < ENVELOPE_SIZE || in[AT_VERSION] != ENVELOPE_VERSION ||
-        get_le64(in) != checksum(key, in, sealed.len))
+    if (sealed.len < ENVELOPE_SIZE || sealed.len > ENVELOPE_SIZE + STORE_VALUE_MAX ||
+        in[AT_VERSION] != ENVELOPE_VERSION || get_le64(in) != checksum(key, in, sealed.len))
         return false;
     *expires = (int64_t)get_le64(in + AT_EXPIRES);
     return true;

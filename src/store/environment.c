@@ -87,6 +87,9 @@ const char *environment_explain(int rc)
         return "input/output error, or no space left";
     case MDB_INVALID:
         return "is not an LMDB file, or its beginning is damaged; move it away to start afresh";
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+        return "its pages are damaged; export what can be read, and move it away to start afresh";
     case MDB_VERSION_MISMATCH:
         return "was written by another version of LMDB";
     case MDB_PANIC:

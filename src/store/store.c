@@ -54,6 +54,11 @@ static bool was_read(struct store *s, struct reader *r, int rc)
     return rc == 0;
 }
 
+static struct bytes as_bytes(const MDB_val *v)
+{
+    return (struct bytes){v->mv_data, v->mv_size};
+}
+
 static enum store_result unwrap(struct store *s, struct bytes key, struct bytes sealed, int64_t now,
                                 struct bytes *value)
 {
@@ -85,7 +90,7 @@ static enum store_result read_value(struct store *s, MDB_txn *txn, enum store_ta
         health_report(&s->health, "cannot read", environment_explain(rc));
         return STORE_ERROR;
     }
-    result = unwrap(s, key, (struct bytes){data.mv_data, data.mv_size}, now, &value);
+    result = unwrap(s, key, as_bytes(&data), now, &value);
     if (result != STORE_OK)
         return result;
     if (value.len > size) {
@@ -146,32 +151,59 @@ static int walk_on(const struct walk *w, MDB_cursor *cursor, MDB_val *key, MDB_v
 
 static bool is_of_walk(const struct walk *w, const MDB_val *key)
 {
-    return key->mv_size >= w->prefix.len && key->mv_size <= STORE_KEY_MAX &&
+    return key->mv_size >= w->prefix.len &&
            (w->prefix.len == 0 || memcmp(key->mv_data, w->prefix.data, w->prefix.len) == 0);
 }
 
-static bool visit_record(struct store *s, const struct walk *w, const MDB_val *key,
-                         const MDB_val *data)
+/* Keys do, but where a page is damaged: to go back would be to go round for ever. */
+static bool rises(const struct store_place *p, const MDB_val *key)
 {
-    struct bytes name = {key->mv_data, key->mv_size}, value;
+    size_t len = key->mv_size < p->key_len ? key->mv_size : p->key_len;
+    int order = len > 0 ? memcmp(key->mv_data, p->key, len) : 0;
 
-    if (unwrap(s, name, (struct bytes){data->mv_data, data->mv_size}, w->now, &value) != STORE_OK)
-        return true;
-    return w->visit(w->arg, name.data, name.len, value.data, value.len);
+    return key->mv_size <= STORE_KEY_MAX &&
+           (order > 0 || (order == 0 && key->mv_size > p->key_len));
 }
 
+static void move_to(struct store_place *p, const MDB_val *key)
+{
+    p->key_len = key->mv_size;
+    memcpy(p->key, key->mv_data, key->mv_size);
+}
+
+/* A page of damaged records only. */
+static int move_past(struct store_place *p, const MDB_val *key)
+{
+    if (!rises(p, key))
+        return MDB_CORRUPTED;
+    move_to(p, key);
+    return 0;
+}
+
+/* Damaged ones are passed by, and a key that may be damaged leads nowhere. */
 static int walk_records(struct store *s, const struct walk *w, MDB_cursor *cursor)
 {
     struct store_place *p = w->place;
+    bool moved = false;
     MDB_val key, data;
     int rc = walk_on(w, cursor, &key, &data);
 
-    for (unsigned n = 1; rc == 0 && is_of_walk(w, &key); n++) {
-        p->key_len = key.mv_size;
-        memcpy(p->key, key.mv_data, key.mv_size);
-        p->ended = !visit_record(s, w, &key, &data);
-        if (p->ended || n >= w->most)
+    for (unsigned n = 1; rc == 0; n++) {
+        struct bytes value;
+        enum store_result found = unwrap(s, as_bytes(&key), as_bytes(&data), w->now, &value);
+
+        if (found != STORE_BAD && !is_of_walk(w, &key))
+            break;
+        if (found != STORE_BAD && rises(p, &key)) {
+            moved = true;
+            move_to(p, &key);
+            p->ended = found == STORE_OK &&
+                       !w->visit(w->arg, key.mv_data, key.mv_size, value.data, value.len);
+        }
+        if (p->ended)
             return 0;
+        if (n >= w->most)
+            return moved ? 0 : move_past(p, &key);
         rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }
     p->ended = true;

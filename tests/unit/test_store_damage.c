@@ -299,6 +299,79 @@ START_TEST(the_damaged_can_be_forgotten)
 }
 END_TEST
 
+/*
+ * LMDB's node of a record: four octets of the value's length, two of flags, two of the key's
+ * length, the key, the value.
+ */
+#define AT_KEY(value)      ((value)-ENVELOPE_SIZE - sizeof(uint32_t))
+#define AT_KEY_LEN(value)  (AT_KEY(value) - 2)
+#define AT_DATA_LEN(value) (AT_KEY(value) - 8)
+
+static void break_node(uint32_t n, uint8_t *value)
+{
+    static const uint8_t zeros[4] = {0}, ones[4] = {0xff, 0xff, 0xff, 0xff};
+
+    if (!damage[n].wanted || length_of(n) > 4000) /* those are on pages of their own */
+        return;
+    switch (n % 4) {
+    case 0:
+        memcpy(AT_KEY(value), zeros, 4);
+        break;
+    case 1:
+        memcpy(AT_KEY(value), ones, 4);
+        break;
+    case 2:
+        memcpy(AT_KEY_LEN(value), zeros, 2);
+        break;
+    default:
+        memcpy(AT_DATA_LEN(value), ones, 4);
+    }
+}
+
+struct seen {
+    bool is[RECORDS];
+    unsigned count;
+};
+
+static bool see(void *arg, const void *key, size_t key_len, const void *value, size_t value_len)
+{
+    struct seen *seen = arg;
+    uint32_t n;
+
+    (void)value;
+    ck_assert_uint_eq(key_len, sizeof(n));
+    memcpy(&n, key, sizeof(n));
+    ck_assert_uint_lt(n, RECORDS);
+    ck_assert_uint_eq(value_len, length_of(n));
+    ck_assert(!seen->is[n]);
+    seen->is[n] = true;
+    seen->count++;
+    return true;
+}
+
+START_TEST(damaged_keys_and_lengths_lead_nowhere)
+{
+    static const unsigned most[] = {1, 3, 1000};
+    struct store_place place = {.ended = false};
+    static struct seen seen;
+    unsigned pages = 0;
+
+    fill_store();
+    choose_damage();
+    for_values(break_node);
+    write_file(file_len);
+    rig_open(&rig);
+    memset(&seen, 0, sizeof(seen));
+    while (!place.ended && store_page(rig.store, STORE_TABLE_ADDRESS, NULL, 0, RIG_NOW, most[_i],
+                                      &place, see, &seen))
+        ck_assert_uint_le(++pages, 2 * RECORDS);
+    if (most[_i] == 1000)
+        ck_assert_uint_gt(seen.count, (RECORDS - DAMAGED) / 2);
+    for (uint32_t n = 0; n < RECORDS; n++)
+        (void)get(n);
+}
+END_TEST
+
 /* Values of another record, whole and of the same length. */
 static uint8_t *places[RECORDS];
 
@@ -383,6 +456,7 @@ int main(void)
     tcase_add_test(tc, a_put_heals);
     tcase_add_test(tc, the_damaged_can_be_deleted);
     tcase_add_test(tc, the_damaged_can_be_forgotten);
+    tcase_add_loop_test(tc, damaged_keys_and_lengths_lead_nowhere, 0, 3);
     tcase_add_test(tc, a_value_under_another_key_is_none);
     tcase_add_test(tc, a_file_cut_anywhere_is_refused_or_whole);
     suite_add_tcase(suite, tc);
