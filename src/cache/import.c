@@ -85,7 +85,7 @@ static void import_line(struct importing *i, uint64_t number, const char *line, 
     struct entry e;
     struct error err;
 
-    if (len == 0)
+    if (len == 0 || (len == 1 && *line == '\r'))
         return;
     if (!read_entry(line, len, &e, &err))
         refuse(i, number, err.text);

@@ -32,8 +32,8 @@ typedef void (*cache_imported)(void *arg, const struct cache_import_result *resu
 /* Each entry that was queued, before it is committed; from inside cache_import(). May be NULL. */
 typedef void (*cache_took)(void *arg, enum store_table table, const void *key, size_t key_len);
 
-/* The lines of `text`; empty ones are passed by, the last may lack its '\n'. `first_line`: its
-   number, for `problem`. False when out of memory: nothing was begun. */
+/* The lines of `text`; empty ones are passed by (in CRLF files, too), the last may lack its '\n'.
+   `first_line`: its number, for `problem`. False when out of memory: nothing was begun. */
 bool cache_import(struct store *s, const char *text, size_t len, uint64_t first_line, int64_t now,
                   cache_took took, cache_imported done, void *arg);
 

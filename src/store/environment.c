@@ -83,8 +83,6 @@ static bool reserve_reader_table(const struct environment *e, struct error *err)
 const char *environment_explain(int rc)
 {
     switch (rc) {
-    case EIO: /* also when less was written than should be */
-        return "input/output error, or no space left";
     case MDB_INVALID:
         return "is not an LMDB file, or its beginning is damaged; move it away to start afresh";
     case MDB_CORRUPTED:

@@ -81,10 +81,17 @@ bool upkeep_ready(struct upkeep *u)
     return !u->broken && clock_mono_ms() >= u->hold_until;
 }
 
+/* On a full disk a change works now and then, that finds its place in the file. */
+static bool is_well_again(const struct upkeep *u)
+{
+    return u->full || environment_can_grow(u->environment);
+}
+
 /* Room goes with the changes, and in a small store fast. */
 void upkeep_worked(struct upkeep *u, uint64_t changes)
 {
-    health_worked(u->health);
+    if (health_failing(u->health, NULL, 0) && is_well_again(u))
+        health_worked(u->health);
     u->unseen += changes;
     if (u->unseen > u->environment->size >> LOOK_SHIFT)
         u->look_at = 0;
@@ -92,9 +99,15 @@ void upkeep_worked(struct upkeep *u, uint64_t changes)
         u->look_at = clock_mono_ms() + LOOK_MS;
 }
 
+/* LMDB has one word for a faulty disk and for one that had room for a part. */
+static const char *explain(const struct upkeep *u, int rc)
+{
+    return environment_explain(rc == EIO && !environment_can_grow(u->environment) ? ENOSPC : rc);
+}
+
 void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
 {
-    health_failed(u->health, u->broken ? NULL : environment_explain(rc), lost);
+    health_failed(u->health, u->broken ? NULL : explain(u, rc), lost);
     if (u->broken || clock_mono_ms() < u->hold_until)
         return;
     u->full = rc == MDB_MAP_FULL;

@@ -127,15 +127,19 @@ def breaks(w, d, begin):
     load.more(w)
     w.equal("what was known is known from", sources(d, people("known")), {"store"})
     w.equal("it asks for others", {v["source"] for v in ask(d, people("meanwhile"))}, {"probe"})
+    w.equal("health in the end", health(d)[0], "degraded")
+    w.check("can write again" not in d.log(), "it was held to be over")
     load.end(w)
     d.wait_log(CANNOT_WRITE)
     lines = len(re.findall(CANNOT_WRITE, d.log()))
     w.check(lines <= 1 + (time.monotonic() - began) / 60, f"{lines} log lines about it")
 
 
-def is_well_again(w, d):
+def is_well_again(w, d, says_so=True):
     """By itself; what is learned is kept again."""
     w.until("it is well again", lambda: health(d) == ["ok", ""])
+    if says_so:
+        d.wait_log("can write again")
     learn(w, d, "later")
     restart(w, d)
     for name in ("known", "later"):
@@ -255,7 +259,7 @@ def test_read_only(w):
     subprocess.run(["umount", state], check=True)
     mount(w)
     d.start()
-    is_well_again(w, d)
+    is_well_again(w, d, says_so=False)
 
 
 @threads

@@ -461,8 +461,7 @@ START_TEST(the_first_wrong_line_is_named)
                  {"\0", 1},
                  {"\xff", 1},
                  {"{} {}", 5},
-                 {"{\"table\":\"address\",\"table\":\"due\"}", 33},
-                 {"\r", 1}};
+                 {"{\"table\":\"address\",\"table\":\"due\"}", 33}};
     struct cache_filter f = {.tables = ALL};
     char text[4096];
 
@@ -472,12 +471,12 @@ START_TEST(the_first_wrong_line_is_named)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         size_t len = wrong[i].len;
 
-        memcpy(text, "\n", 1);
-        memcpy(text + 1, wrong[i].text, len);
-        memcpy(text + 1 + len, "\n", 1);
-        memcpy(text + 2 + len, listed, listed_len);
-        memcpy(text + 2 + len + listed_len, "worse\n", 6);
-        import(text, len + listed_len + 8, 100, RIG_NOW);
+        memcpy(text, "\r\n\n", 3);
+        memcpy(text + 3, wrong[i].text, len);
+        memcpy(text + 3 + len, "\n", 1);
+        memcpy(text + 4 + len, listed, listed_len);
+        memcpy(text + 4 + len + listed_len, "worse\n", 6);
+        import(text, len + listed_len + 10, 99, RIG_NOW);
         ck_assert_uint_eq(result.taken, 1);
         ck_assert_uint_eq(result.refused, 2);
         ck_assert_msg(strncmp(result.problem.text, "line 101: ", 10) == 0, "%s",
