@@ -1,6 +1,6 @@
 #include "callout/recall.h"
 
-#define AHEAD_MAX 3600 /* seconds by which the clock may have been set back since */
+#define AHEAD_MAX 3600 /* seconds by which the clock may be set without harm */
 
 bool recall_about_us(enum verdict_reason reason)
 {
@@ -21,10 +21,16 @@ static bool doubtful(const struct verdict *v)
     return v->status == STATUS_UNKNOWN || v->status == STATUS_DEFERRED;
 }
 
-/* What was learned when the clock was ahead would be known for longer than configured. */
 static bool lives(const struct record *r, int64_t now)
 {
-    return now < r->verdict.expires_at && r->verdict.probed_at <= now + AHEAD_MAX;
+    return now < r->verdict.expires_at;
+}
+
+/* What was learned later than now is old: the clock was ahead then, and it would be known for
+   longer than configured; or it is behind now, and most of what is known is worth keeping. */
+static bool is_fresh(const struct record *r, int64_t now)
+{
+    return now < r->verdict.refresh_at && r->verdict.probed_at <= now + AHEAD_MAX;
 }
 
 /* A `valid` that was said not to exist, once. */
@@ -36,7 +42,7 @@ static bool is_unconfirmed(const struct record *r)
 enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
                          struct verdict *out)
 {
-    bool resting = now < r->retry_at, fresh = now < r->verdict.refresh_at;
+    bool resting = now < r->retry_at, fresh = is_fresh(r, now);
     bool good_enough = fresh || (resting && is_unconfirmed(r)) ||
                        (stale_ok & (UINT64_C(1) << r->verdict.reason)) != 0;
 
@@ -60,7 +66,7 @@ bool recall_untested(const struct record *r)
 
 bool recall_stands(const struct record *old, const struct verdict *v, int64_t now)
 {
-    return recall_untested(old) && now < old->verdict.refresh_at && doubtful(v);
+    return recall_untested(old) && is_fresh(old, now) && doubtful(v);
 }
 
 /* Up to a tenth less; of two, by the same dice, the longer stays the longer. */

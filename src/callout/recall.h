@@ -22,14 +22,14 @@ struct lifetime {
 enum recall {
     RECALL_ANSWER,         /* *out is the answer */
     RECALL_ANSWER_REFRESH, /* *out is the answer, and a new callout is due behind it */
-    RECALL_ASK, /* no answer, and *out as it was: expired, learned by a clock that was ahead, or
-                   stale and not to be trusted */
+    RECALL_ASK, /* no answer, and *out as it was: expired, or stale and not to be trusted */
 };
 
 /*
  * `stale_ok` is the set of reasons (1 << reason) that lead to accepting: only those are answered
  * from a stale record. A stale record whose refresh failed a short while ago answers with what that
- * attempt came to, until its retry_at; but for a `no_mailbox` that is yet to be confirmed.
+ * attempt came to, until its retry_at; but for a `no_mailbox` that is yet to be confirmed. Stale is
+ * also what was learned later than `now`: the clock was ahead, or is behind.
  */
 enum recall recall_judge(const struct record *r, int64_t now, uint64_t stale_ok,
                          struct verdict *out);

@@ -166,21 +166,6 @@ START_TEST(an_invalid_made_by_dns_lives_its_ttl)
 }
 END_TEST
 
-START_TEST(what_comes_from_the_future_is_asked_again)
-{
-    struct record r = record_of(REASON_NO_MAILBOX, NOW + 31000000, NOW + 32000000), out;
-    struct verdict v;
-
-    r.verdict.probed_at = NOW + 3600;
-    ck_assert_int_eq(recall_judge(&r, NOW, 0, &v), RECALL_ANSWER);
-    r.verdict.probed_at = NOW + 3601;
-    ck_assert_int_eq(recall_judge(&r, NOW, UINT64_MAX, &v), RECALL_ASK);
-    verdict_init(&v, REASON_TIMEOUT, SOURCE_PROBE);
-    ck_assert_int_eq(recall_store(&r, &v, NOW, &plain, &out), RECALL_STORE);
-    ck_assert_int_eq(out.verdict.reason, REASON_TIMEOUT);
-}
-END_TEST
-
 START_TEST(lifetimes_are_up_to_a_tenth_shorter)
 {
     int64_t refresh_min = INT64_MAX, refresh_max = 0, forget_min = INT64_MAX, forget_max = 0;
@@ -336,6 +321,22 @@ START_TEST(only_a_live_valid_is_confirmed)
 }
 END_TEST
 
+START_TEST(what_was_learned_later_than_now_is_old)
+{
+    struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 90000, NOW + 99000);
+    struct verdict v;
+
+    r.verdict.probed_at = NOW + 3600;
+    ck_assert_int_eq(recall_judge(&r, NOW, ACCEPTING, &v), RECALL_ANSWER);
+    r.verdict.probed_at = NOW + 3601;
+    ck_assert_int_eq(recall_judge(&r, NOW, ACCEPTING, &v), RECALL_ANSWER_REFRESH);
+    ck_assert_int_eq(recall_judge(&r, NOW, 0, &v), RECALL_ASK);
+    ck_assert_int_eq(hears(&r, REASON_TIMEOUT, NOW), RECALL_NOTE);
+    ck_assert_int_eq(hears(&r, REASON_MAILBOX_EXISTS, NOW), RECALL_STORE);
+    ck_assert_int_lt(r.verdict.expires_at, NOW + 99000);
+}
+END_TEST
+
 START_TEST(facts_are_bounded_and_end)
 {
     struct facts *f = facts_new(2);
@@ -390,7 +391,6 @@ int main(void)
     tcase_add_loop_test(t, judge, 0, (int)(sizeof(judgements) / sizeof(judgements[0])));
     tcase_add_loop_test(t, store, 0, (int)(sizeof(storings) / sizeof(storings[0])));
     tcase_add_test(t, an_invalid_made_by_dns_lives_its_ttl);
-    tcase_add_test(t, what_comes_from_the_future_is_asked_again);
     tcase_add_test(t, lifetimes_are_up_to_a_tenth_shorter);
     tcase_add_test(t, none_is_forgotten_before_it_is_refreshed);
     tcase_add_test(t, what_is_scheduled_is_exact);
@@ -400,6 +400,7 @@ int main(void)
     tcase_add_test(t, doubt_between_does_not_count);
     tcase_add_test(t, what_is_valid_again_is_forgiven);
     tcase_add_test(t, only_a_live_valid_is_confirmed);
+    tcase_add_test(t, what_was_learned_later_than_now_is_old);
     tcase_add_test(t, test_untested);
     tcase_add_test(t, facts_are_bounded_and_end);
     suite_add_tcase(s, t);
