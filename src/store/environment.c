@@ -8,11 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -20,9 +18,9 @@
 #include "base/str.h"
 #include "store/creation.h"
 #include "store/migration.h"
+#include "store/pages.h"
 
 #define READER_TABLE_BYTES 73728 /* LMDB's header and ENVIRONMENT_READERS of 64 bytes each */
-#define FREE_LIST          0     /* LMDB's own table of free pages */
 #define META_TABLE         "meta"
 #define META_FORMAT        "format"
 #define META_FORMAT_BYTES  4
@@ -137,52 +135,16 @@ static bool open_environment(struct environment *e, struct error *err)
     return rc == 0;
 }
 
-uint64_t environment_extent(const struct environment *e)
-{
-    MDB_envinfo info;
-    MDB_stat stat;
-
-    if (mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0)
-        return 0;
-    return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-}
-
 bool environment_can_grow(const struct environment *e)
 {
     struct statvfs disk;
     int fd;
 
-    if (environment_extent(e) >= e->size)
+    if (pages_extent(e->env) >= e->size)
         return true;
     if (mdb_env_get_fd(e->env, &fd) != 0 || fstatvfs(fd, &disk) != 0)
         return false;
     return (uint64_t)disk.f_bavail * disk.f_frsize >= GROWTH_MIN;
-}
-
-/* A record of the free list is a count and as many page numbers. */
-int environment_used(const struct environment *e, MDB_txn *txn, uint64_t *used)
-{
-    uint64_t extent = environment_extent(e), unused = 0;
-    MDB_val key, record;
-    MDB_cursor *cursor;
-    MDB_stat stat;
-    int rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
-
-    if (rc != 0)
-        return rc;
-    while ((rc = mdb_cursor_get(cursor, &key, &record, MDB_NEXT)) == 0) {
-        size_t count = 0;
-
-        if (record.mv_size >= sizeof(count))
-            memcpy(&count, record.mv_data, sizeof(count));
-        unused += count;
-    }
-    mdb_cursor_close(cursor);
-    if (rc != MDB_NOTFOUND || (rc = mdb_env_stat(e->env, &stat)) != 0)
-        return rc;
-    unused *= stat.ms_psize;
-    *used = extent > unused ? extent - unused : 0;
-    return 0;
 }
 
 /*
@@ -191,7 +153,7 @@ int environment_used(const struct environment *e, MDB_txn *txn, uint64_t *used)
  */
 static bool give_room(const struct environment *e, uint64_t room, struct error *err)
 {
-    uint64_t wanted = environment_extent(e) + room;
+    uint64_t wanted = pages_extent(e->env) + room;
     int rc;
 
     if (wanted <= e->size)
@@ -204,114 +166,13 @@ static bool give_room(const struct environment *e, uint64_t room, struct error *
 
 static void warn_of_size(const struct environment *e)
 {
-    uint64_t extent = environment_extent(e);
+    uint64_t extent = pages_extent(e->env);
 
     if (extent > e->size)
         log_warning("store %s: holds %llu bytes, more than the %llu of cache.size: what expires "
                     "soonest makes room, but the file stays as big until the store is exported, "
                     "moved away and imported afresh",
                     e->path, (unsigned long long)extent, (unsigned long long)e->size);
-}
-
-/* Counts the free pages from `from` on. On damage LMDB's assertion leads to on_damage. */
-struct free_walk {
-    jmp_buf on_damage;
-    MDB_txn *txn;
-    MDB_cursor *cursor;
-    size_t from;
-    size_t found;
-};
-
-static void leave_free_walk(MDB_env *env, const char *msg)
-{
-    struct free_walk *w = mdb_env_get_userctx(env);
-
-    (void)msg;
-    longjmp(w->on_damage, 1);
-}
-
-/* A record of the free list is a count and as many page numbers. */
-static bool count_free(struct free_walk *w, const MDB_val *record)
-{
-    size_t room = record->mv_size / sizeof(size_t), count, number;
-
-    if (room == 0)
-        return false;
-    memcpy(&count, record->mv_data, sizeof(count));
-    if (count >= room)
-        return false;
-    for (size_t i = 1; i <= count; i++) {
-        memcpy(&number, (const char *)record->mv_data + i * sizeof(number), sizeof(number));
-        w->found += number >= w->from;
-    }
-    return true;
-}
-
-static bool walk_free_list(MDB_env *env, struct free_walk *w)
-{
-    MDB_val key, record;
-    int rc;
-
-    if (setjmp(w->on_damage) != 0)
-        return false;
-    if (mdb_txn_begin(env, NULL, MDB_RDONLY, &w->txn) != 0 ||
-        mdb_cursor_open(w->txn, FREE_LIST, &w->cursor) != 0)
-        return false;
-    while ((rc = mdb_cursor_get(w->cursor, &key, &record, MDB_NEXT)) == 0)
-        if (!count_free(w, &record))
-            return false;
-    return rc == MDB_NOTFOUND;
-}
-
-/* Whether all `missing` pages from `from` on are free ones. */
-static bool only_free_pages_missing(MDB_env *env, size_t from, size_t missing)
-{
-    struct free_walk w = {.from = from};
-    bool whole;
-
-    (void)mdb_env_set_userctx(env, &w);
-    (void)mdb_env_set_assert(env, leave_free_walk);
-    whole = walk_free_list(env, &w);
-    (void)mdb_env_set_assert(env, NULL);
-    if (w.cursor != NULL)
-        mdb_cursor_close(w.cursor);
-    if (w.txn != NULL)
-        mdb_txn_abort(w.txn);
-    return whole && w.found == missing;
-}
-
-/*
- * A page that is mapped and not in the file is a SIGBUS for whoever reads it, so this comes before
- * anything is read. Pages that were taken and given back in one transaction are never written: a
- * file that lacks only free pages at its end is sound, and is made longer.
- */
-static bool check_length(const struct environment *e, struct error *err)
-{
-    size_t pages, present;
-    MDB_envinfo info;
-    struct stat st;
-    MDB_stat stat;
-    int fd;
-
-    if (mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0 ||
-        mdb_env_get_fd(e->env, &fd) != 0 || fstat(fd, &st) != 0) {
-        error_set(err, "store %s: cannot be examined", e->path);
-        return false;
-    }
-    pages = info.me_last_pgno + 1;
-    present = (size_t)st.st_size / stat.ms_psize;
-    if (present >= pages)
-        return true;
-    if (ftruncate(fd, (off_t)(pages * stat.ms_psize)) == 0) {
-        if (only_free_pages_missing(e->env, present, pages - present))
-            return true;
-        if (ftruncate(fd, st.st_size) != 0)
-            log_warning("store %s: could not be cut to its old length", e->path);
-    }
-    error_set(err,
-              "store %s: was cut short: has %zu of its %zu pages; move it away to start afresh",
-              e->path, present, pages);
-    return false;
 }
 
 /* Sets *format to 0 where none is written. */
@@ -397,10 +258,10 @@ static bool open_data(struct environment *e, struct error *err)
     uint32_t format;
 
     return creation_ensure(e->path, err) && reserve_reader_table(e, err) &&
-           open_environment(e, err) && check_length(e, err) &&
+           open_environment(e, err) && pages_check_length(e->env, e->path, err) &&
            give_room(e, e->size / ROOM_SHARE, err) && check_format(e, &format, err) &&
            (format == STORE_FORMAT ||
-            (give_room(e, e->size / ROOM_SHARE + environment_extent(e), err) &&
+            (give_room(e, e->size / ROOM_SHARE + pages_extent(e->env), err) &&
              migration_run(e, format, err)));
 }
 

@@ -47,12 +47,6 @@ bool environment_can_grow(const struct environment *e);
  */
 bool environment_is_worth_reopening(const struct environment *e, struct error *err);
 
-/* Octets up to the last page in use, the free ones below it included. */
-uint64_t environment_extent(const struct environment *e);
-
-/* The same without the free ones, in the eyes of a read transaction. A result of LMDB's. */
-int environment_used(const struct environment *e, MDB_txn *txn, uint64_t *used);
-
 /* Writes the number of the format that this program writes. A result of LMDB's. */
 int environment_write_format(const struct environment *e, MDB_txn *txn);
 

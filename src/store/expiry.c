@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "store/cursor.h"
+
 #define AT_TABLE     8
 #define AT_KEY       9
 #define ENTRY_MAX    (AT_KEY + STORE_KEY_MAX)
@@ -15,16 +17,6 @@ struct entry {
     size_t key_len;
     uint8_t key[STORE_KEY_MAX];
 };
-
-static MDB_val as_val(struct bytes b)
-{
-    return (MDB_val){b.len, (void *)(uintptr_t)b.data};
-}
-
-static struct bytes as_bytes(const MDB_val *v)
-{
-    return (struct bytes){v->mv_data, v->mv_size};
-}
 
 /* Into `buf` of ENTRY_MAX octets. */
 static MDB_val entry_pack(uint8_t *buf, unsigned table, struct bytes key, int64_t expires)
@@ -112,10 +104,10 @@ int expiry_delete(const struct expiry *x, unsigned table, struct bytes key)
 
 static int forget_next(MDB_cursor *cursor, struct bytes prefix)
 {
-    MDB_val key = as_val(prefix), data;
-    int rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
+    MDB_val key, data;
+    int rc = cursor_from(cursor, prefix, &key, &data);
 
-    if (rc == 0 && (key.mv_size < prefix.len || memcmp(key.mv_data, prefix.data, prefix.len) != 0))
+    if (rc == 0 && !cursor_key_begins(&key, prefix))
         rc = MDB_NOTFOUND;
     return rc != 0 ? rc : mdb_cursor_del(cursor, 0);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/cursor.h"
 #include "store/expiry.h"
 #include "store/health.h"
 
@@ -22,26 +23,12 @@ struct migration {
     uint64_t indexed, removed;
 };
 
-/* To the first record behind the last one. */
-static int move_on(const struct migration *m, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
-{
-    int rc;
-
-    if (m->last_len == 0)
-        return mdb_cursor_get(cursor, key, data, MDB_FIRST);
-    *key = (MDB_val){m->last_len, (void *)(uintptr_t)m->last};
-    rc = mdb_cursor_get(cursor, key, data, MDB_SET_RANGE);
-    if (rc == 0 && key->mv_size == m->last_len && memcmp(key->mv_data, m->last, m->last_len) == 0)
-        rc = mdb_cursor_get(cursor, key, data, MDB_NEXT);
-    return rc;
-}
-
 /* Whether the record may stay, and when it expires. */
 static bool is_usable(const struct migration *m, const MDB_val *sealed, int64_t *expires)
 {
     struct bytes key = {m->last, m->last_len};
 
-    if (envelope_expires(key, (struct bytes){sealed->mv_data, sealed->mv_size}, expires))
+    if (envelope_expires(key, as_bytes(sealed), expires))
         return *expires >= 0 && key.len <= STORE_KEY_MAX;
     health_damage(m->x.health, key, "it is damaged");
     return false;
@@ -65,7 +52,9 @@ static int index_records(struct migration *m, MDB_cursor *cursor)
     int rc = 0;
 
     for (unsigned n = 0; rc == 0 && n < PART_RECORDS; n++) {
-        rc = move_on(m, cursor, &key, &data);
+        struct bytes last = {m->last, m->last_len};
+
+        rc = cursor_behind(cursor, last, &key, &data);
         if (rc != 0)
             break;
         m->last_len = key.mv_size;

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/cursor.h"
 #include "store/envelope.h"
 #include "store/environment.h"
 #include "store/expiry.h"
 #include "store/health.h"
+#include "store/pages.h"
 #include "store/readers.h"
 #include "store/upkeep.h"
 #include "store/writer.h"
@@ -54,11 +56,6 @@ static bool was_read(struct store *s, struct reader *r, int rc)
     return rc == 0;
 }
 
-static struct bytes as_bytes(const MDB_val *v)
-{
-    return (struct bytes){v->mv_data, v->mv_size};
-}
-
 static enum store_result unwrap(struct store *s, struct bytes key, struct bytes sealed, int64_t now,
                                 struct bytes *value)
 {
@@ -79,7 +76,7 @@ static enum store_result read_value(struct store *s, MDB_txn *txn, enum store_ta
                                     struct bytes key, int64_t now, void *buf, size_t size,
                                     size_t *len)
 {
-    MDB_val name = {key.len, (void *)(uintptr_t)key.data}, data;
+    MDB_val name = as_val(key), data;
     enum store_result result;
     struct bytes value;
     int rc = mdb_get(txn, s->environment.tables[table], &name, &data);
@@ -132,27 +129,13 @@ struct walk {
     void *arg;
 };
 
-/* To the first record behind the last one; that may be gone by now. */
+/* To the next one to be seen. */
 static int walk_on(const struct walk *w, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
 {
-    const struct store_place *p = w->place;
-    int rc;
+    struct bytes last = {w->place->key, w->place->key_len};
 
-    if (p->key_len == 0 && w->prefix.len == 0)
-        return mdb_cursor_get(cursor, key, data, MDB_FIRST);
-    *key = (MDB_val){w->prefix.len, (void *)(uintptr_t)w->prefix.data};
-    if (p->key_len > 0)
-        *key = (MDB_val){p->key_len, (void *)(uintptr_t)p->key};
-    rc = mdb_cursor_get(cursor, key, data, MDB_SET_RANGE);
-    if (rc == 0 && key->mv_size == p->key_len && memcmp(key->mv_data, p->key, p->key_len) == 0)
-        rc = mdb_cursor_get(cursor, key, data, MDB_NEXT);
-    return rc;
-}
-
-static bool is_of_walk(const struct walk *w, const MDB_val *key)
-{
-    return key->mv_size >= w->prefix.len &&
-           (w->prefix.len == 0 || memcmp(key->mv_data, w->prefix.data, w->prefix.len) == 0);
+    return last.len == 0 ? cursor_from(cursor, w->prefix, key, data)
+                         : cursor_behind(cursor, last, key, data);
 }
 
 /* Keys do, but where a page is damaged: to go back would be to go round for ever. */
@@ -192,7 +175,7 @@ static int walk_records(struct store *s, const struct walk *w, MDB_cursor *curso
         struct bytes value;
         enum store_result found = unwrap(s, as_bytes(&key), as_bytes(&data), w->now, &value);
 
-        if (found != STORE_BAD && !is_of_walk(w, &key))
+        if (found != STORE_BAD && !cursor_key_begins(&key, w->prefix))
             break;
         if (found != STORE_BAD && rises(p, &key)) {
             moved = true;
@@ -453,7 +436,7 @@ bool store_report(struct store *s, struct store_report *out)
     };
     rc = measure_tables(s, r->txn, out);
     if (rc == 0)
-        rc = environment_used(&s->environment, r->txn, &out->used);
+        rc = pages_used(s->environment.env, r->txn, &out->used);
     if (rc == 0)
         rc = measure_file(s, &out->file);
     return was_read(s, r, rc);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/pages.h"
 
 #define STEP_MIN   4 /* records of one transaction: */
 #define STEP_MAX   500
@@ -226,13 +227,13 @@ static int measure(const struct upkeep *u, uint64_t *used)
     MDB_txn *txn;
     int rc;
 
-    *used = environment_extent(u->environment);
+    *used = pages_extent(u->environment->env);
     if (*used <= low_mark(u))
         return 0;
     rc = mdb_txn_begin(u->environment->env, NULL, MDB_RDONLY, &txn);
     if (rc != 0)
         return rc;
-    rc = environment_used(u->environment, txn, used);
+    rc = pages_used(u->environment->env, txn, used);
     mdb_txn_abort(txn);
     return rc;
 }
