@@ -14,6 +14,7 @@
 #include "store/health.h"
 #include "store/pages.h"
 #include "store/readers.h"
+#include "store/recovery.h"
 #include "store/upkeep.h"
 #include "store/writer.h"
 
@@ -28,6 +29,7 @@ struct store {
     struct environment environment;
     struct readers readers;
     struct health health;
+    struct recovery recovery;
     struct upkeep upkeep;
     struct writer *writer;
     _Atomic uint64_t commits, committed, failed;
@@ -304,7 +306,7 @@ static bool commit(void *arg, const struct change *first)
 
     while (rc == 0 && more) {
         rc = MDB_PANIC;
-        if (upkeep_ready(&s->upkeep))
+        if (recovery_ready(&s->recovery))
             rc = try_transaction(s, first, &more);
         if (rc == MDB_MAP_FULL && upkeep_make_room(&s->upkeep))
             rc = try_transaction(s, first, &more);
@@ -312,11 +314,13 @@ static bool commit(void *arg, const struct change *first)
             atomic_fetch_add(&s->commits, 1);
     }
     atomic_fetch_add(rc == 0 ? &s->committed : &s->failed, changes);
-    if (rc == 0)
-        upkeep_worked(&s->upkeep, changes);
-    else
-        upkeep_failed(&s->upkeep, rc, changes);
-    return rc == 0;
+    if (rc != 0) {
+        recovery_failed(&s->recovery, rc, changes);
+        return false;
+    }
+    recovery_worked(&s->recovery);
+    upkeep_committed(&s->upkeep, changes);
+    return true;
 }
 
 static int64_t tend(void *arg)
@@ -483,11 +487,13 @@ bool store_open(struct store **sp, const struct store_opts *opts, bool *in_use, 
     }
     health_init(&s->health, s->environment.path);
     s->readers.environment = &s->environment;
+    s->recovery = (struct recovery){
+        .environment = &s->environment, .readers = &s->readers, .health = &s->health};
     if (!environment_open(&s->environment, opts, in_use, err)) {
         store_close(&s);
         return false;
     }
-    upkeep_init(&s->upkeep, &s->environment, &s->readers, &s->health);
+    upkeep_init(&s->upkeep, &s->recovery);
     if (!start_writer(s, opts, err)) {
         store_close(&s);
         return false;

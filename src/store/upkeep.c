@@ -1,7 +1,5 @@
 #include "store/upkeep.h"
 
-#include <errno.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/pages.h"
@@ -14,108 +12,30 @@
 #define IDLE_MS    60000  /* and without any, for the wall clock may be set */
 #define LATE_S     3600   /* still there so long after it expired: we were away, or the clock is */
 #define DOUBT_MS   600000 /* wrong, and has so long to become right */
-#define CHECK_MS   60000
-#define TRY_MS     5000
-#define REOPEN_MS  100
-#define HOLD_MS    1000
-#define EVICT_MAX  4096 /* records, while more is put than that makes up for */
-#define ROOM_STEPS 32
-#define CHURN      (UINT64_C(96) * 4096)
+#define CHECK_MS   60000  /* what the dead pin is missed only in a full map, that looks itself */
+#define EVICT_MAX  4096   /* records, while more is put than that makes up for */
+#define ROOM_STEPS 32     /* a batch waits for so many */
+#define CHURN      (UINT64_C(96) * 4096) /* two batches of 8 changes, two trees of three levels */
 #define TRIED_KEY  "tried"
 
-void upkeep_init(struct upkeep *u, struct environment *e, struct readers *rs, struct health *h)
+void upkeep_init(struct upkeep *u, struct recovery *r)
 {
-    uint64_t step = e->size >> STEP_SHIFT;
+    uint64_t step = r->environment->size >> STEP_SHIFT;
 
-    u->environment = e;
-    u->readers = rs;
-    u->health = h;
+    u->recovery = r;
+    u->environment = r->environment;
+    u->health = r->health;
     u->step = step < STEP_MIN ? STEP_MIN : step > STEP_MAX ? STEP_MAX : (unsigned)step;
 }
 
-/*
- * Failing, and beginning anew
- */
-
-static bool is_broken(const struct upkeep *u)
-{
-    MDB_txn *txn;
-    int rc = mdb_txn_begin(u->environment->env, NULL, MDB_RDONLY, &txn);
-
-    if (rc == 0)
-        mdb_txn_abort(txn);
-    return rc == MDB_PANIC;
-}
-
-/* What can be read is read meanwhile; the pool may be shut from a try before. */
-static bool put_off_reopening(struct upkeep *u, const struct error *why)
-{
-    if (u->environment->env != NULL)
-        readers_open(u->readers);
-    u->try_at = clock_mono_ms() + TRY_MS;
-    health_failed(u->health, why->text, 0);
-    return false;
-}
-
-static bool reopen(struct upkeep *u)
-{
-    struct error err;
-
-    u->try_at = clock_mono_ms() + REOPEN_MS;
-    if (!environment_is_worth_reopening(u->environment, &err))
-        return put_off_reopening(u, &err);
-    if (!readers_shut(u->readers))
-        return false;
-    if (!environment_reopen(u->environment, &err))
-        return put_off_reopening(u, &err);
-    u->broken = false;
-    u->hold_until = u->try_at = clock_mono_ms() + HOLD_MS;
-    readers_open(u->readers);
-    return true;
-}
-
-/* A disk that fails every time would else have us open it for every batch. */
-bool upkeep_ready(struct upkeep *u)
-{
-    if (u->broken && clock_mono_ms() >= u->try_at)
-        (void)reopen(u);
-    return !u->broken && clock_mono_ms() >= u->hold_until;
-}
-
-/* On a full disk a change works now and then, that finds its place in the file. */
-static bool is_well_again(const struct upkeep *u)
-{
-    return u->full || environment_can_grow(u->environment);
-}
-
 /* Room goes with the changes, and in a small store fast. */
-void upkeep_worked(struct upkeep *u, uint64_t changes)
+void upkeep_committed(struct upkeep *u, uint64_t changes)
 {
-    if (health_failing(u->health, NULL, 0) && is_well_again(u))
-        health_worked(u->health);
     u->unseen += changes;
     if (u->unseen > u->environment->size >> LOOK_SHIFT)
         u->look_at = 0;
     else if (u->look_at > clock_mono_ms() + LOOK_MS)
         u->look_at = clock_mono_ms() + LOOK_MS;
-}
-
-/* LMDB has one word for a faulty disk and for one that had room for a part. */
-static const char *explain(const struct upkeep *u, int rc)
-{
-    return environment_explain(rc == EIO && !environment_can_grow(u->environment) ? ENOSPC : rc);
-}
-
-void upkeep_failed(struct upkeep *u, int rc, uint64_t lost)
-{
-    health_failed(u->health, u->broken ? NULL : explain(u, rc), lost);
-    if (u->broken || clock_mono_ms() < u->hold_until)
-        return;
-    u->full = rc == MDB_MAP_FULL;
-    u->try_at = clock_mono_ms() + TRY_MS;
-    u->broken = is_broken(u);
-    if (u->broken)
-        (void)reopen(u);
 }
 
 /*
@@ -285,37 +205,29 @@ bool upkeep_make_room(struct upkeep *u)
  * What is due
  */
 
-/*
- * What little is written here finds its place among the free pages of the file even on a full disk,
- * and the next batch would not.
- */
 static int try_to_write(struct upkeep *u)
 {
     struct taken taken;
-    int rc;
+    int rc = 0;
 
-    if (!u->full) {
-        rc = write_something(u);
-        return rc != 0 || environment_can_grow(u->environment) ? rc : ENOSPC;
-    }
-    rc = evict(u, &taken); /* the free pages may be in pieces: a little goes */
+    if (u->recovery->full)
+        rc = evict(u, &taken); /* the free pages may be in pieces: a little goes */
     return rc != 0 ? rc : write_something(u);
 }
 
 /* While nothing can be written. */
 static int64_t try_again(struct upkeep *u)
 {
-    int64_t left = u->try_at - clock_mono_ms();
     int rc;
 
-    if (left > 0)
-        return left;
+    if (recovery_try_in(u->recovery) > 0)
+        return recovery_try_in(u->recovery);
     rc = try_to_write(u);
     if (rc == 0)
-        health_worked(u->health);
+        recovery_worked(u->recovery);
     else
-        upkeep_failed(u, rc, 0);
-    return rc == 0 ? 0 : TRY_MS;
+        recovery_failed(u->recovery, rc, 0);
+    return recovery_try_in(u->recovery);
 }
 
 /* A read transaction: without work there is no write. */
@@ -385,7 +297,7 @@ static void remove_some(struct upkeep *u)
     if (rc == MDB_MAP_FULL)
         u->look_at = upkeep_make_room(u) ? 0 : clock_mono_ms() + LOOK_MS;
     else if (rc != 0)
-        upkeep_failed(u, rc, 0);
+        recovery_failed(u->recovery, rc, 0);
     else if (taken.entries > 0)
         u->look_at = 0;
 }
@@ -394,8 +306,8 @@ int64_t upkeep_tend(struct upkeep *u)
 {
     int64_t now = clock_mono_ms();
 
-    if (!upkeep_ready(u))
-        return u->try_at > now ? u->try_at - now : 1;
+    if (!recovery_ready(u->recovery))
+        return recovery_try_in(u->recovery);
     if (health_failing(u->health, NULL, 0))
         return try_again(u);
     if (now >= u->check_at)

@@ -14,6 +14,7 @@ static struct store_rig rig;
 static struct environment environment;
 static struct readers readers;
 static struct health health;
+static struct recovery recovery;
 static struct upkeep upkeep;
 
 static void go_on(int64_t ms)
@@ -33,8 +34,10 @@ static void setup(void)
     health = (struct health){.path = NULL};
     health_init(&health, environment.path);
     readers = (struct readers){.environment = &environment};
+    recovery =
+        (struct recovery){.environment = &environment, .readers = &readers, .health = &health};
     upkeep = (struct upkeep){.step = 0};
-    upkeep_init(&upkeep, &environment, &readers, &health);
+    upkeep_init(&upkeep, &recovery);
     (void)upkeep_tend(&upkeep);
 }
 
@@ -57,7 +60,7 @@ static void put(const char *name, int64_t expires)
     ck_assert_int_eq(
         expiry_put(&x, STORE_TABLE_ADDRESS, key, (struct bytes){sealed, sizeof(sealed)}), 0);
     ck_assert_int_eq(mdb_txn_commit(x.txn), 0);
-    upkeep_worked(&upkeep, 1);
+    upkeep_committed(&upkeep, 1);
 }
 
 static size_t last_transaction(void)
