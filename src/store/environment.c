@@ -27,7 +27,7 @@
 #define EXPIRY_TABLE       "expiry"
 #define OWN_TABLES         2          /* meta and expiry */
 #define GROWTH_MIN         (1u << 20) /* octets of disk */
-#define ROOM_SHARE         8          /* of cache.size: room in the map beyond what the file has */
+#define ROOM_SHARE         8          /* of cache.size: room in the map beyond what is in use */
 
 static const char *const table_names[STORE_TABLE_COUNT] = {
 #define X(id, name) [STORE_TABLE_##id] = name,
@@ -147,21 +147,28 @@ bool environment_can_grow(const struct environment *e)
     return (uint64_t)disk.f_bavail * disk.f_frsize >= GROWTH_MIN;
 }
 
-/*
- * A map that ends where the file does has no room for even a change that removes something. Where
- * `size` was made smaller the file is longer than it, and an older format grows by its index.
- */
-static bool give_room(const struct environment *e, uint64_t room, struct error *err)
+/* LMDB makes it no smaller than the file is. */
+static bool set_map(const struct environment *e, uint64_t wanted, struct error *err)
 {
-    uint64_t wanted = pages_extent(e->env) + room;
-    int rc;
+    int rc = mdb_env_set_mapsize(e->env, whole_pages(wanted > e->size ? wanted : e->size));
 
-    if (wanted <= e->size)
-        return true;
-    rc = mdb_env_set_mapsize(e->env, whole_pages(wanted));
     if (rc != 0)
         error_set(err, "store %s: cannot be mapped: %s", e->path, environment_explain(rc));
     return rc == 0;
+}
+
+/*
+ * A map without a free page has no room for even a change that removes something, as where `size`
+ * was made smaller. Free pages are such room: were it the end of the file that counts, it would
+ * move on with each opening while a reader pins them.
+ */
+static bool fit_map(const struct environment *e, struct error *err)
+{
+    uint64_t room = e->size / ROOM_SHARE, taken = pages_extent(e->env);
+
+    if (taken + room > e->size)
+        taken = pages_used_at_opening(e->env);
+    return set_map(e, taken + room, err);
 }
 
 static void warn_of_size(const struct environment *e)
@@ -252,6 +259,13 @@ static bool check_format(struct environment *e, uint32_t *format, struct error *
     return rc == 0 && *format <= STORE_FORMAT;
 }
 
+/* The index that an older format lacks is no longer than its records. */
+static bool migrate(struct environment *e, uint32_t format, struct error *err)
+{
+    return set_map(e, 2 * pages_extent(e->env) + e->size / ROOM_SHARE, err) &&
+           migration_run(e, format, err) && fit_map(e, err);
+}
+
 /* Once the lock is held. */
 static bool open_data(struct environment *e, struct error *err)
 {
@@ -259,10 +273,8 @@ static bool open_data(struct environment *e, struct error *err)
 
     return creation_ensure(e->path, err) && reserve_reader_table(e, err) &&
            open_environment(e, err) && pages_check_length(e->env, e->path, err) &&
-           give_room(e, e->size / ROOM_SHARE, err) && check_format(e, &format, err) &&
-           (format == STORE_FORMAT ||
-            (give_room(e, e->size / ROOM_SHARE + pages_extent(e->env), err) &&
-             migration_run(e, format, err)));
+           fit_map(e, err) && check_format(e, &format, err) &&
+           (format == STORE_FORMAT || migrate(e, format, err));
 }
 
 static bool open_all(struct environment *e, const struct store_opts *opts, bool *in_use,

@@ -308,28 +308,37 @@ static pid_t hold_snapshot(int *end)
     return pid;
 }
 
+/* The same records: no more is used, but what they replace stays, until that fails. */
+static void put_anew(uint32_t count)
+{
+    char big[4000] = {0};
+    int noted = 1;
+
+    for (uint32_t n = 0; noted == 1; n = (n + 1) % count) {
+        uint32_t key = key_of(n);
+
+        noted = 0;
+        ck_assert(store_put(rig.store, STORE_TABLE_ADDRESS, &key, sizeof(key), big, sizeof(big),
+                            RIG_NOW + 1 + n, note, &noted));
+        store_flush(rig.store);
+    }
+}
+
 START_TEST(a_snapshot_that_pins_pages_empties_nothing)
 {
     char big[4000] = {0};
-    uint32_t n = 0, key;
-    int noted, end, status;
+    int end, status;
     pid_t pid;
 
     rig.opts.size = 4u << 20;
     rig_open(&rig);
     fill_over(500, sizeof(big), 50);
     pid = hold_snapshot(&end);
-    do { /* the same records anew: no more is used, but what they replace stays */
-        noted = 0;
-        key = key_of(n);
-        ck_assert(store_put(rig.store, STORE_TABLE_ADDRESS, &key, sizeof(key), big, sizeof(big),
-                            RIG_NOW + 1 + n, note, &noted));
-        store_flush(rig.store);
-        n = (n + 1) % 500;
-    } while (noted == 1);
+    put_anew(500);
     ck_assert(store_failing(rig.store, value, sizeof(value)));
-    for (n = 0; n < 50; n++) {
-        key = key_of(n);
+    for (uint32_t n = 0; n < 50; n++) {
+        uint32_t key = key_of(n);
+
         ck_assert(store_put(rig.store, STORE_TABLE_ADDRESS, &key, sizeof(key), big, sizeof(big),
                             RIG_NOW + 1 + n, NULL, NULL));
         store_flush(rig.store);
@@ -340,6 +349,30 @@ START_TEST(a_snapshot_that_pins_pages_empties_nothing)
     ck_assert_int_eq(status, 0);
     ck_assert(rig_put(&rig, "joe", "there is room again"));
     ck_assert_msg(!store_failing(rig.store, value, sizeof(value)), "%s", value);
+}
+END_TEST
+
+/* It takes its room from what is used, not from where the file ends. */
+START_TEST(a_file_under_a_snapshot_does_not_grow_with_every_opening)
+{
+    int end, status;
+    pid_t pid;
+
+    rig.opts.size = 4u << 20;
+    rig_open(&rig);
+    fill_over(500, 4000, 50);
+    store_close(&rig.store); /* or the other process would have its lock */
+    pid = hold_snapshot(&end);
+    rig_open(&rig);
+    for (int i = 0; i < 10; i++) {
+        put_anew(500);
+        ck_assert_uint_le(report().file, rig.opts.size / 8 * 9);
+        store_close(&rig.store);
+        rig_open(&rig);
+    }
+    (void)close(end);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(rig_put(&rig, "joe", "there is room again"));
 }
 END_TEST
 
@@ -383,6 +416,7 @@ int main(void)
     tcase_add_test(tc, a_small_store_makes_room_for_big_values);
     tcase_add_test(tc, a_store_made_smaller_shrinks_but_not_its_file);
     tcase_add_test(tc, a_snapshot_that_pins_pages_empties_nothing);
+    tcase_add_test(tc, a_file_under_a_snapshot_does_not_grow_with_every_opening);
     tcase_add_test(tc, reports_what_there_is);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
