@@ -39,7 +39,8 @@ static struct {
     char directory[PATH_MAX];
     struct disk_image before;
     struct event *events;
-    size_t count, room;
+    _Atomic size_t count; /* asked for meanwhile */
+    size_t room;
 } disk;
 
 #define DESCRIPTORS 256
