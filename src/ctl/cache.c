@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "base/process.h"
+#include "base/str.h"
 #include "ctl/output.h"
 
 enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
@@ -14,7 +15,7 @@ enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
 #define ALL_TABLES ((1U << STORE_TABLE_COUNT) - 1)
 
 struct options {
-    bool json, standalone, domain;
+    bool json, standalone, domain, destination;
     unsigned tables; /* none: all */
     char **args;
     size_t count;
@@ -29,11 +30,12 @@ struct subcommand {
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: calloutctl [-c FILE] cache get ADDRESS|DOMAIN [--json] [--standalone]\n"
+    fprintf(stderr, "usage: calloutctl [-c FILE] cache get ADDRESS|DOMAIN|DESTINATION [--json] "
+                    "[--standalone]\n"
                     "       calloutctl [-c FILE] cache list [DOMAIN] [--table TABLE] [--json] "
                     "[--standalone]\n"
-                    "       calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... "
-                    "[--standalone]\n"
+                    "       calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... | "
+                    "--destination NAME... [--standalone]\n"
                     "       calloutctl [-c FILE] cache export|import [FILE|-] [--standalone]\n"
                     "       calloutctl [-c FILE] cache stats [--json] [--standalone]\n");
     return EX_USAGE;
@@ -49,34 +51,44 @@ static int complain(int code, const struct error *err)
  * Arguments
  */
 
-static bool read_address(const char *text, struct address *out)
+static bool read_address(const char *text, struct cache_filter *out)
 {
     const char *why;
 
-    if (address_parse(text, strlen(text), out, &why))
+    out->is_address = address_parse(text, strlen(text), &out->address, &why);
+    if (out->is_address)
         return true;
     fprintf(stderr, "calloutctl: %s: no address: %s\n", text, why);
     return false;
 }
 
-static bool read_domain(const char *text, char out[ADDRESS_DOMAIN_MAX + 1])
+static bool read_domain(const char *text, struct cache_filter *out)
 {
     const char *why;
 
-    if (address_domain_parse(text, strlen(text), out, &why))
+    if (address_domain_parse(text, strlen(text), out->domain, &why))
         return true;
     fprintf(stderr, "calloutctl: %s: no domain: %s\n", text, why);
+    return false;
+}
+
+static bool read_destination(const char *text, struct cache_filter *out)
+{
+    if (destination_name_valid(text))
+        return str_copy(out->destination, sizeof(out->destination), text);
+    fprintf(stderr,
+            "calloutctl: %s: no destination: mx/NAME, provider/NAME, ip/ADDRESS, unix/PATH or "
+            "domain/NAME is wanted\n",
+            text);
     return false;
 }
 
 static bool read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"standalone", no_argument, NULL, 's'},
-        {"domain", no_argument, NULL, 'd'},
-        {"table", required_argument, NULL, 't'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},        {"standalone", no_argument, NULL, 's'},
+        {"domain", no_argument, NULL, 'd'},      {"destination", no_argument, NULL, 'D'},
+        {"table", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
     };
     enum store_table table;
     int c;
@@ -88,6 +100,7 @@ static bool read_options(int argc, char **argv, const struct subcommand *s, stru
         o->json |= c == 'j';
         o->standalone |= c == 's';
         o->domain |= c == 'd';
+        o->destination |= c == 'D';
         if (c != 't')
             continue;
         if (!entry_table_parse(optarg, &table)) {
@@ -98,7 +111,7 @@ static bool read_options(int argc, char **argv, const struct subcommand *s, stru
     }
     o->args = argv + optind;
     o->count = (size_t)(argc - optind);
-    return o->count >= s->min && o->count <= s->max;
+    return o->count >= s->min && o->count <= s->max && !(o->domain && o->destination);
 }
 
 /*
@@ -148,21 +161,38 @@ static int print_entries(const struct ctl_env *env, const struct options *o,
     return code;
 }
 
+/* A domain has no '/', and an address has an '@'. */
+static bool read_any(const char *text, struct cache_filter *out)
+{
+    *out = (struct cache_filter){.tables = ALL_TABLES};
+    if (strchr(text, '@') != NULL)
+        return read_address(text, out);
+    if (strchr(text, '/') != NULL)
+        return read_destination(text, out);
+    out->tables = 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
+    return read_domain(text, out);
+}
+
+static void tell_unknown(const char *text)
+{
+    fprintf(stderr, "calloutctl: nothing is known of %s\n", text);
+}
+
 static int get(const struct ctl_env *env, const struct options *o)
 {
-    struct cache_filter filter = {.is_address = strchr(o->args[0], '@') != NULL};
     struct printing p = {.json = o->json, .blocks = true};
+    struct cache_filter filter;
     int code;
 
-    filter.tables =
-        filter.is_address ? ALL_TABLES : 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
-    if (filter.is_address ? !read_address(o->args[0], &filter.address)
-                          : !read_domain(o->args[0], filter.domain))
+    if (!read_any(o->args[0], &filter))
         return EX_DATAERR;
     code = print_entries(env, o, &filter, &p);
     if (code != 0 || p.count > 0)
         return code;
-    fprintf(stderr, "calloutctl: nothing is known of %s\n", o->args[0]);
+    tell_unknown(o->args[0]);
+    if (filter.destination[0] == '\0')
+        fprintf(stderr, "calloutctl: whether its destination refuses us is in \"calloutctl "
+                        "status\"; \"calloutctl cache get\" takes the name that stands there\n");
     return EXIT_NOTHING;
 }
 
@@ -171,7 +201,7 @@ static int list(const struct ctl_env *env, const struct options *o)
     struct cache_filter filter = {.tables = o->tables != 0 ? o->tables : ALL_TABLES};
     struct printing p = {.json = o->json};
 
-    if (o->count > 0 && !read_domain(o->args[0], filter.domain))
+    if (o->count > 0 && !read_domain(o->args[0], &filter))
         return EX_DATAERR;
     return print_entries(env, o, &filter, &p);
 }
@@ -180,26 +210,25 @@ static int list(const struct ctl_env *env, const struct options *o)
  * forget, stats, export, import
  */
 
-/* With no `c` only looks whether it could be asked. */
-static int forget_one(struct ctl_cache *c, const struct options *o, const char *text,
-                      uint64_t *forgotten, struct error *err)
+static bool read_what(const struct options *o, const char *text, struct cache_filter *out)
 {
-    char domain[ADDRESS_DOMAIN_MAX + 1];
-    struct address a;
-
-    if (o->domain ? !read_domain(text, domain) : !read_address(text, &a))
-        return EX_DATAERR;
-    return c != NULL ? c->way->forget(c, o->domain ? NULL : &a, domain, forgotten, err) : 0;
+    memset(out, 0, sizeof(*out));
+    if (o->destination)
+        return read_destination(text, out);
+    return o->domain ? read_domain(text, out) : read_address(text, out);
 }
 
 static int forget_all(struct ctl_cache *c, const struct options *o, struct error *err)
 {
+    struct cache_filter what;
     uint64_t total = 0, n;
     int code = 0;
 
     for (size_t i = 0; code == 0 && i < o->count; i++) {
         n = 0;
-        code = forget_one(c, o, o->args[i], &n, err);
+        code = read_what(o, o->args[i], &what) ? c->way->forget(c, &what, &n, err) : EX_DATAERR;
+        if (code == 0 && n == 0)
+            tell_unknown(o->args[i]);
         total += n;
     }
     printf("forgotten: %llu\n", (unsigned long long)total);
@@ -208,13 +237,13 @@ static int forget_all(struct ctl_cache *c, const struct options *o, struct error
 
 static int forget(const struct ctl_env *env, const struct options *o)
 {
+    struct cache_filter what;
     struct ctl_cache c;
     struct error err = {""};
-    uint64_t n;
     int code;
 
     for (size_t i = 0; i < o->count; i++)
-        if (forget_one(NULL, o, o->args[i], &n, &err) != 0)
+        if (!read_what(o, o->args[i], &what)) /* before anything is forgotten */
             return EX_DATAERR;
     code = ctl_cache_open(&c, env, o->standalone, &err);
     if (code == 0)
@@ -267,7 +296,7 @@ int ctl_cache(const struct ctl_env *env, int argc, char **argv)
     static const struct subcommand all[] = {
         {"get", "js", 1, 1, get},
         {"list", "jst", 0, 1, list},
-        {"forget", "sd", 1, SIZE_MAX, forget},
+        {"forget", "sdD", 1, SIZE_MAX, forget},
         {"export", "s", 0, 1, export},
         {"import", "s", 0, 1, import},
         {"stats", "js", 0, 0, stats},

@@ -27,9 +27,9 @@ struct ctl_cache_way {
     /* Every entry's line with its '\n'. EX_IOERR, and err as it was, when `line` says false. */
     int (*list)(struct ctl_cache *c, const struct cache_filter *filter, ctl_http_line line,
                 void *arg, struct error *err);
-    /* An address, or a domain where that is NULL. */
-    int (*forget)(struct ctl_cache *c, const struct address *a, const char *domain,
-                  uint64_t *forgotten, struct error *err);
+    /* An address, a domain or a destination, whatever the tables. */
+    int (*forget)(struct ctl_cache *c, const struct cache_filter *what, uint64_t *forgotten,
+                  struct error *err);
     /* Whole lines; back when all of it is committed, or failed. */
     size_t import_max; /* octets at a time, CTL_CACHE_IMPORT_MAX at most */
     int (*import)(struct ctl_cache *c, const char *text, size_t len, uint64_t first_line,

@@ -142,7 +142,10 @@ def test_errors(w):
             ("GET", ENTRIES, {"table": "adress"}, 400, "table: address, domain, "),
             ("GET", ENTRIES, {"adress": "bob@example.org"}, 400, "unknown parameter: adress"),
             ("GET", ENTRIES, {"address": "bob@example.org", "domain": "example.org"}, 400, "one "),
-            ("DELETE", ENTRIES, {}, 400, "an address or a domain is wanted"),
+            ("GET", ENTRIES, {"destination": "example.org"}, 400, "destination: mx/NAME, "),
+            ("GET", ENTRIES, {"destination": "mx/" + "x" * 300}, 400, "destination: "),
+            ("DELETE", ENTRIES, {}, 400, "an address, a domain or a destination is wanted"),
+            ("DELETE", ENTRIES, {"destination": "mx/a.example", "domain": "a.example"}, 400, "one "),
             ("DELETE", ENTRIES, {"adress": "bob@example.org"}, 400, "unknown parameter: adress"),
             ("DELETE", ENTRIES, {"domain": "example.org", "table": "due"}, 400,
              "unknown parameter: table"),
@@ -189,6 +192,25 @@ def test_forget(w):
     w.equal("then", [brief(ask(d, r)) for r in everybody],
             ["valid/mailbox_exists/probe", "invalid/no_mailbox/probe", "invalid/no_mailbox/store"])
     w.equal("tries", [len(server.tries(r)) for r in everybody], [3, 2, 1])
+
+
+def test_forget_destination(w):
+    """One that refuses us: shown by its name; forgotten, it is asked again at once."""
+    server, d = start(w, hostile.On(greeting="554 5.7.1 Your IP is blocked"))
+    d.allowed += ["refuses us"]
+    w.equal("blocked", brief(ask(d, "bob@example.org")), "unknown/blocked/probe")
+    w.until("in the store", lambda: entries(d, destination="mx/example.org"))
+    w.equal("of the address", entries(d, address="bob@example.org"), [])
+    w.equal("of the destination", [(e["destination"], e["breaker"]["state"], e["breaker"]["code"])
+                                   for e in entries(d, destination="mx/example.org")],
+            [("mx/example.org", "open", 554)])
+    w.equal("of others", entries(d, destination="mx/example.net"), [])
+    server.rules = []
+    w.equal("without a callout", brief(ask(d, "bob@example.org")), "unknown/blocked/store")
+    w.equal("forgotten", forget(d, destination="mx/example.org"), 1)
+    w.until("health", lambda: client.control_get(d.control, "/healthz")[1] == "ok\n")
+    w.equal("then", brief(ask(d, "bob@example.org")), "valid/mailbox_exists/probe")
+    w.equal("nothing is left to forget", forget(d, destination="mx/example.com"), 0)
 
 
 def test_forget_catch_all(w):

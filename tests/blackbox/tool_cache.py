@@ -158,13 +158,15 @@ def test_list(w):
 def test_forget(w):
     """Addresses, and domains with all there is of them; says how many; U-labels, literals."""
     d = filled(w)
-    for argv, count in ((["bob@example.org"], 1), (["bob@example.org"], 0),
-                        (["Alice@EXAMPLE.org", "nobody@example.org", "x@nowhere.test"], 2),
-                        (["bob@grey.example"], 2), (["--domain", "nowhere.test"], 0),
-                        (["--domain", "bücher.example", "[192.0.2.1]"], 0)):
+    for argv, count, unknown in (
+            (["bob@example.org"], 1, []), (["bob@example.org"], 0, ["bob@example.org"]),
+            (["Alice@EXAMPLE.org", "x@nowhere.test", "nobody@example.org"], 2, ["x@nowhere.test"]),
+            (["bob@grey.example"], 2, []), (["--domain", "nowhere.test"], 0, ["nowhere.test"]),
+            (["--domain", "bücher.example", "[192.0.2.1]"], 0, ["bücher.example", "[192.0.2.1]"])):
         result = w.ctl(d.conf, "cache", "forget", *argv)
         w.equal(f"forget {argv}", (result.code, result.out, result.err),
-                (0 if count else 1, f"forgotten: {count}\n", ""))
+                (0 if count else 1, f"forgotten: {count}\n",
+                 "".join(f"calloutctl: nothing is known of {what}\n" for what in unknown)))
     w.equal("left of it", {e["table"] for e in entries(w, d, "example.org")}, {"domain"})
     count = len(entries(w, d, "all.example")) + len(entries(w, d, "grey.example"))
     w.problems += d.stop()
@@ -172,11 +174,40 @@ def test_forget(w):
     w.equal("without the daemon", (result.code, result.out), (0, f"forgotten: {count}\n"))
     w.equal("left", entries(w, d, "all.example") + entries(w, d, "grey.example"), [])
     result = w.ctl(d.conf, "cache", "forget", "--domain", "10.0.0.1")  # an address can be of it
-    w.equal("digits", (result.code, result.out, result.err), (1, "forgotten: 0\n", ""))
+    w.equal("digits", (result.code, result.out), (1, "forgotten: 0\n"))
     for argv, pattern in ((["--domain", "fussy.example", "bob@fussy.example"], "no domain"),
                           (["bob@fussy.example", "fussy.example"], "no address")):
         fails(w, w.ctl(d.conf, "cache", "forget", *argv), DATAERR, pattern)
     w.check(entries(w, d, "fussy.example"), "something was forgotten although an argument was wrong")
+
+
+def test_destination(w):
+    """Who refuses us: get points to where that is seen, shows it, and forget is the way out."""
+    w.dns()
+    server = w.run(hostile.Server(["192.0.2.1"], hostile.On(greeting="554 5.7.1 Blocked, see why")))
+    d = w.daemon(allowed=["refuses us"])
+    w.matches("blocked", w.ctl(d.conf, "check", "bob@example.org").out, "unknown +blocked")
+    w.until("in the store", lambda: stats(d)["entries"]["destination"] == 1)
+    fails(w, w.ctl(d.conf, "cache", "get", "bob@example.org"), 1, r'(?s)nothing is known.*"calloutctl status"')
+    w.matches("status", w.ctl(d.conf, "status").out, "(?m)^mx/example.org +open ")
+    result = w.ctl(d.conf, "cache", "get", "mx/example.org")
+    w.equal("exit", (result.code, result.err), (0, ""))
+    for line in ("destination: mx/example.org", "breaker.state: open", "breaker.code: 554",
+                 "breaker.text: Blocked, see why"):
+        w.matches("block", result.out, f"(?m)^{line}$")
+    server.rules = []
+    w.matches("still", w.ctl(d.conf, "check", "bob@example.org").out, "unknown +blocked")
+    result = w.ctl(d.conf, "cache", "forget", "--destination", "mx/example.org", "mx/example.com")
+    w.equal("forget", (result.code, result.out, result.err),
+            (0, "forgotten: 1\n", "calloutctl: nothing is known of mx/example.com\n"))
+    w.until("health", lambda: d.status()["health"] == "ok")
+    w.matches("asked again", w.ctl(d.conf, "check", "bob@example.org").out, "valid +mailbox_exists")
+    for name in ("mx/", "example.org", "here/example.org"):
+        fails(w, w.ctl(d.conf, "cache", "forget", "--destination", name), DATAERR, "no destination")
+    w.problems += d.stop()
+    fails(w, w.ctl(d.conf, "cache", "get", "ip/192.0.2.1"), 1, "nothing is known of ip/192.0.2.1\n$")
+    w.equal("without the daemon", w.ctl(d.conf, "cache", "forget", "--destination",
+                                        "domain/example.org").out, "forgotten: 0\n")
 
 
 # export and import
