@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "cache/forget.h"
 #include "cache/key.h"
@@ -110,10 +111,27 @@ static void reread(struct verifier *v, const struct cache_filter *what)
         verifier_reread_domain(v, what->domain);
 }
 
+static void tell(const struct forgetting *f)
+{
+    const struct cache_filter *what = &f->filter;
+    const char *name = what->is_address ? what->address.canonical : what->domain;
+    char safe[DESTINATION_NAME_SIZE + ADDRESS_TEXT_SIZE];
+
+    if (what->destination[0] != '\0')
+        name = what->destination;
+    str_readable(safe, sizeof(safe), name, strlen(name));
+    if (f->ok)
+        log_info("cache: forgot %llu record%s of %s", (unsigned long long)f->count,
+                 f->count == 1 ? "" : "s", safe);
+    else
+        log_error("cache: %s is not forgotten, or not all of it: the store failed", safe);
+}
+
 static void answer(void *arg)
 {
     struct forgetting *f = arg;
 
+    tell(f);
     reread(f->wait.control->fe->rcpt.verifier, &f->filter);
     if (f->ok)
         control_wait_answer(&f->wait, HTTP_OK, "OK",

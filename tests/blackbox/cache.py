@@ -182,12 +182,14 @@ def test_forget(w):
     everybody = ("bob@example.org", "carol@example.org", "carol@example.net")
     known(d, *everybody)
     w.equal("one", forget(d, address="BOB@example.org"), 1)
+    d.wait_log(r"cache: forgot 1 record of bob@example\.org$")
     w.equal("once more", forget(d, address="bob@example.org"), 0)
     w.equal("then", [brief(ask(d, r)) for r in everybody],
             ["valid/mailbox_exists/probe", "invalid/no_mailbox/store", "invalid/no_mailbox/store"])
     d.wait_idle()
     there = len(export(d, domain="example.org"))
     w.equal("a domain", forget(d, domain="example.org"), there)
+    d.wait_log(rf"cache: forgot {there} records of example\.org$")
     w.equal("left of it", export(d, domain="example.org"), [])
     w.equal("then", [brief(ask(d, r)) for r in everybody],
             ["valid/mailbox_exists/probe", "invalid/no_mailbox/probe", "invalid/no_mailbox/store"])
@@ -208,6 +210,7 @@ def test_forget_destination(w):
     server.rules = []
     w.equal("without a callout", brief(ask(d, "bob@example.org")), "unknown/blocked/store")
     w.equal("forgotten", forget(d, destination="mx/example.org"), 1)
+    d.wait_log(r"cache: forgot 1 record of mx/example\.org$")
     w.until("health", lambda: client.control_get(d.control, "/healthz")[1] == "ok\n")
     w.equal("then", brief(ask(d, "bob@example.org")), "valid/mailbox_exists/probe")
     w.equal("nothing is left to forget", forget(d, destination="mx/example.com"), 0)
@@ -255,6 +258,8 @@ def test_import(w):
     w.equal("nothing", export(other), [])
     counts = load(other, lines)
     w.equal("imported", counts, {"taken": len(lines), "expired": 0, "refused": 0, "failed": 0})
+    other.wait_log(f"cache: import of lines 1 to {len(lines)}: taken={len(lines)} expired=0 refused=0 "
+                   "failed=0$")
     w.equal("exported", export(other), lines)
     w.equal("answers", {ask(other, r)["source"] for r in everybody}, {"store"})
     w.equal("asked", len(server.recipients), asked)
