@@ -16,7 +16,7 @@ enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
 
 struct options {
     bool json, standalone, domain, destination;
-    unsigned tables; /* none: all */
+    unsigned tables; /* of --table; all without */
     char **args;
     size_t count;
 };
@@ -36,7 +36,9 @@ static int usage(void)
                     "[--standalone]\n"
                     "       calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... | "
                     "--destination NAME... [--standalone]\n"
-                    "       calloutctl [-c FILE] cache export|import [FILE|-] [--standalone]\n"
+                    "       calloutctl [-c FILE] cache export [FILE|-] [--table TABLE] "
+                    "[--standalone]\n"
+                    "       calloutctl [-c FILE] cache import [FILE|-] [--standalone]\n"
                     "       calloutctl [-c FILE] cache stats [--json] [--standalone]\n");
     return EX_USAGE;
 }
@@ -109,6 +111,8 @@ static bool read_options(int argc, char **argv, const struct subcommand *s, stru
         }
         o->tables |= 1U << table;
     }
+    if (o->tables == 0)
+        o->tables = ALL_TABLES;
     o->args = argv + optind;
     o->count = (size_t)(argc - optind);
     return o->count >= s->min && o->count <= s->max && !(o->domain && o->destination);
@@ -198,7 +202,7 @@ static int get(const struct ctl_env *env, const struct options *o)
 
 static int list(const struct ctl_env *env, const struct options *o)
 {
-    struct cache_filter filter = {.tables = o->tables != 0 ? o->tables : ALL_TABLES};
+    struct cache_filter filter = {.tables = o->tables};
     struct printing p = {.json = o->json};
 
     if (o->count > 0 && !read_domain(o->args[0], &filter))
@@ -283,7 +287,7 @@ static const char *path_of(const struct options *o)
 
 static int export(const struct ctl_env *env, const struct options *o)
 {
-    return ctl_cache_export(env, o->standalone, path_of(o));
+    return ctl_cache_export(env, o->standalone, o->tables, path_of(o));
 }
 
 static int import(const struct ctl_env *env, const struct options *o)
@@ -297,7 +301,7 @@ int ctl_cache(const struct ctl_env *env, int argc, char **argv)
         {"get", "js", 1, 1, get},
         {"list", "jst", 0, 1, list},
         {"forget", "sdD", 1, SIZE_MAX, forget},
-        {"export", "s", 0, 1, export},
+        {"export", "st", 0, 1, export},
         {"import", "s", 0, 1, import},
         {"stats", "js", 0, 0, stats},
     };

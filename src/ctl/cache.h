@@ -65,8 +65,9 @@ bool ctl_cache_print_heading(FILE *out);
 bool ctl_cache_print_row(FILE *out, const char *line, size_t len);
 bool ctl_cache_print_stats(FILE *out, const json_t *stats);
 
-/* `path`: a file, or "-" for stdout or stdin. Messages on stderr; the exit code. */
-int ctl_cache_export(const struct ctl_env *env, bool standalone, const char *path);
+/* `path`: a file, or "-" for stdout or stdin. `tables`: a set, as in struct cache_filter. Messages
+   on stderr; the exit code. */
+int ctl_cache_export(const struct ctl_env *env, bool standalone, unsigned tables, const char *path);
 int ctl_cache_import(const struct ctl_env *env, bool standalone, const char *path);
 
 #endif

@@ -221,6 +221,9 @@ def test_export_import(w):
         text = f.read()
     w.equal("tables", {json.loads(line)["table"] for line in text.splitlines()}, set(TABLES))
     w.equal("to standard output", w.ctl(d.conf, "cache", "export").out, text)
+    w.equal("two tables", w.ctl(d.conf, "cache", "export", "--table", "address", "--table", "domain").out,
+            "".join(line + "\n" for line in text.splitlines()
+                    if json.loads(line)["table"] in ("address", "domain")))
     w.problems += d.stop()
     w.equal("without the daemon", w.ctl(d.conf, "cache", "export", "-").out, text)
     said = f"taken {len(text.splitlines())}, expired 0, refused 0, failed 0\n"
