@@ -2,15 +2,24 @@
 #include "ctl/cache.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/process.h"
 #include "base/str.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 
 enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
+
+const char ctl_cache_usage[] =
+    "calloutctl [-c FILE] cache get ADDRESS|DOMAIN|DESTINATION [--json] [--standalone]\n"
+    "calloutctl [-c FILE] cache list [DOMAIN] [--table TABLE] [--json] [--standalone]\n"
+    "calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... | --destination NAME... "
+    "[--standalone]\n"
+    "calloutctl [-c FILE] cache export [FILE|-] [--table TABLE] [--standalone]\n"
+    "calloutctl [-c FILE] cache import [FILE|-] [--standalone]\n"
+    "calloutctl [-c FILE] cache stats [--json] [--standalone]\n";
 
 #define ALL_TABLES ((1U << STORE_TABLE_COUNT) - 1)
 
@@ -27,21 +36,6 @@ struct subcommand {
     size_t min, max;   /* arguments */
     int (*run)(const struct ctl_env *env, const struct options *o);
 };
-
-static int usage(void)
-{
-    fprintf(stderr, "usage: calloutctl [-c FILE] cache get ADDRESS|DOMAIN|DESTINATION [--json] "
-                    "[--standalone]\n"
-                    "       calloutctl [-c FILE] cache list [DOMAIN] [--table TABLE] [--json] "
-                    "[--standalone]\n"
-                    "       calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... | "
-                    "--destination NAME... [--standalone]\n"
-                    "       calloutctl [-c FILE] cache export [FILE|-] [--table TABLE] "
-                    "[--standalone]\n"
-                    "       calloutctl [-c FILE] cache import [FILE|-] [--standalone]\n"
-                    "       calloutctl [-c FILE] cache stats [--json] [--standalone]\n");
-    return EX_USAGE;
-}
 
 static int complain(int code, const struct error *err)
 {
@@ -85,37 +79,53 @@ static bool read_destination(const char *text, struct cache_filter *out)
     return false;
 }
 
-static bool read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
+static bool read_table(const char *name, unsigned *tables)
+{
+    enum store_table table;
+
+    if (!entry_table_parse(name, &table)) {
+        fprintf(stderr, "calloutctl: %s: no table of the store\n", name);
+        return false;
+    }
+    *tables |= 1U << table;
+    return true;
+}
+
+/* All of argv, or what is wrong with it is told. */
+static int read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
 {
     static const struct option longs[] = {
         {"json", no_argument, NULL, 'j'},        {"standalone", no_argument, NULL, 's'},
         {"domain", no_argument, NULL, 'd'},      {"destination", no_argument, NULL, 'D'},
         {"table", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
     };
-    enum store_table table;
-    int c;
+    int c, which = 0;
 
     optind = 0; /* glibc: start over, options may follow arguments */
-    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        if (c == '?' || strchr(s->flags, c) == NULL)
-            return false;
+    while ((c = ctl_options_next(argc, argv, longs, &which)) != -1) {
+        if (c == '?')
+            return ctl_usage_error(ctl_cache_usage, NULL);
+        if (strchr(s->flags, c) == NULL)
+            return ctl_usage_error(ctl_cache_usage, "cache %s has no option --%s", s->name,
+                                   longs[which].name);
         o->json |= c == 'j';
         o->standalone |= c == 's';
         o->domain |= c == 'd';
         o->destination |= c == 'D';
-        if (c != 't')
-            continue;
-        if (!entry_table_parse(optarg, &table)) {
-            fprintf(stderr, "calloutctl: %s: no table of the store\n", optarg);
-            return false;
-        }
-        o->tables |= 1U << table;
+        if (c == 't' && !read_table(optarg, &o->tables))
+            return ctl_usage_error(ctl_cache_usage, NULL);
     }
     if (o->tables == 0)
         o->tables = ALL_TABLES;
     o->args = argv + optind;
     o->count = (size_t)(argc - optind);
-    return o->count >= s->min && o->count <= s->max && !(o->domain && o->destination);
+    if (o->count < s->min || o->count > s->max)
+        return ctl_usage_error(ctl_cache_usage, "cache %s: too %s arguments", s->name,
+                               o->count < s->min ? "few" : "many");
+    if (o->domain && o->destination)
+        return ctl_usage_error(ctl_cache_usage, "cache %s: --domain and --destination are two ways",
+                               s->name);
+    return 0;
 }
 
 /*
@@ -306,14 +316,16 @@ int ctl_cache(const struct ctl_env *env, int argc, char **argv)
         {"stats", "js", 0, 0, stats},
     };
     struct options o = {.json = false};
+    int code;
 
     process_ignore_sigpipe();
-    for (size_t i = 0; argc > 1 && i < sizeof(all) / sizeof(all[0]); i++) {
+    if (argc < 2)
+        return ctl_usage_error(ctl_cache_usage, "cache: a subcommand is wanted");
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(argv[1], all[i].name) != 0)
             continue;
-        if (!read_options(argc - 1, argv + 1, &all[i], &o))
-            return usage();
-        return all[i].run(env, &o);
+        code = read_options(argc - 1, argv + 1, &all[i], &o);
+        return code != 0 ? code : all[i].run(env, &o);
     }
-    return usage();
+    return ctl_usage_error(ctl_cache_usage, "cache: no such subcommand: %s", argv[1]);
 }

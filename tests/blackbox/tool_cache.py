@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from harness import client, daemon, hostile
+from lifecycle import needs_root
 from world import answering
 
 TABLES = ("address", "domain", "destination", "due")
@@ -259,6 +260,33 @@ def test_export_file(w):
         w.matches("what is there", f.read(), r'^\{"table":"address".*\}\n$')
 
 
+@needs_root
+def test_export_as_another(w):
+    """Root becomes the daemon's user before it makes the file; who it was is said where that may not."""
+    w.dns()
+    state, closed = (os.path.join(w.workdir, n) for n in ("state", "closed"))
+    os.makedirs(state)
+    os.mkdir(closed, 0o700)
+    os.chown(state, 65534, 65534)
+    os.chmod(w.workdir, 0o711)
+    d = daemon.Daemon(w.build, w.workdir, {"user": '"nobody"'})
+    fails(w, w.ctl(d.conf, "cache", "export", os.path.join(closed, "file")), CANTCREAT,
+          "closed/file: Permission denied to nobody\n$")
+    w.equal("export", str(w.ctl(d.conf, "cache", "export", os.path.join(state, "file"))), "exit 0\n")
+
+
+@needs_root
+def test_socket_of_others(w):
+    """A socket that is not ours to use, even one that nobody listens on: what does without is told."""
+    d = one(w)
+    w.problems += d.stop(signal.SIGKILL)
+    os.chmod(w.workdir, 0o755)
+    os.chmod(d.control, 0o600)
+    as_nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    fails(w, w.ctl(d.conf, "cache", "stats", prefix=as_nobody), UNAVAILABLE,
+          "Permission denied: .* --standalone")
+
+
 def test_export_links(w):
     """A link stays one, and what it leads to is replaced; standard output by its name is written to."""
     d = one(w)
@@ -496,6 +524,37 @@ def test_closed_output(w):
         w.equal(f"{argv}, full", proc.returncode, IOERR)
         w.matches(f"{argv}, full", proc.stderr, "standard output: No space left on device")
     d.wait_idle()
+
+
+def test_help(w):
+    """Asked for, usage is an answer, and needs no configuration."""
+    missing = os.path.join(w.workdir, "missing.conf")
+    for argv in (["--help"], *([name, "--help"] for name in ("check", "cache", "status", "parse",
+                                                             "classify")), ["cache", "get", "--help"]):
+        result = w.ctl(missing, *argv)
+        w.equal(f"{argv}", (result.code, result.err), (0, ""))
+        w.matches(f"{argv}", result.out, rf"^usage: calloutctl (.*\n)*.*{argv[0]}")
+
+
+def test_what_is_wrong(w):
+    """A line about that, and then the usage."""
+    d = one(w)
+    for argv, said in ((["foo"], "no such subcommand: foo"), (["cache"], "cache: a subcommand is wanted"),
+                       (["cache", "foo"], "cache: no such subcommand: foo"),
+                       (["cache", "list", "--foo"], "unrecognized option '--foo'"),
+                       (["cache", "get", "--table", "due", "a@a.example"],
+                        "cache get has no option --table"),
+                       (["cache", "get"], "cache get: too few arguments"),
+                       (["cache", "list", "a.example", "b.example"], "cache list: too many arguments"),
+                       (["cache", "forget", "--domain", "--destination", "a.example"],
+                        "cache forget: --domain and --destination are two ways"),
+                       (["status", "now"], "status: too many arguments"),
+                       (["status", "--foo"], "unrecognized option '--foo'"),
+                       (["check"], "check: an address is wanted"),
+                       (["classify", "--foo"], "unrecognized option '--foo'")):
+        result = w.ctl(d.conf, *argv)
+        w.equal(f"{argv}", (result.code, result.out), (USAGE, ""))
+        w.matches(f"{argv}", result.err, rf"^calloutctl: {said}\nusage: calloutctl ")
 
 
 def test_wrong_arguments(w):
