@@ -1,5 +1,6 @@
 /* calloutctl: options, configuration, subcommand. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +13,11 @@
 #include "conf/data_files.h"
 #include "ctl/classify.h"
 #include "ctl/ctl.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
 #include "ctl/parse.h"
 
 static const char default_config[] = CONFDIR "/calloutd.conf";
-
-static void usage(void)
-{
-    fprintf(stderr, "usage: calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] [--trace] "
-                    "[--json] [--standalone]\n"
-                    "       calloutctl [-c FILE] cache get|list|forget|export|import|stats ...\n"
-                    "       calloutctl [-c FILE] status [--json]\n"
-                    "       calloutctl parse [-]\n"
-                    "       calloutctl [-c FILE] classify [--stage STAGE] [--provider NAME] [-]\n"
-                    "       calloutctl -V\n");
-}
 
 static void print_problem(void *arg, const char *text, bool is_warning)
 {
@@ -73,12 +65,26 @@ static int run_configured(configured run, const char *path, int argc, char **arg
     return code;
 }
 
-static int run_parse(int argc, char **argv)
+static int run_check(const char *path, int argc, char **argv)
 {
-    if (argc > 2 || (argc == 2 && strcmp(argv[1], "-") != 0)) {
-        usage();
-        return EX_USAGE;
-    }
+    return run_configured(ctl_check, path, argc, argv);
+}
+
+static int run_cache(const char *path, int argc, char **argv)
+{
+    return run_configured(ctl_cache, path, argc, argv);
+}
+
+static int run_status(const char *path, int argc, char **argv)
+{
+    return run_configured(ctl_status, path, argc, argv);
+}
+
+static int run_parse(const char *path, int argc, char **argv)
+{
+    (void)path;
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "-") != 0))
+        return ctl_usage_error(ctl_parse_usage, "parse: standard input is all it reads");
     return ctl_parse(stdin, stdout);
 }
 
@@ -92,10 +98,8 @@ static int run_classify(const char *path, int argc, char **argv)
     int code = EX_CONFIG;
     bool ok;
 
-    if (!ctl_classify_options(argc, argv, &how)) {
-        usage();
-        return EX_USAGE;
-    }
+    if (!ctl_classify_options(argc, argv, &how))
+        return ctl_usage_error(ctl_classify_usage, NULL);
     if (path != default_config && access(path, R_OK) != 0) {
         fprintf(stderr, "calloutctl: %s: %s\n", path, strerror(errno));
         return EX_CONFIG;
@@ -117,8 +121,54 @@ static int run_classify(const char *path, int argc, char **argv)
     return code;
 }
 
+static const struct command {
+    const char *name, *usage;
+    int (*run)(const char *config, int argc, char **argv);
+} commands[] = {
+    {"check", ctl_check_usage, run_check},          {"cache", ctl_cache_usage, run_cache},
+    {"status", ctl_status_usage, run_status},       {"parse", ctl_parse_usage, run_parse},
+    {"classify", ctl_classify_usage, run_classify},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int usage(FILE *out, int code)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        ctl_usage_print(out, i == 0 ? "usage:" : "", commands[i].usage);
+    ctl_usage_print(out, "", "calloutctl -V | --help\n");
+    return code;
+}
+
+/* Whoever wants to know how it is used may have no configuration yet. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return true;
+    return false;
+}
+
+static int run_command(const char *config, int argc, char **argv)
+{
+    for (size_t i = 0; argc > 0 && i < COMMANDS; i++) {
+        if (strcmp(argv[0], commands[i].name) != 0)
+            continue;
+        if (!asks_for_help(argc, argv))
+            return commands[i].run(config, argc, argv);
+        ctl_usage_print(stdout, "usage:", commands[i].usage);
+        return ctl_output_flush(EXIT_SUCCESS);
+    }
+    if (argc > 0)
+        fprintf(stderr, "calloutctl: no such subcommand: %s\n", argv[0]);
+    else
+        fprintf(stderr, "calloutctl: a subcommand is wanted\n");
+    return usage(stderr, EX_USAGE);
+}
+
 int main(int argc, char **argv)
 {
+    static const struct option longs[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     struct log_opts log = {.target = LOG_TARGET_STDERR, .ident = "calloutctl"};
     const char *config = default_config;
     int c;
@@ -127,7 +177,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "calloutctl: cannot open /dev/null\n");
         return EX_OSERR;
     }
-    while ((c = getopt(argc, argv, "+c:V")) != -1) {
+    while ((c = getopt_long(argc, argv, "+c:V", longs, NULL)) != -1) {
         switch (c) {
         case 'c':
             config = optarg;
@@ -135,24 +185,12 @@ int main(int argc, char **argv)
         case 'V':
             printf("calloutctl %s\n", PACKAGE_VERSION);
             return EXIT_SUCCESS;
+        case 'h':
+            return ctl_output_flush(usage(stdout, EXIT_SUCCESS));
         default:
-            usage();
-            return EX_USAGE;
+            return usage(stderr, EX_USAGE);
         }
     }
     log_reconfigure(&log);
-    argc -= optind;
-    argv += optind;
-    if (argc > 0 && strcmp(argv[0], "check") == 0)
-        return run_configured(ctl_check, config, argc, argv);
-    if (argc > 0 && strcmp(argv[0], "cache") == 0)
-        return run_configured(ctl_cache, config, argc, argv);
-    if (argc > 0 && strcmp(argv[0], "status") == 0)
-        return run_configured(ctl_status, config, argc, argv);
-    if (argc > 0 && strcmp(argv[0], "parse") == 0)
-        return run_parse(argc, argv);
-    if (argc > 0 && strcmp(argv[0], "classify") == 0)
-        return run_classify(config, argc, argv);
-    usage();
-    return EX_USAGE;
+    return run_command(config, argc - optind, argv + optind);
 }

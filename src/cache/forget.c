@@ -141,3 +141,22 @@ bool cache_forget_domain(struct store *s, const char *domain, cache_forgotten do
     forget_key(f, STORE_TABLE_DESTINATION, name, strlen(name));
     return all_queued(f);
 }
+
+bool cache_forget_destination(struct store *s, const char *name, cache_forgotten done, void *arg)
+{
+    struct forgetting *f = begin(s, done, arg);
+
+    if (f == NULL)
+        return false;
+    forget_key(f, STORE_TABLE_DESTINATION, name, strlen(name));
+    return all_queued(f);
+}
+
+bool cache_forget(struct store *s, const struct cache_filter *what, cache_forgotten done, void *arg)
+{
+    if (what->is_address)
+        return cache_forget_address(s, &what->address, done, arg);
+    if (what->destination[0] != '\0')
+        return cache_forget_destination(s, what->destination, done, arg);
+    return cache_forget_domain(s, what->domain, done, arg);
+}

@@ -1,5 +1,6 @@
 /*
- * Forgetting by hand: an address, or a domain with all that is known of it.
+ * Forgetting by hand: an address, a domain with all that is known of it, or how it stands with a
+ * destination.
  *
  * Threads: any.
  */
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/list.h"
 #include "smtp/address.h"
 #include "store/store.h"
 
@@ -27,5 +29,13 @@ bool cache_forget_address(struct store *s, const struct address *a, cache_forgot
 
 /* A domain (A-labels): its addresses, its facts, its re-probes, and "domain/NAME". */
 bool cache_forget_domain(struct store *s, const char *domain, cache_forgotten done, void *arg);
+
+/* A destination by its name (callout/destination): that it refuses us, its pauses, its greylisting.
+   What is known of the addresses there stays. */
+bool cache_forget_destination(struct store *s, const char *name, cache_forgotten done, void *arg);
+
+/* Which of them `what` means, which means one; whatever its tables. */
+bool cache_forget(struct store *s, const struct cache_filter *what, cache_forgotten done,
+                  void *arg);
 
 #endif

@@ -20,12 +20,24 @@ struct writing {
     void *arg;
 };
 
+static bool is_one_domain(const struct cache_list *l)
+{
+    return l->filter.domain[0] != '\0';
+}
+
+static bool is_one_destination(const struct cache_list *l)
+{
+    return l->filter.destination[0] != '\0';
+}
+
 void cache_list_begin(struct cache_list *l, const struct cache_filter *filter)
 {
     memset(l, 0, sizeof(*l));
     l->filter = *filter;
     if (filter->is_address)
         (void)str_copy(l->filter.domain, sizeof(l->filter.domain), filter->address.domain);
+    if (is_one_destination(l))
+        l->filter.tables &= 1u << STORE_TABLE_DESTINATION;
 }
 
 static void report(enum store_table table, const void *key, size_t key_len)
@@ -61,18 +73,16 @@ static bool write_entry(void *arg, const void *key, size_t key_len, const void *
     return true;
 }
 
-static bool is_one_domain(const struct cache_list *l)
-{
-    return l->filter.domain[0] != '\0';
-}
-
 /* The key of the table's entry number `step`; false: there are no more. */
 static bool key_of_step(const struct cache_list *l, uint8_t key[STORE_KEY_MAX], size_t *len)
 {
     struct cache_key keys[CACHE_KEYS_MAX];
 
     if (l->table == STORE_TABLE_DESTINATION) {
-        (void)str_format((char *)key, STORE_KEY_MAX, "domain/%s", l->filter.domain);
+        if (is_one_destination(l))
+            (void)str_copy((char *)key, STORE_KEY_MAX, l->filter.destination);
+        else
+            (void)str_format((char *)key, STORE_KEY_MAX, "domain/%s", l->filter.domain);
         *len = strlen((char *)key);
         return l->step == 0;
     }
@@ -123,7 +133,7 @@ static bool is_single(const struct cache_list *l)
     case STORE_TABLE_DUE:
         return l->filter.is_address;
     case STORE_TABLE_DESTINATION:
-        return is_one_domain(l);
+        return is_one_domain(l) || is_one_destination(l);
     case STORE_TABLE_DOMAIN:
     case STORE_TABLE_COUNT:
         break;

@@ -12,10 +12,11 @@
 #include <stdint.h>
 
 #include "cache/entry.h"
+#include "callout/destination.h"
 #include "smtp/address.h"
 #include "store/store.h"
 
-/* What is to be listed. */
+/* What is to be listed, or forgotten. */
 struct cache_filter {
     unsigned tables;                     /* set of 1 << enum store_table */
     char domain[ADDRESS_DOMAIN_MAX + 1]; /* in A-labels; "": any. Of `destination` only what is kept
@@ -24,6 +25,8 @@ struct cache_filter {
                                             usual sender and with the null sender), when it is asked
                                             again, and what is known of its domain */
     struct address address;              /* both its folded and its unfolded form */
+
+    char destination[DESTINATION_NAME_SIZE]; /* "": any, else nothing but the one so called */
 };
 
 /* Where it is. Begin with cache_list_begin(). */

@@ -31,6 +31,21 @@ void destination_name(const struct mx_candidate *host, const struct provider *pr
         (void)str_format(out, DESTINATION_NAME_SIZE, "ip/%s", netaddr_format(&host->ip, text));
 }
 
+bool destination_name_valid(const char *text)
+{
+    static const char *const kinds[] = {"provider/", "mx/", "ip/", "unix/", "domain/"};
+
+    if (strlen(text) >= DESTINATION_NAME_SIZE)
+        return false;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        size_t len = strlen(kinds[i]);
+
+        if (strncmp(text, kinds[i], len) == 0)
+            return text[len] != '\0';
+    }
+    return false;
+}
+
 static void put_breaker(struct codec_writer *w, const struct breaker *b)
 {
     codec_put_uint(w, b->state == BREAKER_CLOSED ? BREAKER_CLOSED : BREAKER_OPEN, 1);

@@ -26,6 +26,9 @@
 void destination_name(const struct mx_candidate *host, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE]);
 
+/* Whether `text` may be such a name, or "domain/NAME". */
+bool destination_name_valid(const char *text);
+
 #define DESTINATION_FACT_SIZE_MAX KEEP_VALUE_MAX /* octets of one, as stored */
 
 /* Times in seconds since the epoch. All zero: nothing is known. */

@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "base/str.h"
+#include "callout/destination.h"
 #include "smtp/address.h"
 
 #define KEY_SIZE (ADDRESS_DOMAIN_MAX + 3)
@@ -85,6 +86,31 @@ void facts_refused(struct facts *f, const char *domain, bool null_sender, const 
     r->verdict = *v;
     r->until = until;
     HASH_ADD_STR(f->refusals, key, r);
+}
+
+static bool was_said_at(const struct evidence *ev, const char *destination,
+                        const struct provider *provider)
+{
+    struct mx_candidate host = {.ip = ev->ip};
+    char name[DESTINATION_NAME_SIZE];
+
+    (void)str_copy(host.name, sizeof(host.name), ev->mx);
+    destination_name(&host, provider, name);
+    return strcmp(name, destination) == 0;
+}
+
+/* By either name: a provider's host that is asked by a route is nobody's. */
+void facts_forget(struct facts *f, const char *destination, const struct providers *providers)
+{
+    struct refusal *r, *tmp;
+
+    HASH_ITER (hh, f->refusals, r, tmp) {
+        const struct evidence *ev = &r->verdict.evidence;
+
+        if (was_said_at(ev, destination, providers_of_host(providers, ev->mx)) ||
+            was_said_at(ev, destination, NULL))
+            forget(f, r);
+    }
 }
 
 bool facts_recall(struct facts *f, const char *domain, bool null_sender, int64_t now,

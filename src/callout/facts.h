@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "callout/providers.h"
 #include "callout/verdict.h"
 
 struct facts;
@@ -28,6 +29,9 @@ void facts_refused(struct facts *f, const char *domain, bool null_sender, const 
 
 /* The domain answered about a recipient: it does not refuse us. */
 void facts_answered(struct facts *f, const char *domain, bool null_sender);
+
+/* What was said there, by the destination of that name, counts no more. */
+void facts_forget(struct facts *f, const char *destination, const struct providers *providers);
 
 /* True, and *out filled, when the domain is known at `now` to refuse us. */
 bool facts_recall(struct facts *f, const char *domain, bool null_sender, int64_t now,

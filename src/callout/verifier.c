@@ -332,8 +332,10 @@ static void reread(void *arg)
     else
         keep_reread(e->keep, r->table, r->key, r->key_len);
     if (r->table == STORE_TABLE_DESTINATION &&
-        str_copyn(name, sizeof(name), (char *)r->key, r->key_len))
+        str_copyn(name, sizeof(name), (char *)r->key, r->key_len)) {
+        facts_forget(e->facts, name, e->opts.providers);
         gate_reread(e->gate, name);
+    }
     free(r);
 }
 

@@ -117,7 +117,8 @@ struct verifier_counts verifier_count(struct verifier *v);
 /*
  * The store was changed by somebody else than callouts, and that is committed: what is in memory of
  * this record, or of a domain (its facts, its re-probes, that it refuses us), is read from the
- * store again. Both return at once; any thread.
+ * store again; of a destination, what domains heard there is forgotten, too. Both return at once;
+ * any thread.
  */
 void verifier_reread(struct verifier *v, enum store_table table, const void *key, size_t key_len);
 void verifier_reread_domain(struct verifier *v, const char *domain);

@@ -2,20 +2,30 @@
 #include "ctl/cache.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/process.h"
+#include "base/str.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 
 enum { EXIT_NOTHING = 1 }; /* nothing is known of that; nothing was forgotten */
 
+const char ctl_cache_usage[] =
+    "calloutctl [-c FILE] cache get ADDRESS|DOMAIN|DESTINATION [--json] [--standalone]\n"
+    "calloutctl [-c FILE] cache list [DOMAIN] [--table TABLE] [--json] [--standalone]\n"
+    "calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... | --destination NAME... "
+    "[--standalone]\n"
+    "calloutctl [-c FILE] cache export [FILE|-] [--table TABLE] [--standalone]\n"
+    "calloutctl [-c FILE] cache import [FILE|-] [--standalone]\n"
+    "calloutctl [-c FILE] cache stats [--json] [--standalone]\n";
+
 #define ALL_TABLES ((1U << STORE_TABLE_COUNT) - 1)
 
 struct options {
-    bool json, standalone, domain;
-    unsigned tables; /* none: all */
+    bool json, standalone, domain, destination;
+    unsigned tables; /* of --table; all without */
     char **args;
     size_t count;
 };
@@ -27,18 +37,6 @@ struct subcommand {
     int (*run)(const struct ctl_env *env, const struct options *o);
 };
 
-static int usage(void)
-{
-    fprintf(stderr, "usage: calloutctl [-c FILE] cache get ADDRESS|DOMAIN [--json] [--standalone]\n"
-                    "       calloutctl [-c FILE] cache list [DOMAIN] [--table TABLE] [--json] "
-                    "[--standalone]\n"
-                    "       calloutctl [-c FILE] cache forget ADDRESS... | --domain DOMAIN... "
-                    "[--standalone]\n"
-                    "       calloutctl [-c FILE] cache export|import [FILE|-] [--standalone]\n"
-                    "       calloutctl [-c FILE] cache stats [--json] [--standalone]\n");
-    return EX_USAGE;
-}
-
 static int complain(int code, const struct error *err)
 {
     fprintf(stderr, "calloutctl: %s\n", err->text);
@@ -49,56 +47,85 @@ static int complain(int code, const struct error *err)
  * Arguments
  */
 
-static bool read_address(const char *text, struct address *out)
+static bool read_address(const char *text, struct cache_filter *out)
 {
     const char *why;
 
-    if (address_parse(text, strlen(text), out, &why))
+    out->is_address = address_parse(text, strlen(text), &out->address, &why);
+    if (out->is_address)
         return true;
     fprintf(stderr, "calloutctl: %s: no address: %s\n", text, why);
     return false;
 }
 
-static bool read_domain(const char *text, char out[ADDRESS_DOMAIN_MAX + 1])
+static bool read_domain(const char *text, struct cache_filter *out)
 {
     const char *why;
 
-    if (address_domain_parse(text, strlen(text), out, &why))
+    if (address_domain_parse(text, strlen(text), out->domain, &why))
         return true;
     fprintf(stderr, "calloutctl: %s: no domain: %s\n", text, why);
     return false;
 }
 
-static bool read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
+static bool read_destination(const char *text, struct cache_filter *out)
+{
+    if (destination_name_valid(text))
+        return str_copy(out->destination, sizeof(out->destination), text);
+    fprintf(stderr,
+            "calloutctl: %s: no destination: mx/NAME, provider/NAME, ip/ADDRESS, unix/PATH or "
+            "domain/NAME is wanted\n",
+            text);
+    return false;
+}
+
+static bool read_table(const char *name, unsigned *tables)
+{
+    enum store_table table;
+
+    if (!entry_table_parse(name, &table)) {
+        fprintf(stderr, "calloutctl: %s: no table of the store\n", name);
+        return false;
+    }
+    *tables |= 1U << table;
+    return true;
+}
+
+/* All of argv, or what is wrong with it is told. */
+static int read_options(int argc, char **argv, const struct subcommand *s, struct options *o)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"standalone", no_argument, NULL, 's'},
-        {"domain", no_argument, NULL, 'd'},
-        {"table", required_argument, NULL, 't'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},        {"standalone", no_argument, NULL, 's'},
+        {"domain", no_argument, NULL, 'd'},      {"destination", no_argument, NULL, 'D'},
+        {"table", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
     };
-    enum store_table table;
-    int c;
+    int c, which = 0;
 
     optind = 0; /* glibc: start over, options may follow arguments */
-    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        if (c == '?' || strchr(s->flags, c) == NULL)
-            return false;
+    while ((c = ctl_options_next(argc, argv, longs, &which)) != -1) {
+        if (c == '?')
+            return ctl_usage_error(ctl_cache_usage, NULL);
+        if (strchr(s->flags, c) == NULL)
+            return ctl_usage_error(ctl_cache_usage, "cache %s has no option --%s", s->name,
+                                   longs[which].name);
         o->json |= c == 'j';
         o->standalone |= c == 's';
         o->domain |= c == 'd';
-        if (c != 't')
-            continue;
-        if (!entry_table_parse(optarg, &table)) {
-            fprintf(stderr, "calloutctl: %s: no table of the store\n", optarg);
-            return false;
-        }
-        o->tables |= 1U << table;
+        o->destination |= c == 'D';
+        if (c == 't' && !read_table(optarg, &o->tables))
+            return ctl_usage_error(ctl_cache_usage, NULL);
     }
+    if (o->tables == 0)
+        o->tables = ALL_TABLES;
     o->args = argv + optind;
     o->count = (size_t)(argc - optind);
-    return o->count >= s->min && o->count <= s->max;
+    if (o->count < s->min || o->count > s->max)
+        return ctl_usage_error(ctl_cache_usage, "cache %s: too %s arguments", s->name,
+                               o->count < s->min ? "few" : "many");
+    if (o->domain && o->destination)
+        return ctl_usage_error(ctl_cache_usage, "cache %s: --domain and --destination are two ways",
+                               s->name);
+    return 0;
 }
 
 /*
@@ -148,30 +175,47 @@ static int print_entries(const struct ctl_env *env, const struct options *o,
     return code;
 }
 
+/* A domain has no '/', and an address has an '@'. */
+static bool read_any(const char *text, struct cache_filter *out)
+{
+    *out = (struct cache_filter){.tables = ALL_TABLES};
+    if (strchr(text, '@') != NULL)
+        return read_address(text, out);
+    if (strchr(text, '/') != NULL)
+        return read_destination(text, out);
+    out->tables = 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
+    return read_domain(text, out);
+}
+
+static void tell_unknown(const char *text)
+{
+    fprintf(stderr, "calloutctl: nothing is known of %s\n", text);
+}
+
 static int get(const struct ctl_env *env, const struct options *o)
 {
-    struct cache_filter filter = {.is_address = strchr(o->args[0], '@') != NULL};
     struct printing p = {.json = o->json, .blocks = true};
+    struct cache_filter filter;
     int code;
 
-    filter.tables =
-        filter.is_address ? ALL_TABLES : 1U << STORE_TABLE_DOMAIN | 1U << STORE_TABLE_DESTINATION;
-    if (filter.is_address ? !read_address(o->args[0], &filter.address)
-                          : !read_domain(o->args[0], filter.domain))
+    if (!read_any(o->args[0], &filter))
         return EX_DATAERR;
     code = print_entries(env, o, &filter, &p);
     if (code != 0 || p.count > 0)
         return code;
-    fprintf(stderr, "calloutctl: nothing is known of %s\n", o->args[0]);
+    tell_unknown(o->args[0]);
+    if (filter.destination[0] == '\0')
+        fprintf(stderr, "calloutctl: whether its destination refuses us is in \"calloutctl "
+                        "status\"; \"calloutctl cache get\" takes the name that stands there\n");
     return EXIT_NOTHING;
 }
 
 static int list(const struct ctl_env *env, const struct options *o)
 {
-    struct cache_filter filter = {.tables = o->tables != 0 ? o->tables : ALL_TABLES};
+    struct cache_filter filter = {.tables = o->tables};
     struct printing p = {.json = o->json};
 
-    if (o->count > 0 && !read_domain(o->args[0], filter.domain))
+    if (o->count > 0 && !read_domain(o->args[0], &filter))
         return EX_DATAERR;
     return print_entries(env, o, &filter, &p);
 }
@@ -180,26 +224,25 @@ static int list(const struct ctl_env *env, const struct options *o)
  * forget, stats, export, import
  */
 
-/* With no `c` only looks whether it could be asked. */
-static int forget_one(struct ctl_cache *c, const struct options *o, const char *text,
-                      uint64_t *forgotten, struct error *err)
+static bool read_what(const struct options *o, const char *text, struct cache_filter *out)
 {
-    char domain[ADDRESS_DOMAIN_MAX + 1];
-    struct address a;
-
-    if (o->domain ? !read_domain(text, domain) : !read_address(text, &a))
-        return EX_DATAERR;
-    return c != NULL ? c->way->forget(c, o->domain ? NULL : &a, domain, forgotten, err) : 0;
+    memset(out, 0, sizeof(*out));
+    if (o->destination)
+        return read_destination(text, out);
+    return o->domain ? read_domain(text, out) : read_address(text, out);
 }
 
 static int forget_all(struct ctl_cache *c, const struct options *o, struct error *err)
 {
+    struct cache_filter what;
     uint64_t total = 0, n;
     int code = 0;
 
     for (size_t i = 0; code == 0 && i < o->count; i++) {
         n = 0;
-        code = forget_one(c, o, o->args[i], &n, err);
+        code = read_what(o, o->args[i], &what) ? c->way->forget(c, &what, &n, err) : EX_DATAERR;
+        if (code == 0 && n == 0)
+            tell_unknown(o->args[i]);
         total += n;
     }
     printf("forgotten: %llu\n", (unsigned long long)total);
@@ -208,13 +251,13 @@ static int forget_all(struct ctl_cache *c, const struct options *o, struct error
 
 static int forget(const struct ctl_env *env, const struct options *o)
 {
+    struct cache_filter what;
     struct ctl_cache c;
     struct error err = {""};
-    uint64_t n;
     int code;
 
     for (size_t i = 0; i < o->count; i++)
-        if (forget_one(NULL, o, o->args[i], &n, &err) != 0)
+        if (!read_what(o, o->args[i], &what)) /* before anything is forgotten */
             return EX_DATAERR;
     code = ctl_cache_open(&c, env, o->standalone, &err);
     if (code == 0)
@@ -254,7 +297,7 @@ static const char *path_of(const struct options *o)
 
 static int export(const struct ctl_env *env, const struct options *o)
 {
-    return ctl_cache_export(env, o->standalone, path_of(o));
+    return ctl_cache_export(env, o->standalone, o->tables, path_of(o));
 }
 
 static int import(const struct ctl_env *env, const struct options *o)
@@ -267,20 +310,22 @@ int ctl_cache(const struct ctl_env *env, int argc, char **argv)
     static const struct subcommand all[] = {
         {"get", "js", 1, 1, get},
         {"list", "jst", 0, 1, list},
-        {"forget", "sd", 1, SIZE_MAX, forget},
-        {"export", "s", 0, 1, export},
+        {"forget", "sdD", 1, SIZE_MAX, forget},
+        {"export", "st", 0, 1, export},
         {"import", "s", 0, 1, import},
         {"stats", "js", 0, 0, stats},
     };
     struct options o = {.json = false};
+    int code;
 
     process_ignore_sigpipe();
-    for (size_t i = 0; argc > 1 && i < sizeof(all) / sizeof(all[0]); i++) {
+    if (argc < 2)
+        return ctl_usage_error(ctl_cache_usage, "cache: a subcommand is wanted");
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(argv[1], all[i].name) != 0)
             continue;
-        if (!read_options(argc - 1, argv + 1, &all[i], &o))
-            return usage();
-        return all[i].run(env, &o);
+        code = read_options(argc - 1, argv + 1, &all[i], &o);
+        return code != 0 ? code : all[i].run(env, &o);
     }
-    return usage();
+    return ctl_usage_error(ctl_cache_usage, "cache: no such subcommand: %s", argv[1]);
 }

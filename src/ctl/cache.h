@@ -27,9 +27,9 @@ struct ctl_cache_way {
     /* Every entry's line with its '\n'. EX_IOERR, and err as it was, when `line` says false. */
     int (*list)(struct ctl_cache *c, const struct cache_filter *filter, ctl_http_line line,
                 void *arg, struct error *err);
-    /* An address, or a domain where that is NULL. */
-    int (*forget)(struct ctl_cache *c, const struct address *a, const char *domain,
-                  uint64_t *forgotten, struct error *err);
+    /* An address, a domain or a destination, whatever the tables. */
+    int (*forget)(struct ctl_cache *c, const struct cache_filter *what, uint64_t *forgotten,
+                  struct error *err);
     /* Whole lines; back when all of it is committed, or failed. */
     size_t import_max; /* octets at a time, CTL_CACHE_IMPORT_MAX at most */
     int (*import)(struct ctl_cache *c, const char *text, size_t len, uint64_t first_line,
@@ -65,8 +65,9 @@ bool ctl_cache_print_heading(FILE *out);
 bool ctl_cache_print_row(FILE *out, const char *line, size_t len);
 bool ctl_cache_print_stats(FILE *out, const json_t *stats);
 
-/* `path`: a file, or "-" for stdout or stdin. Messages on stderr; the exit code. */
-int ctl_cache_export(const struct ctl_env *env, bool standalone, const char *path);
+/* `path`: a file, or "-" for stdout or stdin. `tables`: a set, as in struct cache_filter. Messages
+   on stderr; the exit code. */
+int ctl_cache_export(const struct ctl_env *env, bool standalone, unsigned tables, const char *path);
 int ctl_cache_import(const struct ctl_env *env, bool standalone, const char *path);
 
 #endif

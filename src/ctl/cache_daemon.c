@@ -8,19 +8,26 @@
 #define TARGET_MAX 4096
 #define IMPORT_MAX 61440 /* the daemon takes 64 KiB */
 
-/* "RESOURCE?address=…" or "RESOURCE?domain=…", or the resource where neither is given. */
-static bool put_whom(struct ctl_cache *c, const struct address *a, const char *domain,
-                     char target[TARGET_MAX], const char *resource)
+/* "/v1/cache/entries", with "?address=…", "?domain=…" or "?destination=…" where one is meant. */
+static bool put_target(struct ctl_cache *c, const struct cache_filter *what,
+                       char target[TARGET_MAX])
 {
-    const char *key = a != NULL ? "address" : "domain";
+    static const char resource[] = "/v1/cache/entries";
+    const char *key = "domain", *value = what->domain;
     char text[ADDRESS_TEXT_SIZE], *escaped;
     bool ok;
 
-    if (a == NULL && domain[0] == '\0')
+    if (what->is_address) {
+        address_format(&what->address, text);
+        key = "address";
+        value = text;
+    } else if (what->destination[0] != '\0') {
+        key = "destination";
+        value = what->destination;
+    }
+    if (value[0] == '\0')
         return str_copy(target, TARGET_MAX, resource);
-    if (a != NULL)
-        address_format(a, text);
-    escaped = ctl_http_escape(c->http, a != NULL ? text : domain);
+    escaped = ctl_http_escape(c->http, value);
     ok = escaped != NULL && str_format(target, TARGET_MAX, "%s?%s=%s", resource, key, escaped);
     ctl_http_release(escaped);
     return ok;
@@ -50,12 +57,10 @@ static int out_of_memory(struct error *err)
 static int list(struct ctl_cache *c, const struct cache_filter *filter, ctl_http_line line,
                 void *arg, struct error *err)
 {
-    const struct address *a = filter->is_address ? &filter->address : NULL;
     char target[TARGET_MAX];
     struct ctl_http_request rq = {.method = "GET", .target = target};
 
-    if (!put_whom(c, a, filter->domain, target, "/v1/cache/entries") ||
-        !put_tables(target, filter->tables))
+    if (!put_target(c, filter, target) || !put_tables(target, filter->tables))
         return out_of_memory(err);
     return ctl_http_lines(c->http, &rq, line, arg, err);
 }
@@ -67,15 +72,15 @@ static uint64_t count_of(const json_t *o, const char *key)
     return n > 0 ? (uint64_t)n : 0;
 }
 
-static int forget(struct ctl_cache *c, const struct address *a, const char *domain,
-                  uint64_t *forgotten, struct error *err)
+static int forget(struct ctl_cache *c, const struct cache_filter *what, uint64_t *forgotten,
+                  struct error *err)
 {
     char target[TARGET_MAX];
     struct ctl_http_request rq = {.method = "DELETE", .target = target};
     json_t *answer = NULL;
     int code;
 
-    if (!put_whom(c, a, domain, target, "/v1/cache/entries"))
+    if (!put_target(c, what, target))
         return out_of_memory(err);
     code = ctl_http_object(c->http, &rq, &answer, err);
     *forgotten = count_of(answer, "forgotten");

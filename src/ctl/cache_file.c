@@ -27,10 +27,10 @@ static bool on_line(void *arg, const char *line, size_t len)
     return ok;
 }
 
-static int export_to(struct ctl_cache *c, struct export *e, struct error *err)
+static int export_to(struct ctl_cache *c, unsigned tables, struct export *e, struct error *err)
 {
-    struct cache_filter all = {.tables = (1U << STORE_TABLE_COUNT) - 1};
-    int code = c->way->list(c, &all, on_line, e, err);
+    struct cache_filter filter = {.tables = tables};
+    int code = c->way->list(c, &filter, on_line, e, err);
 
     if (code == 0 && !ctl_output_finish(&e->output)) {
         e->problem = errno;
@@ -39,7 +39,7 @@ static int export_to(struct ctl_cache *c, struct export *e, struct error *err)
     return code;
 }
 
-int ctl_cache_export(const struct ctl_env *env, bool standalone, const char *path)
+int ctl_cache_export(const struct ctl_env *env, bool standalone, unsigned tables, const char *path)
 {
     struct export e = {.problem = 0};
     struct ctl_cache c;
@@ -51,7 +51,7 @@ int ctl_cache_export(const struct ctl_env *env, bool standalone, const char *pat
         code = EX_CANTCREAT;
     }
     if (code == 0)
-        code = export_to(&c, &e, &err);
+        code = export_to(&c, tables, &e, &err);
     if (e.problem != 0)
         (void)ctl_output_failed(path, e.problem);
     else if (code != 0)

@@ -60,14 +60,12 @@ static void on_forgotten(void *arg, bool ok, uint64_t count)
     *f = (struct forgetting){.ok = ok, .count = count};
 }
 
-static int forget(struct ctl_cache *c, const struct address *a, const char *domain,
-                  uint64_t *forgotten, struct error *err)
+static int forget(struct ctl_cache *c, const struct cache_filter *what, uint64_t *forgotten,
+                  struct error *err)
 {
     struct forgetting f = {.ok = false};
-    bool begun = a != NULL ? cache_forget_address(c->store, a, on_forgotten, &f)
-                           : cache_forget_domain(c->store, domain, on_forgotten, &f);
 
-    if (!begun)
+    if (!cache_forget(c->store, what, on_forgotten, &f))
         return out_of_memory(err);
     store_flush(c->store);
     *forgotten = f.count;

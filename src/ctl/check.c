@@ -1,11 +1,11 @@
 /* calloutctl check ADDRESS...: a verdict for each, as a table or as JSON lines. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/str.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/text.h"
 #include "ctl/verify.h"
@@ -17,13 +17,10 @@ struct check_options {
     bool json, standalone;
 };
 
-static void usage(void)
-{
-    fprintf(stderr, "usage: calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] "
-                    "[--trace] [--json] [--standalone]\n");
-}
+const char ctl_check_usage[] = "calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] "
+                               "[--trace] [--json] [--standalone]\n";
 
-static bool parse_options(int argc, char **argv, struct check_options *o)
+static int parse_options(int argc, char **argv, struct check_options *o)
 {
     static const struct option longs[] = {
         {"fresh", no_argument, NULL, 'f'},      {"no-probe", no_argument, NULL, 'n'},
@@ -33,7 +30,7 @@ static bool parse_options(int argc, char **argv, struct check_options *o)
     int c;
 
     optind = 0; /* glibc: start over, options may follow addresses */
-    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+    while ((c = ctl_options_next(argc, argv, longs, NULL)) != -1) {
         switch (c) {
         case 'f':
             o->question.fresh = true;
@@ -51,12 +48,14 @@ static bool parse_options(int argc, char **argv, struct check_options *o)
             o->standalone = true;
             break;
         default:
-            return false;
+            return ctl_usage_error(ctl_check_usage, NULL);
         }
     }
     o->question.addresses = argv + optind;
     o->question.count = (size_t)(argc - optind);
-    return o->question.count > 0;
+    if (o->question.count == 0)
+        return ctl_usage_error(ctl_check_usage, "check: an address is wanted");
+    return 0;
 }
 
 /* "550 5.1.1 User unknown", "greeting: timeout", "NXDOMAIN": what is behind the verdict. */
@@ -156,12 +155,10 @@ int ctl_check(const struct ctl_env *env, int argc, char **argv)
 {
     struct check_options o = {.json = false};
     json_t **results;
-    int code;
+    int code = parse_options(argc, argv, &o);
 
-    if (!parse_options(argc, argv, &o)) {
-        usage();
-        return EX_USAGE;
-    }
+    if (code != 0)
+        return code;
     results = calloc(o.question.count, sizeof(json_t *));
     if (results == NULL) {
         fprintf(stderr, "calloutctl: out of memory\n");

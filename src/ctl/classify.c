@@ -1,6 +1,5 @@
 #include "ctl/classify.h"
 
-#include <getopt.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -8,6 +7,10 @@
 #include "callout/classify.h"
 #include "callout/reply_syntax.h"
 #include "ctl/line.h"
+#include "ctl/options.h"
+
+const char ctl_classify_usage[] =
+    "calloutctl [-c FILE] classify [--stage STAGE] [--provider NAME] [-]\n";
 
 static bool parse_stage(const char *name, enum smtp_stage *stage)
 {
@@ -39,7 +42,7 @@ bool ctl_classify_options(int argc, char **argv, struct ctl_classify_how *how)
 
     *how = (struct ctl_classify_how){.stage = SMTP_STAGE_RCPT};
     optind = 0; /* glibc: start over, options may follow the "-" */
-    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+    while ((c = ctl_options_next(argc, argv, longs, NULL)) != -1) {
         if (c == 's' ? !parse_stage(optarg, &how->stage)
                      : c != 'p' || !parse_provider(optarg, how->provider))
             return false;

@@ -45,7 +45,10 @@ enum ctl_result ctl_http_try(const char *path, struct error *err)
     if (problem == 0)
         return CTL_OK;
     error_set(err, "%s: %s%s", path, strerror(problem),
-              problem == EACCES ? ": the daemon answers its socket's user and group" : "");
+              problem == EACCES
+                  ? ": the daemon answers its socket's user and group; where none runs, "
+                    "check and cache do with --standalone"
+                  : "");
     return CTL_FAILED;
 }
 

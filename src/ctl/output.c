@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,11 +118,22 @@ void ctl_output_close(struct ctl_output *o)
         (void)fclose(o->f);
 }
 
+/* Root has become the daemon's user by then. */
+static const char *who_we_are(void)
+{
+    const struct passwd *pw = getpwuid(geteuid());
+
+    return pw != NULL ? pw->pw_name : "a user without a name";
+}
+
 int ctl_output_failed(const char *path, int problem)
 {
-    if (problem != EPIPE)
-        fprintf(stderr, "calloutctl: %s: %s\n", strcmp(path, "-") == 0 ? "standard output" : path,
-                strerror(problem));
+    const char *name = strcmp(path, "-") == 0 ? "standard output" : path;
+
+    if (problem == EACCES)
+        fprintf(stderr, "calloutctl: %s: %s to %s\n", name, strerror(problem), who_we_are());
+    else if (problem != EPIPE)
+        fprintf(stderr, "calloutctl: %s: %s\n", name, strerror(problem));
     return EX_IOERR;
 }
 

@@ -4,7 +4,10 @@
 #include <sysexits.h>
 
 #include "ctl/line.h"
+#include "ctl/options.h"
 #include "smtp/address.h"
+
+const char ctl_parse_usage[] = "calloutctl parse [-]\n";
 
 /* NULL for a valid address. */
 static const char *line_judge(const char *line, size_t len, struct address *address)

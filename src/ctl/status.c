@@ -1,5 +1,4 @@
 /* calloutctl status: how the daemon is, on one screen. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +11,7 @@
 #include "base/str.h"
 #include "ctl/ctl.h"
 #include "ctl/http.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/text.h"
 
@@ -195,15 +195,19 @@ static int fetch(const char *socket, json_t **out, struct error *err)
     return code;
 }
 
-static bool parse_options(int argc, char **argv, bool *json)
+const char ctl_status_usage[] = "calloutctl [-c FILE] status [--json]\n";
+
+static int parse_options(int argc, char **argv, bool *json)
 {
     static const struct option longs[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     int c;
 
     optind = 0; /* glibc: start over */
-    while ((c = getopt_long(argc, argv, "", longs, NULL)) == 'j')
+    while ((c = ctl_options_next(argc, argv, longs, NULL)) == 'j')
         *json = true;
-    return c == -1 && optind == argc;
+    if (c != -1)
+        return ctl_usage_error(ctl_status_usage, NULL);
+    return optind == argc ? 0 : ctl_usage_error(ctl_status_usage, "status: too many arguments");
 }
 
 int ctl_status(const struct ctl_env *env, int argc, char **argv)
@@ -211,12 +215,10 @@ int ctl_status(const struct ctl_env *env, int argc, char **argv)
     struct error err = {""};
     json_t *o = NULL;
     bool json = false;
-    int code;
+    int code = parse_options(argc, argv, &json);
 
-    if (!parse_options(argc, argv, &json)) {
-        fprintf(stderr, "usage: calloutctl [-c FILE] status [--json]\n");
-        return EX_USAGE;
-    }
+    if (code != 0)
+        return code;
     process_ignore_sigpipe();
     code = fetch(env->control_path, &o, &err);
     if (code != 0) {

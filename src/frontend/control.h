@@ -7,12 +7,13 @@
  *       What is under way, how much was asked, and the store's own (as below).
  *   GET /healthz
  *       "ok", or "degraded" and why.
- *   GET /v1/cache/entries[?address=… | ?domain=…][&table=…]…
+ *   GET /v1/cache/entries[?address=… | ?domain=… | ?destination=…][&table=…]…
  *       What the store has, as JSON lines (cache/entry, cache/list), application/x-ndjson. A list
  *       that ends without its last chunk is not whole: the store failed, the daemon stops, or the
  *       client took nothing for ten minutes.
- *   DELETE /v1/cache/entries?address=… | ?domain=…
- *       {"forgotten": n} (cache/forget).
+ *   DELETE /v1/cache/entries?address=… | ?domain=… | ?destination=…
+ *       {"forgotten": n} (cache/forget). A destination is one by its name, as "mx/example.com"; to
+ *       forget it closes its breaker.
  *   POST /v1/cache/import[?first_line=N]
  *       Such lines in a body of at most 64 KiB (cache/import), the first of which is number N for
  *       those who read "problem". When all is committed: {"taken", "expired", "refused", "failed",

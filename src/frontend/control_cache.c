@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "cache/forget.h"
 #include "cache/key.h"
@@ -42,11 +43,22 @@ static bool read_domain(const char *text, struct cache_filter *filter, struct er
     return ok;
 }
 
+static bool read_destination(const char *text, struct cache_filter *filter, struct error *err)
+{
+    bool ok = destination_name_valid(text) &&
+              str_copy(filter->destination, sizeof(filter->destination), text);
+
+    if (!ok)
+        error_set(err, "destination: mx/NAME, provider/NAME, ip/ADDRESS, unix/PATH or domain/NAME "
+                       "is wanted");
+    return ok;
+}
+
 bool control_cache_parameters(struct evhttp_request *rq, const char *const *known,
                               struct evkeyvalq *params, struct cache_filter *filter,
                               struct error *err)
 {
-    const char *address, *domain;
+    const char *address, *domain, *destination;
 
     memset(filter, 0, sizeof(*filter));
     if (!control_parameters(rq, params)) {
@@ -55,14 +67,18 @@ bool control_cache_parameters(struct evhttp_request *rq, const char *const *know
     }
     if (!control_only_known(params, known, err))
         return false;
-    if (how_often(params, "address") + how_often(params, "domain") > 1) {
-        error_set(err, "one address or one domain is wanted, not several");
+    if (how_often(params, "address") + how_often(params, "domain") +
+            how_often(params, "destination") >
+        1) {
+        error_set(err, "one address, one domain or one destination is wanted, not several");
         return false;
     }
     address = evhttp_find_header(params, "address");
     domain = evhttp_find_header(params, "domain");
+    destination = evhttp_find_header(params, "destination");
     return (address == NULL || read_address(address, filter, err)) &&
-           (domain == NULL || read_domain(domain, filter, err));
+           (domain == NULL || read_domain(domain, filter, err)) &&
+           (destination == NULL || read_destination(destination, filter, err));
 }
 
 /*
@@ -89,14 +105,33 @@ static void reread(struct verifier *v, const struct cache_filter *what)
 
     for (unsigned i = 0; i < count; i++)
         verifier_reread(v, STORE_TABLE_DUE, keys[i].bytes, keys[i].len);
-    if (!what->is_address)
+    if (what->destination[0] != '\0')
+        verifier_reread(v, STORE_TABLE_DESTINATION, what->destination, strlen(what->destination));
+    else if (!what->is_address)
         verifier_reread_domain(v, what->domain);
+}
+
+static void tell(const struct forgetting *f)
+{
+    const struct cache_filter *what = &f->filter;
+    const char *name = what->is_address ? what->address.canonical : what->domain;
+    char safe[DESTINATION_NAME_SIZE + ADDRESS_TEXT_SIZE];
+
+    if (what->destination[0] != '\0')
+        name = what->destination;
+    str_readable(safe, sizeof(safe), name, strlen(name));
+    if (f->ok)
+        log_info("cache: forgot %llu record%s of %s", (unsigned long long)f->count,
+                 f->count == 1 ? "" : "s", safe);
+    else
+        log_error("cache: %s is not forgotten, or not all of it: the store failed", safe);
 }
 
 static void answer(void *arg)
 {
     struct forgetting *f = arg;
 
+    tell(f);
     reread(f->wait.control->fe->rcpt.verifier, &f->filter);
     if (f->ok)
         control_wait_answer(&f->wait, HTTP_OK, "OK",
@@ -127,22 +162,21 @@ static void begin(struct control *c, struct evhttp_request *rq, const struct cac
     f->wait.release = forgetting_free;
     f->filter = *filter;
     control_wait_begin(&f->wait, c, rq);
-    if (!(filter->is_address ? cache_forget_address(c->fe->store, &filter->address, on_forgotten, f)
-                             : cache_forget_domain(c->fe->store, filter->domain, on_forgotten, f)))
+    if (!cache_forget(c->fe->store, filter, on_forgotten, f))
         on_forgotten(f, false, 0);
 }
 
 void control_cache_forget(struct control *c, struct evhttp_request *rq)
 {
-    static const char *const known[] = {"address", "domain", NULL};
+    static const char *const known[] = {"address", "domain", "destination", NULL};
     struct cache_filter filter;
     struct evkeyvalq params;
     struct error err;
 
     if (!control_cache_parameters(rq, known, &params, &filter, &err))
         control_bad_request(rq, err.text);
-    else if (!filter.is_address && filter.domain[0] == '\0')
-        control_bad_request(rq, "an address or a domain is wanted");
+    else if (!filter.is_address && filter.domain[0] == '\0' && filter.destination[0] == '\0')
+        control_bad_request(rq, "an address, a domain or a destination is wanted");
     else
         begin(c, rq, &filter);
     evhttp_clear_headers(&params);

@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "cache/import.h"
 #include "frontend/control_request.h"
 
@@ -24,6 +25,7 @@ struct importing {
     struct control_wait wait;
     char *body;
     size_t len, at;
+    uint64_t first_line;
     uint64_t line;     /* number of the one at `at` */
     unsigned parts;    /* that are not committed, and one while there are more to come */
     const char *fault; /* why not all of it was tried */
@@ -72,10 +74,23 @@ static json_t *result_json(const struct cache_import_result *r)
     return o;
 }
 
+/* Where an import ends only its client knows, who may send many of these. */
+static void tell(const struct importing *i)
+{
+    const struct cache_import_result *r = &i->result;
+
+    log_debug(
+        "cache: import of lines %llu to %llu: taken=%llu expired=%llu refused=%llu failed=%llu",
+        (unsigned long long)i->first_line, (unsigned long long)i->line - 1,
+        (unsigned long long)r->taken, (unsigned long long)r->expired,
+        (unsigned long long)r->refused, (unsigned long long)r->failed);
+}
+
 static void answer(struct importing *i)
 {
     const struct taken *t;
 
+    tell(i);
     LL_FOREACH (i->taken, t)
         verifier_reread(i->wait.control->fe->rcpt.verifier, t->table, t->key, t->key_len);
     if (i->fault != NULL)
@@ -181,7 +196,7 @@ static void begin(struct control *c, struct evhttp_request *rq, uint64_t first_l
         return;
     }
     (void)evbuffer_copyout(body, i->body, i->len);
-    i->line = first_line;
+    i->first_line = i->line = first_line;
     i->parts = 1;
     i->wait.release = importing_free;
     control_wait_begin(&i->wait, c, rq);

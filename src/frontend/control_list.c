@@ -154,7 +154,7 @@ static bool read_tables(const struct evkeyvalq *params, unsigned *out, struct er
 
 void control_cache_entries(struct control *c, struct evhttp_request *rq)
 {
-    static const char *const known[] = {"address", "domain", "table", NULL};
+    static const char *const known[] = {"address", "domain", "destination", "table", NULL};
     struct cache_filter filter;
     struct evkeyvalq params;
     struct error err;

@@ -142,7 +142,10 @@ def test_errors(w):
             ("GET", ENTRIES, {"table": "adress"}, 400, "table: address, domain, "),
             ("GET", ENTRIES, {"adress": "bob@example.org"}, 400, "unknown parameter: adress"),
             ("GET", ENTRIES, {"address": "bob@example.org", "domain": "example.org"}, 400, "one "),
-            ("DELETE", ENTRIES, {}, 400, "an address or a domain is wanted"),
+            ("GET", ENTRIES, {"destination": "example.org"}, 400, "destination: mx/NAME, "),
+            ("GET", ENTRIES, {"destination": "mx/" + "x" * 300}, 400, "destination: "),
+            ("DELETE", ENTRIES, {}, 400, "an address, a domain or a destination is wanted"),
+            ("DELETE", ENTRIES, {"destination": "mx/a.example", "domain": "a.example"}, 400, "one "),
             ("DELETE", ENTRIES, {"adress": "bob@example.org"}, 400, "unknown parameter: adress"),
             ("DELETE", ENTRIES, {"domain": "example.org", "table": "due"}, 400,
              "unknown parameter: table"),
@@ -179,16 +182,38 @@ def test_forget(w):
     everybody = ("bob@example.org", "carol@example.org", "carol@example.net")
     known(d, *everybody)
     w.equal("one", forget(d, address="BOB@example.org"), 1)
+    d.wait_log(r"cache: forgot 1 record of bob@example\.org$")
     w.equal("once more", forget(d, address="bob@example.org"), 0)
     w.equal("then", [brief(ask(d, r)) for r in everybody],
             ["valid/mailbox_exists/probe", "invalid/no_mailbox/store", "invalid/no_mailbox/store"])
     d.wait_idle()
     there = len(export(d, domain="example.org"))
     w.equal("a domain", forget(d, domain="example.org"), there)
+    d.wait_log(rf"cache: forgot {there} records of example\.org$")
     w.equal("left of it", export(d, domain="example.org"), [])
     w.equal("then", [brief(ask(d, r)) for r in everybody],
             ["valid/mailbox_exists/probe", "invalid/no_mailbox/probe", "invalid/no_mailbox/store"])
     w.equal("tries", [len(server.tries(r)) for r in everybody], [3, 2, 1])
+
+
+def test_forget_destination(w):
+    """One that refuses us: shown by its name; forgotten, it is asked again at once."""
+    server, d = start(w, hostile.On(greeting="554 5.7.1 Your IP is blocked"))
+    d.allowed += ["refuses us"]
+    w.equal("blocked", brief(ask(d, "bob@example.org")), "unknown/blocked/probe")
+    w.until("in the store", lambda: entries(d, destination="mx/example.org"))
+    w.equal("of the address", entries(d, address="bob@example.org"), [])
+    w.equal("of the destination", [(e["destination"], e["breaker"]["state"], e["breaker"]["code"])
+                                   for e in entries(d, destination="mx/example.org")],
+            [("mx/example.org", "open", 554)])
+    w.equal("of others", entries(d, destination="mx/example.net"), [])
+    server.rules = []
+    w.equal("without a callout", brief(ask(d, "bob@example.org")), "unknown/blocked/store")
+    w.equal("forgotten", forget(d, destination="mx/example.org"), 1)
+    d.wait_log(r"cache: forgot 1 record of mx/example\.org$")
+    w.until("health", lambda: client.control_get(d.control, "/healthz")[1] == "ok\n")
+    w.equal("then", brief(ask(d, "bob@example.org")), "valid/mailbox_exists/probe")
+    w.equal("nothing is left to forget", forget(d, destination="mx/example.com"), 0)
 
 
 def test_forget_catch_all(w):
@@ -233,6 +258,8 @@ def test_import(w):
     w.equal("nothing", export(other), [])
     counts = load(other, lines)
     w.equal("imported", counts, {"taken": len(lines), "expired": 0, "refused": 0, "failed": 0})
+    other.wait_log(f"cache: import of lines 1 to {len(lines)}: taken={len(lines)} expired=0 refused=0 "
+                   "failed=0$")
     w.equal("exported", export(other), lines)
     w.equal("answers", {ask(other, r)["source"] for r in everybody}, {"store"})
     w.equal("asked", len(server.recipients), asked)

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import cache
 from harness import client, hostile
 from lifecycle import needs_root, threads
 
@@ -247,8 +248,10 @@ def test_read_only(w):
     open files: it is mounted anew, and the daemon started."""
     state = image(w)
     server(w)
-    d = w.daemon(allowed=[CANNOT_WRITE])
+    d = w.daemon(allowed=[CANNOT_WRITE, "is not forgotten"])
     breaks(w, d, lambda: find_error(state))
+    w.equal("forgetting", cache.request(d, "DELETE", cache.ENTRIES, domain="example.org")[0], 503)
+    d.wait_log(r"error: cache: example\.org is not forgotten, .*: the store failed$")
     d.wait_idle()
     w.problems += d.stop()
     d.start(wait_ready=False)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from harness import client, daemon, hostile
+from lifecycle import needs_root
 from world import answering
 
 TABLES = ("address", "domain", "destination", "due")
@@ -158,13 +159,15 @@ def test_list(w):
 def test_forget(w):
     """Addresses, and domains with all there is of them; says how many; U-labels, literals."""
     d = filled(w)
-    for argv, count in ((["bob@example.org"], 1), (["bob@example.org"], 0),
-                        (["Alice@EXAMPLE.org", "nobody@example.org", "x@nowhere.test"], 2),
-                        (["bob@grey.example"], 2), (["--domain", "nowhere.test"], 0),
-                        (["--domain", "bücher.example", "[192.0.2.1]"], 0)):
+    for argv, count, unknown in (
+            (["bob@example.org"], 1, []), (["bob@example.org"], 0, ["bob@example.org"]),
+            (["Alice@EXAMPLE.org", "x@nowhere.test", "nobody@example.org"], 2, ["x@nowhere.test"]),
+            (["bob@grey.example"], 2, []), (["--domain", "nowhere.test"], 0, ["nowhere.test"]),
+            (["--domain", "bücher.example", "[192.0.2.1]"], 0, ["bücher.example", "[192.0.2.1]"])):
         result = w.ctl(d.conf, "cache", "forget", *argv)
         w.equal(f"forget {argv}", (result.code, result.out, result.err),
-                (0 if count else 1, f"forgotten: {count}\n", ""))
+                (0 if count else 1, f"forgotten: {count}\n",
+                 "".join(f"calloutctl: nothing is known of {what}\n" for what in unknown)))
     w.equal("left of it", {e["table"] for e in entries(w, d, "example.org")}, {"domain"})
     count = len(entries(w, d, "all.example")) + len(entries(w, d, "grey.example"))
     w.problems += d.stop()
@@ -172,11 +175,40 @@ def test_forget(w):
     w.equal("without the daemon", (result.code, result.out), (0, f"forgotten: {count}\n"))
     w.equal("left", entries(w, d, "all.example") + entries(w, d, "grey.example"), [])
     result = w.ctl(d.conf, "cache", "forget", "--domain", "10.0.0.1")  # an address can be of it
-    w.equal("digits", (result.code, result.out, result.err), (1, "forgotten: 0\n", ""))
+    w.equal("digits", (result.code, result.out), (1, "forgotten: 0\n"))
     for argv, pattern in ((["--domain", "fussy.example", "bob@fussy.example"], "no domain"),
                           (["bob@fussy.example", "fussy.example"], "no address")):
         fails(w, w.ctl(d.conf, "cache", "forget", *argv), DATAERR, pattern)
     w.check(entries(w, d, "fussy.example"), "something was forgotten although an argument was wrong")
+
+
+def test_destination(w):
+    """Who refuses us: get points to where that is seen, shows it, and forget is the way out."""
+    w.dns()
+    server = w.run(hostile.Server(["192.0.2.1"], hostile.On(greeting="554 5.7.1 Blocked, see why")))
+    d = w.daemon(allowed=["refuses us"])
+    w.matches("blocked", w.ctl(d.conf, "check", "bob@example.org").out, "unknown +blocked")
+    w.until("in the store", lambda: stats(d)["entries"]["destination"] == 1)
+    fails(w, w.ctl(d.conf, "cache", "get", "bob@example.org"), 1, r'(?s)nothing is known.*"calloutctl status"')
+    w.matches("status", w.ctl(d.conf, "status").out, "(?m)^mx/example.org +open ")
+    result = w.ctl(d.conf, "cache", "get", "mx/example.org")
+    w.equal("exit", (result.code, result.err), (0, ""))
+    for line in ("destination: mx/example.org", "breaker.state: open", "breaker.code: 554",
+                 "breaker.text: Blocked, see why"):
+        w.matches("block", result.out, f"(?m)^{line}$")
+    server.rules = []
+    w.matches("still", w.ctl(d.conf, "check", "bob@example.org").out, "unknown +blocked")
+    result = w.ctl(d.conf, "cache", "forget", "--destination", "mx/example.org", "mx/example.com")
+    w.equal("forget", (result.code, result.out, result.err),
+            (0, "forgotten: 1\n", "calloutctl: nothing is known of mx/example.com\n"))
+    w.until("health", lambda: d.status()["health"] == "ok")
+    w.matches("asked again", w.ctl(d.conf, "check", "bob@example.org").out, "valid +mailbox_exists")
+    for name in ("mx/", "example.org", "here/example.org"):
+        fails(w, w.ctl(d.conf, "cache", "forget", "--destination", name), DATAERR, "no destination")
+    w.problems += d.stop()
+    fails(w, w.ctl(d.conf, "cache", "get", "ip/192.0.2.1"), 1, "nothing is known of ip/192.0.2.1\n$")
+    w.equal("without the daemon", w.ctl(d.conf, "cache", "forget", "--destination",
+                                        "domain/example.org").out, "forgotten: 0\n")
 
 
 # export and import
@@ -190,6 +222,9 @@ def test_export_import(w):
         text = f.read()
     w.equal("tables", {json.loads(line)["table"] for line in text.splitlines()}, set(TABLES))
     w.equal("to standard output", w.ctl(d.conf, "cache", "export").out, text)
+    w.equal("two tables", w.ctl(d.conf, "cache", "export", "--table", "address", "--table", "domain").out,
+            "".join(line + "\n" for line in text.splitlines()
+                    if json.loads(line)["table"] in ("address", "domain")))
     w.problems += d.stop()
     w.equal("without the daemon", w.ctl(d.conf, "cache", "export", "-").out, text)
     said = f"taken {len(text.splitlines())}, expired 0, refused 0, failed 0\n"
@@ -223,6 +258,33 @@ def test_export_file(w):
     w.equal("files then", os.listdir(directory), ["store.jsonl"])
     with open(path, encoding="utf-8") as f:
         w.matches("what is there", f.read(), r'^\{"table":"address".*\}\n$')
+
+
+@needs_root
+def test_export_as_another(w):
+    """Root becomes the daemon's user before it makes the file; who it was is said where that may not."""
+    w.dns()
+    state, closed = (os.path.join(w.workdir, n) for n in ("state", "closed"))
+    os.makedirs(state)
+    os.mkdir(closed, 0o700)
+    os.chown(state, 65534, 65534)
+    os.chmod(w.workdir, 0o711)
+    d = daemon.Daemon(w.build, w.workdir, {"user": '"nobody"'})
+    fails(w, w.ctl(d.conf, "cache", "export", os.path.join(closed, "file")), CANTCREAT,
+          "closed/file: Permission denied to nobody\n$")
+    w.equal("export", str(w.ctl(d.conf, "cache", "export", os.path.join(state, "file"))), "exit 0\n")
+
+
+@needs_root
+def test_socket_of_others(w):
+    """A socket that is not ours to use, even one that nobody listens on: what does without is told."""
+    d = one(w)
+    w.problems += d.stop(signal.SIGKILL)
+    os.chmod(w.workdir, 0o755)
+    os.chmod(d.control, 0o600)
+    as_nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    fails(w, w.ctl(d.conf, "cache", "stats", prefix=as_nobody), UNAVAILABLE,
+          "Permission denied: .* --standalone")
 
 
 def test_export_links(w):
@@ -462,6 +524,37 @@ def test_closed_output(w):
         w.equal(f"{argv}, full", proc.returncode, IOERR)
         w.matches(f"{argv}, full", proc.stderr, "standard output: No space left on device")
     d.wait_idle()
+
+
+def test_help(w):
+    """Asked for, usage is an answer, and needs no configuration."""
+    missing = os.path.join(w.workdir, "missing.conf")
+    for argv in (["--help"], *([name, "--help"] for name in ("check", "cache", "status", "parse",
+                                                             "classify")), ["cache", "get", "--help"]):
+        result = w.ctl(missing, *argv)
+        w.equal(f"{argv}", (result.code, result.err), (0, ""))
+        w.matches(f"{argv}", result.out, rf"^usage: calloutctl (.*\n)*.*{argv[0]}")
+
+
+def test_what_is_wrong(w):
+    """A line about that, and then the usage."""
+    d = one(w)
+    for argv, said in ((["foo"], "no such subcommand: foo"), (["cache"], "cache: a subcommand is wanted"),
+                       (["cache", "foo"], "cache: no such subcommand: foo"),
+                       (["cache", "list", "--foo"], "unrecognized option '--foo'"),
+                       (["cache", "get", "--table", "due", "a@a.example"],
+                        "cache get has no option --table"),
+                       (["cache", "get"], "cache get: too few arguments"),
+                       (["cache", "list", "a.example", "b.example"], "cache list: too many arguments"),
+                       (["cache", "forget", "--domain", "--destination", "a.example"],
+                        "cache forget: --domain and --destination are two ways"),
+                       (["status", "now"], "status: too many arguments"),
+                       (["status", "--foo"], "unrecognized option '--foo'"),
+                       (["check"], "check: an address is wanted"),
+                       (["classify", "--foo"], "unrecognized option '--foo'")):
+        result = w.ctl(d.conf, *argv)
+        w.equal(f"{argv}", (result.code, result.out), (USAGE, ""))
+        w.matches(f"{argv}", result.err, rf"^calloutctl: {said}\nusage: calloutctl ")
 
 
 def test_wrong_arguments(w):

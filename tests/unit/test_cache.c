@@ -257,6 +257,21 @@ START_TEST(a_domain_is_its_own)
 }
 END_TEST
 
+START_TEST(a_destination_is_listed_alone)
+{
+    struct cache_filter f = {.tables = ALL};
+
+    put_all();
+    (void)str_copy(f.destination, sizeof(f.destination), "mx/example.org");
+    ck_assert_uint_eq(list(&f, 10), 1);
+    ck_assert_uint_eq(count_of("\"destination\":\"mx/example.org\""), 1);
+    (void)str_copy(f.destination, sizeof(f.destination), "mx/example.or");
+    ck_assert_uint_eq(list(&f, 10), 0);
+    f.tables = 1u << STORE_TABLE_ADDRESS;
+    ck_assert_uint_eq(list(&f, 10), 0);
+}
+END_TEST
+
 START_TEST(an_address_is_found_in_all_its_forms)
 {
     struct cache_filter f;
@@ -361,6 +376,21 @@ START_TEST(a_domain_is_forgotten_with_all_that_is_its_own)
 }
 END_TEST
 
+START_TEST(a_destination_is_forgotten_and_nothing_else)
+{
+    struct cache_filter f = {.tables = ALL}, what = {.destination = "mx/example.org"};
+    struct told t = {0}, again = {0};
+
+    put_all();
+    ck_assert(cache_forget(rig.store, &what, on_forgotten, &t));
+    ck_assert_uint_eq(forgotten(&t), 1);
+    ck_assert_uint_eq(list(&f, 10), 15);
+    ck_assert_uint_eq(count_of("\"mx/example.org\""), 0);
+    ck_assert(cache_forget(rig.store, &what, on_forgotten, &again));
+    ck_assert_uint_eq(forgotten(&again), 0);
+}
+END_TEST
+
 /*
  * Import
  */
@@ -396,10 +426,12 @@ static void import(const char *text, size_t len, uint64_t first, int64_t now)
 
 static void forget_all(void)
 {
+    struct told t = {0};
+
     (void)forget_domain("example.org");
     (void)forget_domain("example.orgx");
-    ck_assert(store_delete(rig.store, STORE_TABLE_DESTINATION, "mx/example.org", 14, NULL, NULL));
-    store_flush(rig.store);
+    ck_assert(cache_forget_destination(rig.store, "mx/example.org", on_forgotten, &t));
+    (void)forgotten(&t);
 }
 
 START_TEST(what_was_listed_is_taken_and_listed_again)
@@ -526,10 +558,12 @@ int main(void)
     tcase_add_test(tc, all_tables_are_listed_in_their_order);
     tcase_add_test(tc, tables_are_chosen);
     tcase_add_test(tc, a_domain_is_its_own);
+    tcase_add_test(tc, a_destination_is_listed_alone);
     tcase_add_test(tc, an_address_is_found_in_all_its_forms);
     tcase_add_test(tc, what_is_no_record_is_left_out);
     tcase_add_test(tc, an_address_is_forgotten_in_all_its_forms);
     tcase_add_test(tc, a_domain_is_forgotten_with_all_that_is_its_own);
+    tcase_add_test(tc, a_destination_is_forgotten_and_nothing_else);
     tcase_add_test(tc, what_was_listed_is_taken_and_listed_again);
     tcase_add_test(tc, what_is_expired_is_left_out);
     tcase_add_test(tc, nothing_comes_of_nothing);

@@ -49,6 +49,24 @@ START_TEST(test_destination_names)
 }
 END_TEST
 
+START_TEST(test_what_may_be_a_name)
+{
+    static const char *const names[] = {"mx/example.org", "provider/somebody", "ip/192.0.2.1",
+                                        "unix/run/lmtp", "domain/example.org"};
+    static const char *const others[] = {"", "mx/", "/", "example.org", "MX/example.org", "mxx/a"};
+    char text[DESTINATION_NAME_SIZE + 1] = "mx/";
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        ck_assert_msg(destination_name_valid(names[i]), "%s", names[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        ck_assert_msg(!destination_name_valid(others[i]), "%s", others[i]);
+    memset(text + 3, 'x', DESTINATION_NAME_SIZE - 3);
+    ck_assert(!destination_name_valid(text));
+    text[DESTINATION_NAME_SIZE - 1] = '\0';
+    ck_assert(destination_name_valid(text));
+}
+END_TEST
+
 /* All of it known, with texts of these lengths. */
 static struct destination_fact sample(size_t text, size_t mx)
 {
@@ -248,6 +266,7 @@ int main(void)
     TCase *tc = tcase_create("destination");
 
     tcase_add_test(tc, test_destination_names);
+    tcase_add_test(tc, test_what_may_be_a_name);
     tcase_add_test(tc, test_round_trip);
     tcase_add_test(tc, test_largest);
     tcase_add_test(tc, test_whole);

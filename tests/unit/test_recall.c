@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "callout/facts.h"
 #include "callout/recall.h"
 #include "suite.h"
@@ -368,6 +369,31 @@ START_TEST(facts_are_bounded_and_end)
 }
 END_TEST
 
+START_TEST(facts_of_a_destination_are_forgotten)
+{
+    struct facts *f = facts_new(9);
+    struct verdict v, got;
+
+    verdict_init(&v, REASON_BLOCKED, SOURCE_PROBE);
+    (void)str_copy(v.evidence.mx, sizeof(v.evidence.mx), "mx1.big.example");
+    facts_refused(f, "a.example", false, &v, NOW + 10);
+    facts_refused(f, "b.example", true, &v, NOW + 10);
+    (void)str_copy(v.evidence.mx, sizeof(v.evidence.mx), "mx1.calm.example");
+    facts_refused(f, "c.example", false, &v, NOW + 10);
+    v.evidence.mx[0] = '\0';
+    ck_assert(netaddr_parse("192.0.2.1", &v.evidence.ip));
+    facts_refused(f, "[192.0.2.1]", false, &v, NOW + 10);
+    facts_forget(f, "mx/big.example", NULL);
+    ck_assert(!facts_recall(f, "a.example", false, NOW, &got));
+    ck_assert(!facts_recall(f, "b.example", true, NOW, &got));
+    ck_assert(facts_recall(f, "c.example", false, NOW, &got));
+    facts_forget(f, "ip/192.0.2.1", NULL);
+    ck_assert(!facts_recall(f, "[192.0.2.1]", false, NOW, &got));
+    ck_assert(facts_recall(f, "c.example", false, NOW, &got));
+    facts_free(&f);
+}
+END_TEST
+
 START_TEST(test_untested)
 {
     struct record r = record_of(REASON_MAILBOX_EXISTS, NOW + 1, NOW + 9);
@@ -403,6 +429,7 @@ int main(void)
     tcase_add_test(t, what_was_learned_later_than_now_is_old);
     tcase_add_test(t, test_untested);
     tcase_add_test(t, facts_are_bounded_and_end);
+    tcase_add_test(t, facts_of_a_destination_are_forgotten);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
