@@ -26,7 +26,7 @@
 #define META_FORMAT_BYTES  4
 #define EXPIRY_TABLE       "expiry"
 #define OWN_TABLES         2          /* meta and expiry */
-#define GROWTH_MIN         (1u << 20) /* octets of disk */
+#define GROWTH_MIN         (1u << 20) /* octets of disk: some batches */
 #define ROOM_SHARE         8          /* of cache.size: room in the map beyond what is in use */
 
 static const char *const table_names[STORE_TABLE_COUNT] = {

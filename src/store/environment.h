@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "store/store.h"
 
-#define ENVIRONMENT_READERS   1024 /* read transactions at the same time */
+#define ENVIRONMENT_READERS   1024 /* at the same time: the pool's, and other processes' */
 #define ENVIRONMENT_PATH_SIZE (sizeof(((struct store_opts *)0)->dir) + 32)
 
 struct environment {

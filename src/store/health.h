@@ -27,6 +27,7 @@ struct health {
     char why[128];
 };
 
+/* `h` is all zero. */
 void health_init(struct health *h, const char *path);
 void health_destroy(struct health *h);
 

@@ -18,7 +18,7 @@
 #include "store/upkeep.h"
 #include "store/writer.h"
 
-#define FORGET_RECORDS  10000 /* of one transaction */
+#define FORGET_RECORDS  10000 /* of one transaction: it should not take seconds */
 #define BATCH_MIN       8     /* changes of one transaction: */
 #define BATCH_MAX       8192
 #define BATCH_SHIFT     19 /* one for so much of the size, to change a part of its pages only, */

@@ -4,9 +4,9 @@
  *
  * Threads: store_get() from any thread without a lock, in a pooled read transaction, and so
  * store_page() and store_each(); store_put(), store_delete() and store_forget() from any thread:
- * they queue and return, the store's own writer thread commits queued work as one transaction
- * within commit_ms or commit_max records, whichever comes first. The same thread removes what has
- * expired, and what expires soonest where the map gets full: a little at a time.
+ * they queue and return, the store's own writer thread commits queued work within commit_ms
+ * or commit_max records, whichever comes first, in transactions of a bounded size. The same thread
+ * removes what has expired, and what expires soonest where the map gets full: a little at a time.
  * Open after fork and after privileges were dropped.
  *
  * Values carry a checksum and their expiry; a value that fails its check is STORE_BAD, never data.
@@ -52,7 +52,7 @@ enum store_result {
 
 struct store_opts {
     char dir[1024];      /* state_dir; store.mdb, store.mdb-lock, store.lock lie in it */
-    uint64_t size;       /* bound of what is kept, bytes; evicts from nine tenths of it on */
+    uint64_t size;       /* bound of what is kept, bytes; evicts from nine tenths on, or sooner */
     unsigned commit_ms;  /* group commit interval */
     unsigned commit_max; /* records that force a commit earlier */
 };
@@ -108,8 +108,8 @@ typedef void (*store_done)(void *arg, bool committed);
 
 /*
  * Queues; copies key and value. `expires` in seconds since the epoch. `done` may be NULL, else it
- * fires exactly once, unless false is returned: queue full (bounded), out of memory, too long, or
- * a negative time.
+ * fires exactly once, unless false is returned: queue full (bounded), out of memory, a key that is
+ * empty, too long, or a negative time.
  */
 bool store_put(struct store *s, enum store_table table, const void *key, size_t key_len,
                const void *value, size_t value_len, int64_t expires, store_done done, void *arg);

@@ -41,7 +41,8 @@ struct change {
 /* Room for key and value, to be filled in. NULL when out of memory. free() undoes it. */
 struct change *change_new(enum change_op op, size_t key_len, size_t value_len);
 
-/* Commits the list that begins with `first` as one, or none of it: then false. */
+/* Commits the list that begins with `first` as one, or none of it: then false. What CHANGE_FORGET
+   names may go by parts, and false means then that not all did. */
 typedef bool (*writer_commit)(void *arg, const struct change *first);
 
 /*
