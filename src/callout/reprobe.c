@@ -338,7 +338,8 @@ struct reprobe *reprobe_new(struct engine *e)
     }
     count = schedule_load(r->schedule, clock_wall_ms(), SPREAD_MS);
     if (count > 0)
-        log_info("schedule: %zu recipients are to be asked again", count);
+        log_info("schedule: %zu %s to be asked again", count,
+                 count == 1 ? "recipient is" : "recipients are");
     return r;
 }
 

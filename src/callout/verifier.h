@@ -107,7 +107,7 @@ struct loop *verifier_loop(struct verifier *v);
 
 struct verifier_counts {
     unsigned flights, sessions, waiters;
-    unsigned greylisted; /* to be asked again */
+    unsigned greylisted; /* to be asked again after greylisting, or to confirm `no_mailbox` */
     struct tally_report tally;
 };
 

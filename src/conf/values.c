@@ -43,13 +43,17 @@ static bool with_unit(const char *text, const struct unit *units, uint64_t *out)
     return false;
 }
 
-/* In the largest unit that leaves no rest. */
+/* In the largest unit that leaves no rest; of nothing there is no unit. */
 static void print_with_unit(char *buf, size_t size, uint64_t n, const struct unit *units)
 {
     const struct unit *best = units;
 
+    if (n == 0) {
+        (void)str_copy(buf, size, "0");
+        return;
+    }
     for (; units->name != NULL; units++)
-        if (n >= units->factor && n % units->factor == 0)
+        if (n % units->factor == 0)
             best = units;
     (void)str_format(buf, size, "%llu%s", (unsigned long long)(n / best->factor), best->name);
 }

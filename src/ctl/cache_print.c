@@ -44,7 +44,8 @@ static bool print_object(FILE *out, const char *key, json_t *o, int64_t now)
 
     if (is_reply) {
         ctl_text_reply(o, text, sizeof(text));
-        ok = print_line(out, "%s: %s", key, text);
+        ok = print_line(out, "%s%s%s", ctl_text_is_dns(o) ? "" : key,
+                        ctl_text_is_dns(o) ? "" : ": ", text);
     }
     json_object_foreach(o, name, value)
     {

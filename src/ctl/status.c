@@ -49,6 +49,21 @@ static void print_cut(const char *text, int width)
         printf("%.*s...\n", (int)ctl_text_cut(text, width - 3), text);
 }
 
+/* All of it: who is to mend something has to know what. */
+static void print_problem(const char *text, int width)
+{
+    char mark = '!';
+
+    while (*text != '\0') {
+        size_t len = ctl_text_line(text, width - 4);
+
+        printf("  %c %.*s\n", mark, (int)len, text);
+        text += len;
+        text += strspn(text, " ");
+        mark = ' ';
+    }
+}
+
 static void print_health(const json_t *o, int width)
 {
     const json_t *problems = json_object_get(o, "problems");
@@ -62,8 +77,7 @@ static void print_health(const json_t *o, int width)
     for (size_t i = 0; i < json_array_size(problems); i++) {
         const char *text = json_string_value(json_array_get(problems, i));
 
-        printf("  ! ");
-        print_cut(text != NULL ? text : "", width - 4);
+        print_problem(text != NULL ? text : "", width);
     }
 }
 
@@ -101,7 +115,7 @@ static void print_totals(const json_t *o)
     printf(LABEL "%lld flights, %lld sessions, %lld waiters\n", "under way",
            (long long)count_of(o, "flights"), (long long)count_of(o, "sessions"),
            (long long)count_of(o, "waiters"));
-    printf(LABEL "%lld to be asked again\n", "greylisted", (long long)count_of(o, "greylisted"));
+    printf("to be asked again: %lld\n", (long long)count_of(o, "greylisted"));
 }
 
 static void print_store(const json_t *store, int width)
@@ -143,11 +157,11 @@ static void print_destination(const json_t *d, int width)
     int cut = (int)ctl_text_cut(name, NAME_WIDTH);
     bool paused = rfc3339_parse(ctl_text_of(d, "until"), &until) && until > now;
 
-    printf("%.*s%*s %-8s %8s %7lld  ", cut, name,
+    printf("%.*s%*s %-8s %11s %7lld  ", cut, name,
            ctl_text_width(name) < NAME_WIDTH ? NAME_WIDTH - ctl_text_width(name) : 0, "",
            state_of(d, state), paused ? ctl_text_span(until - now, span) : "-",
            (long long)count_of(d, "waiting"));
-    print_cut(reply[0] != '\0' ? reply : ctl_text_of(d, "reason"), width - NAME_WIDTH - 28);
+    print_cut(reply[0] != '\0' ? reply : ctl_text_of(d, "reason"), width - NAME_WIDTH - 31);
 }
 
 static void print_destinations(const json_t *o, int width)
@@ -157,7 +171,7 @@ static void print_destinations(const json_t *o, int width)
     json_int_t more;
 
     if (count > 0)
-        printf("\n%-*s %-8s %8s %7s  %s\n", NAME_WIDTH, "DESTINATION", "STATE", "FOR", "WAITING",
+        printf("\n%-*s %-8s %11s %7s  %s\n", NAME_WIDTH, "DESTINATION", "STATE", "FOR", "WAITING",
                "WHY");
     for (i = 0; i < count && i < DESTINATIONS; i++)
         print_destination(json_array_get(list, i), width);

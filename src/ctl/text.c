@@ -12,6 +12,12 @@ const char *ctl_text_of(const json_t *o, const char *key)
     return text != NULL ? text : "";
 }
 
+bool ctl_text_is_dns(const json_t *reply)
+{
+    return strcmp(ctl_text_of(reply, "stage"), "connect") == 0 &&
+           json_object_get(reply, "code") == NULL && json_object_get(reply, "failure") == NULL;
+}
+
 void ctl_text_reply(const json_t *reply, char *buf, size_t size)
 {
     const char *text = ctl_text_of(reply, "text"), *enhanced = ctl_text_of(reply, "enhanced");
@@ -20,7 +26,9 @@ void ctl_text_reply(const json_t *reply, char *buf, size_t size)
     char prefix[64];
 
     (void)str_format(prefix, sizeof(prefix), "%s%s", stage, stage[0] != '\0' ? ": " : "");
-    if (code == 0)
+    if (ctl_text_is_dns(reply))
+        (void)str_format(buf, size, "dns: %s", text);
+    else if (code == 0)
         (void)str_format(buf, size, "%s%s%s%s", prefix, ctl_text_of(reply, "failure"),
                          text[0] != '\0' ? " " : "", text);
     else
@@ -35,6 +43,18 @@ size_t ctl_text_cut(const char *text, int width)
     for (; text[len] != '\0'; len++)
         if (((unsigned char)text[len] & 0xc0) != 0x80 && width-- == 0)
             break;
+    return len;
+}
+
+size_t ctl_text_line(const char *text, int width)
+{
+    size_t len = ctl_text_cut(text, width);
+
+    if (text[len] == '\0')
+        return len;
+    for (size_t i = len; i > 0; i--)
+        if (text[i] == ' ')
+            return i;
     return len;
 }
 
@@ -53,13 +73,19 @@ const char *ctl_text_span(int64_t seconds, char buf[CTL_TEXT_SPAN_SIZE])
         int64_t seconds;
         const char *name;
     } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    int64_t n = seconds < 0 ? 0 : seconds;
+    int64_t n = seconds < 0 ? 0 : seconds, rest;
     size_t i = 0;
 
-    while (units[i].seconds > 1 && n < 2 * units[i].seconds)
+    while (units[i].seconds > 1 && n < units[i].seconds)
         i++;
-    (void)str_format(buf, CTL_TEXT_SPAN_SIZE, "%lld %s", (long long)(n / units[i].seconds),
-                     units[i].name);
+    rest = units[i].seconds > 1 ? n % units[i].seconds / units[i + 1].seconds : 0;
+    if (rest == 0)
+        (void)str_format(buf, CTL_TEXT_SPAN_SIZE, "%lld %s", (long long)(n / units[i].seconds),
+                         units[i].name);
+    else
+        (void)str_format(buf, CTL_TEXT_SPAN_SIZE, "%lld %s %lld %s",
+                         (long long)(n / units[i].seconds), units[i].name, (long long)rest,
+                         units[i + 1].name);
     return buf;
 }
 

@@ -4,7 +4,9 @@
  *   GET /v1/verify?address=…[&fresh=1][&probe=0][&bulk=1][&trace=1]
  *       One verdict (policy/verdict_json).
  *   GET /v1/status
- *       What is under way, how much was asked, and the store's own (as below).
+ *       What is under way, how much was asked, and the store's own (as below). "greylisted": how
+ *       many are to be asked again, after greylisting or to confirm that a valid one does not exist
+ *       (cache.confirm_invalid).
  *   GET /healthz
  *       "ok", or "degraded" and why.
  *   GET /v1/cache/entries[?address=… | ?domain=… | ?destination=…][&table=…]…

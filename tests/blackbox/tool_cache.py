@@ -130,6 +130,14 @@ def test_get_nothing(w):
         fails(w, w.ctl(d.conf, "cache", "get", "x_y z.example", *argv), DATAERR, "no domain")
 
 
+def test_get_dns(w):
+    """What the DNS has said is no reply of a server."""
+    d = one(w)
+    w.ctl(d.conf, "check", "bob@nowhere.test")
+    w.until("in the store", lambda: stats(d)["entries"]["address"] == 2)
+    w.matches("block", w.ctl(d.conf, "cache", "get", "bob@nowhere.test").out, "(?m)^dns: NXDOMAIN$")
+
+
 # list and forget
 
 def test_list(w):
@@ -622,11 +630,13 @@ def test_status(w):
     lines = result.out.splitlines()
     w.check(all(len(line) <= 80 for line in lines), f"wider than 80:\n{result.out}")
     w.matches("health", lines[0], r"^calloutd \S+: (ok|degraded), since " + RFC3339)
+    problem = next(p for p in answer["problems"] if "refuses us" in p)
+    w.check(f"  ! {problem}" in re.sub(r"\n    ", " ", result.out), f"not in full: {problem}\n{result.out}")
     for line in (r"questions +22, 1 of them from the store, 0 stale", r"callouts +21",
                  r"under way +0 flights",
-                 r"greylisted +0 ", r"store +\d+ entries, .* of 4\.0 GiB",
+                 r"to be asked again: 0$", r"store +\d+ entries, .* of 4\.0 GiB",
                  r"DESTINATION +STATE +FOR +WAITING +WHY",
-                 r"\S+ +open +\d+ min +0  Your address .*\.\.\.", r"and 5 more"):
+                 r"\S+ +open +\d+ min( \d+ s)? +0  Your address .*\.\.\.", r"and 5 more"):
         w.matches("screen", result.out, rf"(?m)^{line}")
 
 

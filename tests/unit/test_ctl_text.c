@@ -24,6 +24,9 @@ static const struct {
     {"{\"code\":550,\"enhanced\":\"5.1.1\",\"text\":\"No\"}", "550 5.1.1 No"},
     {"{\"stage\":\"greeting\",\"failure\":\"timeout\"}", "greeting: timeout"},
     {"{\"stage\":\"tls\",\"failure\":\"tls\",\"text\":\"bad key\"}", "tls: tls bad key"},
+    {"{\"stage\":\"connect\",\"text\":\"NXDOMAIN\"}", "dns: NXDOMAIN"},
+    {"{\"stage\":\"connect\",\"failure\":\"refused\",\"text\":\"no\"}", "connect: refused no"},
+    {"{\"text\":\"No\"}", " No"},
     {"{}", ""},
 };
 
@@ -57,13 +60,33 @@ START_TEST(test_width)
 }
 END_TEST
 
+START_TEST(test_lines)
+{
+    ck_assert_uint_eq(ctl_text_line("our own", 7), 7);
+    ck_assert_uint_eq(ctl_text_line("our own network", 7), 7);
+    ck_assert_uint_eq(ctl_text_line("our own network", 8), 7);
+    ck_assert_uint_eq(ctl_text_line("our own network", 6), 3);
+    ck_assert_uint_eq(ctl_text_line("network", 3), 3);
+    ck_assert_uint_eq(ctl_text_line("j\303\274rgen", 2), 3);
+    ck_assert_uint_eq(ctl_text_line("", 3), 0);
+}
+END_TEST
+
 static const struct {
     int64_t seconds;
     const char *text;
 } spans[] = {
-    {-5, "0 s"},     {0, "0 s"},        {119, "119 s"},
-    {120, "2 min"},  {7199, "119 min"}, {7200, "2 h"},
-    {86400, "24 h"}, {172800, "2 d"},   {INT64_C(31536000), "365 d"},
+    {-5, "0 s"},
+    {0, "0 s"},
+    {59, "59 s"},
+    {60, "1 min"},
+    {119, "1 min 59 s"},
+    {3600, "1 h"},
+    {7199, "1 h 59 min"},
+    {86399, "23 h 59 min"},
+    {86400, "1 d"},
+    {244800, "2 d 20 h"},
+    {INT64_C(31536059), "365 d"},
 };
 
 START_TEST(test_span)
@@ -90,8 +113,8 @@ START_TEST(test_when)
 {
     char buf[CTL_TEXT_SPAN_SIZE];
 
-    ck_assert_str_eq(ctl_text_when("1970-01-01T01:00:00Z", 0, buf), " (in 60 min)");
-    ck_assert_str_eq(ctl_text_when("1970-01-01T00:00:10.500Z", 100, buf), " (90 s ago)");
+    ck_assert_str_eq(ctl_text_when("1970-01-01T01:00:00Z", 0, buf), " (in 1 h)");
+    ck_assert_str_eq(ctl_text_when("1970-01-01T00:00:10.500Z", 100, buf), " (1 min 30 s ago)");
     ck_assert_str_eq(ctl_text_when("yesterday", 0, buf), "");
     ck_assert_str_eq(ctl_text_when("", 0, buf), "");
 }
@@ -119,6 +142,9 @@ static const struct {
      "{\"stage\":\"rcpt\",\"code\":550,\"text\":\"No\",\"rule\":\"missing\"},\"mx\":\"mx1\"}\n",
      "table: address\naddress: bob@example.org\nnull_sender: yes\nreply: rcpt: 550 No\n"
      "rule: missing\nmx: mx1\n"},
+    {"{\"table\":\"address\",\"status\":\"invalid\",\"reply\":{\"stage\":\"connect\",\"text\":"
+     "\"NXDOMAIN\"}}\n",
+     "table: address\nstatus: invalid\ndns: NXDOMAIN\n"},
     {"{\"table\":\"destination\",\"level\":3,\"breaker\":{\"state\":\"open\",\"level\":1}}\n",
      "table: destination\nlevel: 3\nbreaker.state: open\nbreaker.level: 1\n"},
 };
@@ -186,6 +212,7 @@ int main(void)
     tcase_add_loop_test(tc, test_reply, 0, sizeof(replies) / sizeof(replies[0]));
     tcase_add_test(tc, test_no_reply);
     tcase_add_test(tc, test_width);
+    tcase_add_test(tc, test_lines);
     tcase_add_loop_test(tc, test_span, 0, sizeof(spans) / sizeof(spans[0]));
     tcase_add_test(tc, test_bytes);
     tcase_add_test(tc, test_when);
