@@ -315,7 +315,7 @@ int ctl_cache(const struct ctl_env *env, int argc, char **argv)
         {"import", "s", 0, 1, import},
         {"stats", "js", 0, 0, stats},
     };
-    struct options o = {.json = false};
+    struct options o = {.args = argv};
     int code;
 
     process_ignore_sigpipe();

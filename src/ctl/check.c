@@ -20,7 +20,7 @@ struct check_options {
 const char ctl_check_usage[] = "calloutctl [-c FILE] check ADDRESS... [--fresh] [--no-probe] "
                                "[--trace] [--json] [--standalone]\n";
 
-static int parse_options(int argc, char **argv, struct check_options *o)
+static bool parse_options(int argc, char **argv, struct check_options *o)
 {
     static const struct option longs[] = {
         {"fresh", no_argument, NULL, 'f'},      {"no-probe", no_argument, NULL, 'n'},
@@ -48,14 +48,12 @@ static int parse_options(int argc, char **argv, struct check_options *o)
             o->standalone = true;
             break;
         default:
-            return ctl_usage_error(ctl_check_usage, NULL);
+            return false;
         }
     }
     o->question.addresses = argv + optind;
     o->question.count = (size_t)(argc - optind);
-    if (o->question.count == 0)
-        return ctl_usage_error(ctl_check_usage, "check: an address is wanted");
-    return 0;
+    return true;
 }
 
 /* "550 5.1.1 User unknown", "greeting: timeout", "NXDOMAIN": what is behind the verdict. */
@@ -155,10 +153,12 @@ int ctl_check(const struct ctl_env *env, int argc, char **argv)
 {
     struct check_options o = {.json = false};
     json_t **results;
-    int code = parse_options(argc, argv, &o);
+    int code;
 
-    if (code != 0)
-        return code;
+    if (!parse_options(argc, argv, &o))
+        return ctl_usage_error(ctl_check_usage, NULL);
+    if (o.question.count == 0)
+        return ctl_usage_error(ctl_check_usage, "check: an address is wanted");
     results = calloc(o.question.count, sizeof(json_t *));
     if (results == NULL) {
         fprintf(stderr, "calloutctl: out of memory\n");

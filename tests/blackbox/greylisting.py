@@ -207,6 +207,7 @@ def keeps_family(w, pool):
     namespace.deliver("2001:db8::1")
     six = w.run(hostile.Server(["2001:db8::1"], Replies(bob=[GREY]), raced=True))
     d.start()
+    d.wait_log(r"schedule: 1 recipient is to be asked again$")
     w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
     w.equal("tries", (len(server.recipients), len(six.recipients)), (2, 0))
 
