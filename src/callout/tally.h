@@ -11,7 +11,7 @@
 
 struct tally;
 
-/* How a question was answered. */
+/* How a question was answered. Those of `fresh` are TALLY_ASKED. */
 enum tally_answer {
     TALLY_STORE, /* by the store: fresh, */
     TALLY_STALE, /* or old and refreshed behind */
@@ -34,7 +34,7 @@ void tally_called_out(struct tally *t, int64_t ms);
 void tally_step(struct tally *t);
 
 struct tally_report {
-    int64_t began_at;
+    int64_t began_at;                          /* seconds since the epoch */
     uint64_t answers[TALLY_ANSWERS], callouts; /* since then */
     double window_s;                           /* what the rest is about; 0: nothing yet */
     double asked_rate, callout_rate;           /* a second */

@@ -11,32 +11,25 @@ BODY_MAX = 65536
 SLOW = 20000  # entries: far more than what socket buffers hold
 
 
+def target(path, parameters):
+    """A parameter whose value is a list is given several times."""
+    return path + ("?" + urllib.parse.urlencode(parameters, doseq=True) if parameters else "")
+
+
 def request(d, method, path, body=None, **parameters):
-    """(status code, parsed JSON or text). A value that is a list is given several times."""
-    conn = client.ControlConnection(d.control)
-    query = "?" + urllib.parse.urlencode(parameters, doseq=True) if parameters else ""
-    try:
-        conn.request(method, path + query, body=body, headers={"Connection": "close"})
-        answer = conn.getresponse()
-        text = answer.read().decode("utf-8")
-        try:
-            return answer.status, json.loads(text)
-        except ValueError:
-            return answer.status, text
-    finally:
-        conn.close()
+    """(status code, parsed JSON or text)."""
+    return client.control_request(d.control, method, target(path, parameters), body)
 
 
 def export(d, **parameters):
     """The lines, as they came."""
     conn = client.ControlConnection(d.control)
-    query = "?" + urllib.parse.urlencode(parameters, doseq=True) if parameters else ""
     try:
-        conn.request("GET", ENTRIES + query)
+        conn.request("GET", target(ENTRIES, parameters))
         answer = conn.getresponse()
         text = answer.read().decode("utf-8")
         if answer.status != 200 or answer.getheader("Content-Type") != "application/x-ndjson":
-            raise AssertionError(f"{ENTRIES}{query}: {answer.status} {text}")
+            raise AssertionError(f"{target(ENTRIES, parameters)}: {answer.status} {text}")
         return text.splitlines()
     finally:
         conn.close()

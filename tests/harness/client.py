@@ -68,19 +68,23 @@ class ControlConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def control_get(path, url):
-    """(status code, parsed JSON or text) of one GET."""
+def control_request(path, method, url, body=None):
+    """(status code, parsed JSON or text) of one request."""
     conn = ControlConnection(path)
     try:
-        conn.request("GET", url, headers={"Connection": "close"})
+        conn.request(method, url, body=body, headers={"Connection": "close"})
         answer = conn.getresponse()
-        body = answer.read().decode("utf-8")
+        text = answer.read().decode("utf-8")
         try:
-            return answer.status, json.loads(body)
+            return answer.status, json.loads(text)
         except ValueError:
-            return answer.status, body
+            return answer.status, text
     finally:
         conn.close()
+
+
+def control_get(path, url):
+    return control_request(path, "GET", url)
 
 
 # One of ask_all(): the HTTP status, the parsed JSON, and time.monotonic() of the question and answer.
