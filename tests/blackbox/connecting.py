@@ -232,7 +232,8 @@ def shared(count, name="shared", address="192.0.2.1"):
 
 
 class Throttle:
-    """Of one source, once it has asked for so many."""
+    """Of one source, once it has asked for so many. Others are answered slowly enough for every
+    connection to get its turns."""
 
     def __init__(self, source, after, reply):
         self.source, self.after, self.reply = source, after, reply
@@ -240,7 +241,7 @@ class Throttle:
     def rcpt(self, conn, _recipient):
         if conn.source == self.source and conn.server.asked_from[self.source] >= self.after:
             return self.reply
-        return None
+        return hostile.Reply("250 2.1.5 Ok", after=0.02)
 
 
 def throttled(w, reply):
