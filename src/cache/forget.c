@@ -21,10 +21,11 @@ struct forgetting {
 
 static void finish_one(struct forgetting *f)
 {
-    uint64_t total = f->single;
+    uint64_t total;
 
     if (atomic_fetch_sub(&f->left, 1) > 1)
         return;
+    total = f->single; /* only now: it is counted while changes are being committed */
     for (unsigned i = 0; i < STORE_TABLE_COUNT; i++)
         total += f->ranges[i];
     f->done(f->arg, !atomic_load(&f->failed), total);
