@@ -42,9 +42,19 @@ struct quantiles_report quantiles_take(struct quantiles *q)
     struct quantiles_report r;
 
     qsort(q->ns, q->count, sizeof(*q->ns), compare);
-    r = (struct quantiles_report){at(q, 0.5), at(q, 0.99), at(q, 0.999), at(q, 1.0)};
+    r = (struct quantiles_report){at(q, 0.5), at(q, 0.95), at(q, 0.99), at(q, 0.999), at(q, 1.0)};
     q->count = 0;
     return r;
+}
+
+void quantiles_print(struct quantiles *q, uint64_t elapsed_ns)
+{
+    size_t count = q->count;
+    struct quantiles_report r = quantiles_take(q);
+
+    printf("{\"count\": %zu, \"seconds\": %.9f, \"p50\": %.0f, \"p95\": %.0f, \"p99\": %.0f, "
+           "\"p999\": %.0f, \"max\": %.0f}\n",
+           count, (double)elapsed_ns / 1e9, r.median, r.p95, r.p99, r.p999, r.max);
 }
 
 uint64_t now_ns(void)

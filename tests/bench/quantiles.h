@@ -11,7 +11,7 @@ struct quantiles {
 };
 
 struct quantiles_report {
-    double median, p99, p999, max;
+    double median, p95, p99, p999, max;
 };
 
 /* Ends the program when out of memory. */
@@ -23,6 +23,10 @@ void quantiles_add(struct quantiles *q, uint64_t ns);
 
 /* Sorts, and forgets all. There was at least one. */
 struct quantiles_report quantiles_take(struct quantiles *q);
+
+/* What a load has to say at its end, on one line of standard output, for lab.py: how often it did
+   what it does, in how many seconds, and how long each took. Forgets all. */
+void quantiles_print(struct quantiles *q, uint64_t elapsed_ns);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t now_ns(void);

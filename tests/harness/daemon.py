@@ -58,6 +58,7 @@ class Daemon:
         self.baseline = None
         self.program = os.path.join(build, "calloutd")
         self.pass_fds = ()
+        self.verbose = True
         os.makedirs(os.path.join(workdir, "state"), exist_ok=True)
         self.write_conf()
 
@@ -75,7 +76,8 @@ class Daemon:
         os.chmod(notify_path, 0o666)
         with open(self.logfile, "ab") as log:
             self.proc = subprocess.Popen(
-                [self.program, "-c", self.conf, "-f", "-v"], pass_fds=self.pass_fds,
+                [self.program, "-c", self.conf, "-f", *(["-v"] if self.verbose else [])],
+                pass_fds=self.pass_fds,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**self.env, "NOTIFY_SOCKET": notify_path})
         if wait_ready:

@@ -1,0 +1,190 @@
+"""What is measured with: programs on a processor of their own, rounds in turn, rows of figures.
+
+The server that is measured has one processor, everything else (load, DNS, mail servers, who reads the
+log, this program) has the other. What is compared is measured in turn, A B A B, and of the rounds'
+figures the middle one counts.
+"""
+import contextlib
+import json
+import os
+import resource
+import select
+import statistics
+import subprocess
+import time
+
+from harness import daemon
+
+PATIENCE = 120.0
+FIGURES = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9"))
+
+
+class Process:
+    """A program that says "ready" on a line of its own when it is."""
+
+    def __init__(self, argv, log, env=None):
+        self.argv = argv
+        with open(log, "ab") as err:
+            self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=err, env={**os.environ, **(env or {})})
+        self.pid = self.proc.pid
+        if not select.select([self.proc.stdout], [], [], PATIENCE)[0] or \
+                self.proc.stdout.readline() != b"ready\n":
+            self.stop()
+            raise RuntimeError(f"{argv[0]} is not ready: see {log}")
+
+    def stop(self):
+        """Ends it; what it printed behind "ready"."""
+        self.proc.terminate()
+        said = self.proc.stdout.read()
+        self.proc.wait(PATIENCE)
+        return said.decode()
+
+
+class Lab:
+    """`rounds`: how often each side is measured; `brief`: only to see that all of it works."""
+
+    def __init__(self, build, workdir, rounds, brief):
+        self.build, self.workdir, self.rounds, self.brief = build, workdir, rounds, brief
+        cpus = sorted(os.sched_getaffinity(0))
+        self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
+        self.problems = []
+        self.short = []  # rows that do not reach their bound
+        self._ends = []
+        _set_affinity(self.load_cpu)
+        _raise_files()
+
+    def program(self, name):
+        return os.path.join(self.build, "tests/bench", name)
+
+    def amount(self, full, brief):
+        """How much of something: less where only the working is tested."""
+        return brief if self.brief else full
+
+    @contextlib.contextmanager
+    def on_server_cpu(self):
+        """What is started in here is what is measured."""
+        _set_affinity(self.server_cpu)
+        try:
+            yield
+        finally:
+            _set_affinity(self.load_cpu)
+
+    def start(self, thing):
+        """Something with start() and stop()."""
+        thing.start()
+        self._ends.append(thing.stop)
+        return thing
+
+    def measured(self, *argv, env=None):
+        """A server to be measured, or its reference."""
+        with self.on_server_cpu():
+            return self._spawn(argv, env)
+
+    def helper(self, *argv, env=None):
+        """A program beside it, which is not."""
+        return self._spawn(argv, env)
+
+    def _spawn(self, argv, env):
+        argv = (self.program(argv[0]), *map(str, argv[1:]))
+        log = os.path.join(self.workdir, os.path.basename(argv[0]) + ".log")
+        made = Process(argv, log, env)
+        self._ends.append(made.stop)
+        return made
+
+    def daemon(self, settings, allowed=()):
+        """calloutd, measured. Without debug lines, which nobody has by default."""
+        made = daemon.Daemon(self.build, self.workdir, settings, allowed)
+        made.verbose = False
+        with self.on_server_cpu():
+            made.start()
+        self._ends.append(lambda: self.problems.extend(made.stop()))
+        return made
+
+    def store(self, directory, count):
+        """Fills the store in `directory` with `count` records of population.h."""
+        os.makedirs(directory, exist_ok=True)
+        subprocess.run([self.program("store_fill"), "-d", directory, "-n", str(count)], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def load(self, *argv, server=None):
+        """Runs a load to its end: what it prints is a JSON object (quantiles_print). With the process
+        that is measured as `server`: also what that used, cpu_us for one of what was done."""
+        before = cpu_seconds(server) if server else 0
+        result = subprocess.run([self.program(argv[0]), *map(str, argv[1:])], check=False,
+                                capture_output=True, text=True)
+        if result.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, argv))}: {result.stderr.strip()}")
+        sample = json.loads(result.stdout)
+        if server:
+            sample["cpu_us"] = (cpu_seconds(server) - before) * 1e6 / sample["count"]
+        return sample
+
+    def in_turn(self, **sides):
+        """Each side is a function that returns a sample; once for nothing, then `rounds` times in
+        turn. The samples of each side's rounds as one, each figure the middle one."""
+        samples = {name: [] for name in sides}
+        for n in range(-1 if not self.brief else 0, self.rounds):
+            for name, measure in sides.items():
+                sample = measure()
+                if n >= 0:
+                    samples[name].append(sample)
+        return {name: middle(of) for name, of in samples.items()}
+
+    def row(self, work, ratio, bound, most=False, unit="×"):
+        """One line: the ratio, the bound it is to reach (or, with `most`, not to pass)."""
+        reached = ratio <= bound if most else ratio >= bound
+        sign = "≤" if most else "≥"
+        verdict = "ok" if reached else "SHORT"
+        print(f"{ratio:8.2f} {unit} {sign} {bound:<6g} {verdict:<6} {work}", flush=True)
+        if not reached:
+            self.short.append(work)
+
+    def detail(self, what, sample, **more):
+        """What the ratios were made of."""
+        rate = sample["count"] / sample["seconds"]
+        parts = [f"{rate:,.0f}/s"] + [f"{name} {microseconds(sample[key])}" for key, name in FIGURES]
+        if "cpu_us" in sample:
+            parts.append(f"CPU {sample['cpu_us']:.1f} ms per 1,000")
+        parts += [f"{key.replace('_', ' ')} {value}" for key, value in more.items()]
+        print(f"{'':20}{what:<12} {'  '.join(parts)}", flush=True)
+
+    def end(self):
+        """Stops everything, last started first."""
+        while self._ends:
+            self._ends.pop()()
+
+
+def middle(samples):
+    """The middle one of each figure."""
+    return {key: statistics.median(s[key] for s in samples) for key in samples[0]}
+
+
+def rate(sample):
+    return sample["count"] / sample["seconds"]
+
+
+def microseconds(ns):
+    return f"{ns / 1000:,.0f} µs" if ns < 10e6 else f"{ns / 1e6:,.0f} ms"
+
+
+def cpu_seconds(pid):
+    """What all threads of a process have used: its CPU clock, as clock_getcpuclockid(3) has it."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def memory(pid):
+    """Bytes of RAM: `anonymous` is its own, `file` is the store's map and programs."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        fields = dict(line.split(":", 1) for line in f)
+    return {name: int(fields[key].split()[0]) * 1024
+            for name, key in (("anonymous", "RssAnon"), ("file", "RssFile"))}
+
+
+def _set_affinity(cpu):
+    os.sched_setaffinity(0, {cpu})
+
+
+def _raise_files():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
