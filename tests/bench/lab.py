@@ -226,6 +226,12 @@ def rate(sample):
     return sample["count"] / sample["seconds"]
 
 
+def busy(sample):
+    """How much of its processor the one that is measured used: where that is little, the load, or
+    somebody else, was what took so long."""
+    return f"{rate(sample) * sample['cpu_us'] / 1e4:.0f} %"
+
+
 def microseconds(ns):
     if ns < 10e3:
         return f"{ns / 1e3:.1f} µs"
