@@ -52,7 +52,7 @@ class Background(daemon.Daemon):
     def start(self, wait_ready=True):
         with open(self.logfile, "ab") as log:
             subprocess.run([self.program, "-c", self.conf], check=True, stdin=subprocess.DEVNULL,
-                           stdout=log, stderr=log, timeout=PATIENCE)
+                           stdout=log, stderr=log, env=self.env, timeout=PATIENCE)
         self.pid = client.listening_process(self.control)
         self._wait_milter()
 
@@ -147,9 +147,9 @@ class Lab:
         """calloutd, measured, with "log" for what stands in `settings`; what that is by default
         needs syslogd() first. `pid` is its process."""
         made = Background(self.build, self.workdir, {"log": '"syslog"', **settings})
+        self._ends.append(lambda: self.problems.extend(made.stop()))
         with self.on_server_cpu():
             made.start()
-        self._ends.append(lambda: self.problems.extend(made.stop()))
         return made
 
     def syslogd(self):
