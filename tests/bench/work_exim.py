@@ -3,7 +3,7 @@ policy service. What is measured is the whole mail server, so all of it is on on
 import mta
 from harness import peers
 
-SETTINGS = "smtp_accept_max = 100\nsmtp_accept_max_nonmail = -1\n"
+SETTINGS = "smtp_accept_max = 100\nsmtp_accept_max_nonmail = 1000000\n"
 VERIFIES = "  require verify = recipient/callout=60s\n  accept\n"
 ASKS = ("  accept condition = ${if match{${readsocket{%s/calloutd}{request=smtpd_access_policy\\n"
         "protocol_state=RCPT\\nprotocol_name=ESMTP\\nclient_address=$sender_host_address\\n"

@@ -42,7 +42,7 @@ def run(lab):
         return sample
 
     def compare(how):
-        found = lab.in_turn(**{name: lambda name=name: ask(name, lab.amount(20000, 1000))
+        found = lab.in_turn(**{name: lambda name=name: ask(name, lab.amount(10000, 1000))
                                for name in PORTS})
         lab.row(f"Postfix, 10 sessions, {how}: rate, with calloutd / with the null policy server",
                 rate(found["calloutd"]) / rate(found["null"]), BOUND)
