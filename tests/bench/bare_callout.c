@@ -411,12 +411,13 @@ static int usage(const char *name)
 int main(int argc, char **argv)
 {
     struct client cl = {.at_once = 1, .count = 1, .port = 25};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct callout *callouts;
     uint64_t cpu;
 
     if (!read_options(argc, argv, &cl))
         return usage(argv[0]);
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* OpenSSL writes without MSG_NOSIGNAL */
     callouts = calloc(cl.at_once, sizeof(*callouts));
     cl.epoll = epoll_create1(EPOLL_CLOEXEC);
     cl.tls = cl.starttls ? bare_tls_context_new(cl.targets, cl.resume) : NULL;
