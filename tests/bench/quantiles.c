@@ -49,12 +49,17 @@ struct quantiles_report quantiles_take(struct quantiles *q)
 
 void quantiles_print(struct quantiles *q, uint64_t elapsed_ns)
 {
+    quantiles_print_more(q, elapsed_ns, "");
+}
+
+void quantiles_print_more(struct quantiles *q, uint64_t elapsed_ns, const char *members)
+{
     size_t count = q->count;
     struct quantiles_report r = quantiles_take(q);
 
     printf("{\"count\": %zu, \"seconds\": %.9f, \"p50\": %.0f, \"p95\": %.0f, \"p99\": %.0f, "
-           "\"p999\": %.0f, \"max\": %.0f}\n",
-           count, (double)elapsed_ns / 1e9, r.median, r.p95, r.p99, r.p999, r.max);
+           "\"p999\": %.0f, \"max\": %.0f%s}\n",
+           count, (double)elapsed_ns / 1e9, r.median, r.p95, r.p99, r.p999, r.max, members);
 }
 
 uint64_t now_ns(void)

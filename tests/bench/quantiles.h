@@ -28,6 +28,9 @@ struct quantiles_report quantiles_take(struct quantiles *q);
    what it does, in how many seconds, and how long each took. Forgets all. */
 void quantiles_print(struct quantiles *q, uint64_t elapsed_ns);
 
+/* The same with further members: ", \"name\": value…". */
+void quantiles_print_more(struct quantiles *q, uint64_t elapsed_ns, const char *members);
+
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t now_ns(void);
 
