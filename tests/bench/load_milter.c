@@ -5,26 +5,21 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libmilter/mfapi.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/str.h"
-#include "frontend/milter_socket.h"
 #include "milter_wire.h"
-#include "population.h"
 #include "quantiles.h"
+#include "recipients.h"
+#include "unix_socket.h"
 
-#define EVENTS_MAX      64
-#define PATIENCE_MS     30000
-#define CONNECTIONS_MAX 10000
-#define RECIPIENTS_MAX  100000000
+#define EVENTS_MAX  64
+#define PATIENCE_MS 30000
 
 /* What a connection says next. */
 enum step { STEP_CONNECT, STEP_HELO, STEP_MAIL, STEP_RCPT, STEP_ABORT };
@@ -40,11 +35,11 @@ struct mta {
 };
 
 struct load {
-    struct listen_spec spec;
-    struct population people;
-    uint64_t connections, recipients, per_message;
-    int poll;
-    uint64_t asked, random;
+    struct recipients recipients;
+    uint64_t connections, wanted, per_message;
+    const char *path;
+    int epoll;
+    uint64_t asked;
     unsigned talking; /* connections that are not through */
     struct quantiles times;
 };
@@ -55,19 +50,6 @@ static _Noreturn void fail(const char *what, const char *why)
     exit(EXIT_FAILURE);
 }
 
-/* Somebody at random of whom something is known for a day at least. */
-static void pick(struct load *l, char text[ADDRESS_TEXT_SIZE])
-{
-    struct address a;
-    uint64_t number;
-
-    do
-        number = population_random(l->random++, 8) % l->people.count;
-    while (!population_lasts(number));
-    population_address(&l->people, number, &a);
-    address_format(&a, text);
-}
-
 static void say(const struct mta *m, const struct wire *w)
 {
     if (send(m->fd, w->bytes, w->len, MSG_NOSIGNAL) != (ssize_t)w->len)
@@ -76,11 +58,7 @@ static void say(const struct mta *m, const struct wire *w)
 
 static void ask(struct load *l, struct mta *m, struct wire *w)
 {
-    char recipient[ADDRESS_TEXT_SIZE];
-
-    pick(l, recipient);
-    wire_rcpt(w, &m->terms, recipient);
-    l->asked++;
+    wire_rcpt(w, &m->terms, recipients_at(&l->recipients, l->asked++));
     m->asked = now_ns();
 }
 
@@ -172,31 +150,10 @@ static void on_reply(struct load *l, struct mta *m)
     if (m->asked != 0)
         quantiles_add(&l->times, now_ns() - m->asked);
     m->asked = 0;
-    if (l->asked < l->recipients)
+    if (l->asked < l->wanted)
         go_on(l, m);
     else
         leave(l, m);
-}
-
-static int dial(const struct listen_spec *spec)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    struct sockaddr_storage to;
-    socklen_t len = sizeof(un);
-    int one = 1, fd;
-
-    if (spec->path[0] != '\0') {
-        (void)str_copy(un.sun_path, sizeof(un.sun_path), spec->path);
-        memcpy(&to, &un, sizeof(un));
-    } else {
-        len = netaddr_to_sockaddr(&spec->ip, spec->port, &to);
-    }
-    fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&to, len) != 0)
-        fail(spec->text, strerror(errno));
-    if (to.ss_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    return fd;
 }
 
 static void start(struct load *l, struct mta *m)
@@ -204,20 +161,24 @@ static void start(struct load *l, struct mta *m)
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = m};
     const char *wrong;
     struct wire w;
+    struct pollfd reply;
     size_t size;
 
-    m->fd = dial(&l->spec);
+    m->fd = unix_connect(l->path);
     w.len = 0;
     wire_negotiate(&w);
     say(m, &w);
-    while ((size = hear(m)) == 0)
-        ;
+    reply = (struct pollfd){.fd = m->fd, .events = POLLIN};
+    do
+        if (poll(&reply, 1, PATIENCE_MS) <= 0)
+            fail("the filter", "does not negotiate");
+    while ((size = hear(m)) == 0);
     wrong = wire_read_terms(m->in, size, &m->terms);
     if (wrong != NULL)
         fail("the filter", wrong);
     if ((m->terms.steps & (SMFIP_NORCPT | SMFIP_NR_RCPT)) != 0)
         fail("the filter", "does not want to be asked about recipients");
-    if (epoll_ctl(l->poll, EPOLL_CTL_ADD, m->fd, &e) != 0)
+    if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, m->fd, &e) != 0)
         fail("epoll_ctl", strerror(errno));
     l->talking++;
 }
@@ -227,7 +188,7 @@ static void talk(struct load *l)
     struct epoll_event events[EVENTS_MAX];
 
     while (l->talking > 0) {
-        int n = epoll_wait(l->poll, events, EVENTS_MAX, PATIENCE_MS);
+        int n = epoll_wait(l->epoll, events, EVENTS_MAX, PATIENCE_MS);
 
         if (n < 0 && errno != EINTR)
             fail("epoll_wait", strerror(errno));
@@ -240,55 +201,60 @@ static void talk(struct load *l)
 
 static bool read_options(int argc, char **argv, struct load *l)
 {
-    struct error err;
     bool ok = true;
     int c;
 
-    while (ok && (c = getopt(argc, argv, "c:n:p:r:")) != -1) {
+    while (ok && (c = getopt(argc, argv, "c:n:r:" RECIPIENTS_OPTIONS)) != -1) {
         if (c == 'c')
-            ok = population_count(optarg, &l->connections) && l->connections <= CONNECTIONS_MAX;
+            ok = population_count(optarg, &l->connections);
         else if (c == 'n')
-            ok = population_count(optarg, &l->recipients) && l->recipients <= RECIPIENTS_MAX;
+            ok = population_count(optarg, &l->wanted);
         else if (c == 'r')
             ok = population_count(optarg, &l->per_message);
         else
-            ok = c == 'p' && population_count(optarg, &l->people.count);
+            ok = recipients_option(&l->recipients, c, optarg);
     }
-    if (!ok || l->people.count == 0 || optind != argc - 1)
-        return false;
-    ok = milter_socket_parse(argv[optind], &l->spec, &err);
-    if (!ok)
-        fprintf(stderr, "%s: %s\n", argv[optind], err.text);
-    return ok;
+    l->path = argv[optind];
+    return ok && optind == argc - 1 && recipients_usable(&l->recipients);
+}
+
+static int usage(const char *name)
+{
+    fprintf(stderr,
+            "usage: %s [-c CONNECTIONS] [-n RECIPIENTS] [-r PER_MESSAGE] [-u] [-s START]\n"
+            "       {-p POPULATION | -f FORMAT [-d DOMAINS]} PATH\n" RECIPIENTS_USAGE,
+            name);
+    return EXIT_FAILURE;
+}
+
+static struct mta *prepare(struct load *l)
+{
+    struct mta *mtas = calloc(l->connections, sizeof(*mtas));
+
+    recipients_make(&l->recipients, l->wanted);
+    quantiles_init(&l->times, l->wanted);
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (mtas == NULL || l->epoll < 0)
+        fail("load", "out of memory");
+    for (uint64_t i = 0; i < l->connections; i++)
+        start(l, &mtas[i]);
+    return mtas;
 }
 
 int main(int argc, char **argv)
 {
-    struct load l = {.connections = 16, .recipients = 100000, .per_message = 1};
+    struct load l = {.connections = 1, .wanted = 100000, .per_message = 1};
     struct mta *mtas;
     uint64_t began;
 
-    if (!read_options(argc, argv, &l)) {
-        fprintf(stderr,
-                "usage: %s [-c CONNECTIONS] [-n RECIPIENTS] [-r PER_MESSAGE] -p POPULATION SOCKET\n"
-                "  -p   of how many recipients the store was made (1m); SOCKET is libmilter's\n",
-                argv[0]);
-        return EXIT_FAILURE;
-    }
-    quantiles_init(&l.times, l.recipients);
-    mtas = calloc(l.connections, sizeof(*mtas));
-    l.poll = epoll_create1(EPOLL_CLOEXEC);
-    if (mtas == NULL || l.poll < 0)
-        fail("start", strerror(errno));
-    for (uint64_t i = 0; i < l.connections; i++)
-        start(&l, &mtas[i]);
+    l.recipients.domains = 1;
+    if (!read_options(argc, argv, &l))
+        return usage(argv[0]);
+    mtas = prepare(&l);
     began = now_ns();
     for (uint64_t i = 0; i < l.connections; i++)
         go_on(&l, &mtas[i]);
     talk(&l);
     quantiles_print(&l.times, now_ns() - began);
-    quantiles_free(&l.times);
-    free(mtas);
-    close(l.poll);
     return EXIT_SUCCESS;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "unix_socket.h"
+
 #define STEPS \
     (SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN | \
      SMFIP_NR_CONN | SMFIP_NR_MAIL)
@@ -95,7 +97,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: libmilter cannot listen there; it has told syslog why\n", argv[1]);
         return EXIT_FAILURE;
     }
-    puts("ready");
-    (void)fflush(stdout);
+    say_ready();
     return smfi_main() == MI_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,12 +11,12 @@ def run(lab):
     recipients = lab.amount("60k", "1k")
     nobody, ours = (os.path.join(lab.workdir, name) for name in ("null", "milter"))
     lab.store(os.path.join(lab.workdir, "state"), count)
-    daemon = lab.daemon({"milter.listen": f'"unix:{ours}"', "milter.socket_mode": '"0666"'})
+    daemon = lab.daemon({"milter.listen": f'"unix:{ours}"'})
     null = lab.measured("null_milter", f"unix:{nobody}")
 
     def side(path, pid, connections):
         return lambda: lab.load("load_milter", "-c", connections, "-n", recipients, "-p", count,
-                                f"unix:{path}", server=pid)
+                                path, server=pid)
 
     for connections in (16, 64):
         figures = lab.in_turn(null=side(nobody, null.pid, connections),
