@@ -92,9 +92,10 @@ class Lab:
         self._ends.append(made.stop)
         return made
 
-    def daemon(self, settings, allowed=()):
-        """calloutd, measured. Without debug lines, which nobody has by default."""
-        made = daemon.Daemon(self.build, self.workdir, settings, allowed)
+    def daemon(self, settings, allowed=(), directory=None):
+        """calloutd, measured. Without debug lines, which nobody has by default. `directory`: of its own,
+        where there are several."""
+        made = daemon.Daemon(self.build, directory or self.workdir, settings, allowed)
         made.verbose = False
         with self.on_server_cpu():
             made.start()
