@@ -89,8 +89,13 @@ class Lab:
         argv = (self.program(argv[0]), *map(str, argv[1:]))
         log = os.path.join(self.workdir, os.path.basename(argv[0]) + ".log")
         made = Process(argv, log, env)
-        self._ends.append(made.stop)
+        self._ends.append(lambda: self._stop(made))
         return made
+
+    def _stop(self, made):
+        made.stop()
+        if made.proc.returncode > 0:
+            self.problems.append(f"{os.path.basename(made.argv[0])} ended with {made.proc.returncode}")
 
     def daemon(self, settings, allowed=(), directory=None):
         """calloutd, measured. Without debug lines, which nobody has by default. `directory`: of its own,
