@@ -139,9 +139,10 @@ class Lab:
         if made.proc.returncode > 0:
             self.problems.append(f"{os.path.basename(made.argv[0])} ended with {made.proc.returncode}")
 
-    def daemon(self, settings, allowed=()):
-        """calloutd, measured. Without debug lines, which nobody has by default."""
-        made = daemon.Daemon(self.build, self.workdir, settings, allowed)
+    def daemon(self, settings, allowed=(), directory=None):
+        """calloutd, measured. Without debug lines, which nobody has by default. `directory`: of its own,
+        where there are several."""
+        made = daemon.Daemon(self.build, directory or self.workdir, settings, allowed)
         made.verbose = False
         with self.on_server_cpu():
             made.start()
@@ -173,9 +174,10 @@ class Lab:
         subprocess.run([self.program("store_fill"), "-d", directory, "-n", str(count)], check=True,
                        stdout=subprocess.DEVNULL)
 
-    def load(self, *argv, server=None):
+    def load(self, *argv, server=None, rest=0.0):
         """Runs a load to its end: what it prints is a JSON object (quantiles_print). With the process
-        that is measured as `server`: also what that used, cpu_us for one of what was done."""
+        that is measured as `server`: also what that used, cpu_us for one of what was done. `rest`:
+        seconds that it has for what comes after its last answer."""
         before = cpu_seconds(server) if server else 0
         result = subprocess.run([self.program(argv[0]), *map(str, argv[1:])], check=False,
                                 capture_output=True, text=True)
@@ -183,6 +185,7 @@ class Lab:
             raise RuntimeError(f"{' '.join(map(str, argv))}: {result.stderr.strip()}")
         sample = json.loads(result.stdout)
         if server:
+            time.sleep(rest)
             sample["cpu_us"] = (cpu_seconds(server) - before) * 1e6 / sample["count"]
         return sample
 
