@@ -113,9 +113,9 @@ class Lab:
             _set_affinity(self.load_cpu)
 
     def start(self, thing):
-        """Something with start() and stop()."""
-        thing.start()
+        """Something with start() and stop(), which may be called where it did not come to start."""
         self._ends.append(thing.stop)
+        thing.start()
         return thing
 
     def measured(self, *argv, env=None):
