@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import statistics
 import subprocess
@@ -86,8 +87,9 @@ class Syslogd:
 class Lab:
     """`rounds`: how often each side is measured; `brief`: only to see that all of it works."""
 
-    def __init__(self, build, workdir, rounds, brief):
-        self.build, self.workdir, self.rounds, self.brief = build, workdir, rounds, brief
+    def __init__(self, build, workdir, stores, rounds, brief):
+        self.build, self.workdir, self.stores = build, workdir, stores
+        self.rounds, self.brief = rounds, brief
         cpus = sorted(os.sched_getaffinity(0))
         self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.problems = []
@@ -169,10 +171,15 @@ class Lab:
                        os.path.join(self.workdir, "log_sink.log"))
 
     def store(self, directory, count):
-        """Fills the store in `directory` with `count` records of population.h."""
-        os.makedirs(directory, exist_ok=True)
-        subprocess.run([self.program("store_fill"), "-d", directory, "-n", str(count)], check=True,
-                       stdout=subprocess.DEVNULL)
+        """Puts a store with `count` records of population.h into `directory`: a copy of one that all
+        works of this run have in common."""
+        made = os.path.join(self.stores, str(count))
+        if not os.path.exists(made):
+            os.makedirs(made + ".new")
+            subprocess.run([self.program("store_fill"), "-d", made + ".new", "-n", str(count)],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            os.rename(made + ".new", made)
+        shutil.copytree(made, directory, dirs_exist_ok=True)
 
     def load(self, *argv, server=None, rest=0.0):
         """Runs a load to its end: what it prints is a JSON object (quantiles_print). With the process
