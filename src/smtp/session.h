@@ -85,8 +85,9 @@ struct session;
  * Connects to one of `targets` (1 to SESSION_TARGETS_MAX, copied), the preferred first: the next is
  * tried 250 ms after the last, or at once when that failed, and the first to connect it is. Where
  * none does, the outcome is the failure of the first. `tls` may be NULL when opts->tls is TLS_NONE.
- * Under TLS_MAY a failed handshake is followed, at the same address, by a fresh connection without
- * TLS, within the same deadline. NULL only when out of memory.
+ * A failed handshake is followed, at the same address and within the same deadline, by a fresh
+ * connection: for a whole handshake, where it was to resume an earlier one; under TLS_MAY, without
+ * TLS. NULL only when out of memory.
  */
 struct session *session_start(struct loop *loop, const struct session_opts *opts,
                               struct tls_context *tls, const struct session_target *targets,
