@@ -14,8 +14,8 @@
 struct session {
     struct loop *loop;
     struct session_opts opts;
-    struct tls_context *tls;      /* borrowed */
-    struct session_target target; /* the preferred one; then the one that is connected to */
+    struct tls_context *tls;             /* borrowed */
+    const struct session_target *target; /* the preferred one; then the one connected to */
     struct session_handler handler;
     char sender[ADDRESS_TEXT_SIZE];
     struct address recipient;
@@ -41,7 +41,7 @@ static void step(struct session *s);
 
 static enum tls_mode tls_mode(const struct session *s)
 {
-    return s->target.no_tls ? TLS_NONE : s->opts.tls;
+    return s->target->no_tls ? TLS_NONE : s->opts.tls;
 }
 
 static void remark(struct session *s, const char *line)
@@ -121,7 +121,7 @@ static void on_state(void *arg, enum client_state from, enum client_state to)
 {
     struct session *s = arg;
 
-    log_debug("smtp session with %s: %s -> %s", s->target.name, client_state_name(from),
+    log_debug("smtp session with %s: %s -> %s", s->target->name, client_state_name(from),
               client_state_name(to));
     arm(s);
 }
@@ -210,11 +210,11 @@ static void remark_connected(struct session *s)
 {
     char ip[NETADDR_TEXT_MAX], line[128];
 
-    if (s->target.path[0] != '\0')
-        str_format(line, sizeof(line), "connected to %s", s->target.path);
+    if (s->target->path != NULL)
+        str_format(line, sizeof(line), "connected to %s", s->target->path);
     else
-        str_format(line, sizeof(line), "connected to %s port %u", netaddr_format(&s->target.ip, ip),
-                   (unsigned)s->target.port);
+        str_format(line, sizeof(line), "connected to %s port %u",
+                   netaddr_format(&s->target->ip, ip), (unsigned)s->target->port);
     remark(s, line);
 }
 
@@ -224,7 +224,7 @@ static void on_connected(void *arg, size_t index, const struct session_target *t
     const struct connection_handler handler = {on_data, on_secured, on_lost, s};
 
     s->dial = NULL;
-    s->target = *target;
+    s->target = target;
     tell_address(s, index, SESSION_ADDRESS_CONNECTED, SMTP_FAILURE_NONE);
     remark_connected(s);
     init_client(s);
@@ -303,7 +303,7 @@ static void fall_back(struct session *s)
     connection_close(&s->conn);
     s->tls_afresh = s->tls_afresh || afresh;
     s->tls_given_up = !afresh;
-    begin(s, &s->target, 1);
+    begin(s, s->target, 1);
 }
 
 /* An MX called by its address has no name to be asked for (RFC 6066 section 3). */
@@ -316,7 +316,7 @@ static const char *tls_name(const struct session_target *t)
 
 static void start_tls(struct session *s)
 {
-    const struct tls_peer peer = {tls_name(&s->target), &s->target.ip, s->target.port,
+    const struct tls_peer peer = {tls_name(s->target), &s->target->ip, s->target->port,
                                   s->opts.tls == TLS_VERIFY};
     enum smtp_failure failure;
 
@@ -425,7 +425,7 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     s->loop = loop;
     s->opts = *opts;
     s->tls = tls;
-    s->target = targets[0];
+    s->target = &targets[0];
     s->handler = *handler;
     take_job(s, job, true);
     begin(s, targets, count);
@@ -470,6 +470,11 @@ bool session_keep(struct session *s, int64_t idle_ms)
     s->idle_ms = idle_ms;
     arm(s);
     return true;
+}
+
+const char *session_helo_name(const struct session *s)
+{
+    return s->opts.helo_name;
 }
 
 void session_quit(struct session *s)
