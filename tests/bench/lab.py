@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import statistics
 import subprocess
@@ -52,7 +53,7 @@ class Background(daemon.Daemon):
     def start(self, wait_ready=True):
         with open(self.logfile, "ab") as log:
             subprocess.run([self.program, "-c", self.conf], check=True, stdin=subprocess.DEVNULL,
-                           stdout=log, stderr=log, timeout=PATIENCE)
+                           stdout=log, stderr=log, env=self.env, timeout=PATIENCE)
         self.pid = client.listening_process(self.control)
         self._wait_milter()
 
@@ -86,8 +87,9 @@ class Syslogd:
 class Lab:
     """`rounds`: how often each side is measured; `brief`: only to see that all of it works."""
 
-    def __init__(self, build, workdir, rounds, brief):
-        self.build, self.workdir, self.rounds, self.brief = build, workdir, rounds, brief
+    def __init__(self, build, workdir, stores, rounds, brief):
+        self.build, self.workdir, self.stores = build, workdir, stores
+        self.rounds, self.brief = rounds, brief
         cpus = sorted(os.sched_getaffinity(0))
         self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.problems = []
@@ -113,9 +115,9 @@ class Lab:
             _set_affinity(self.load_cpu)
 
     def start(self, thing):
-        """Something with start() and stop()."""
-        thing.start()
+        """Something with start() and stop(), which may be called where it did not come to start."""
         self._ends.append(thing.stop)
+        thing.start()
         return thing
 
     def measured(self, *argv, env=None):
@@ -139,9 +141,10 @@ class Lab:
         if made.proc.returncode > 0:
             self.problems.append(f"{os.path.basename(made.argv[0])} ended with {made.proc.returncode}")
 
-    def daemon(self, settings, allowed=()):
-        """calloutd, measured. Without debug lines, which nobody has by default."""
-        made = daemon.Daemon(self.build, self.workdir, settings, allowed)
+    def daemon(self, settings, allowed=(), directory=None):
+        """calloutd, measured. Without debug lines, which nobody has by default. `directory`: of its own,
+        where there are several."""
+        made = daemon.Daemon(self.build, directory or self.workdir, settings, allowed)
         made.verbose = False
         with self.on_server_cpu():
             made.start()
@@ -152,9 +155,9 @@ class Lab:
         """calloutd, measured, with "log" for what stands in `settings`; what that is by default
         needs syslogd() first. `pid` is its process."""
         made = Background(self.build, self.workdir, {"log": '"syslog"', **settings})
+        self._ends.append(lambda: self.problems.extend(made.stop()))
         with self.on_server_cpu():
             made.start()
-        self._ends.append(lambda: self.problems.extend(made.stop()))
         return made
 
     def syslogd(self):
@@ -168,14 +171,20 @@ class Lab:
                        os.path.join(self.workdir, "log_sink.log"))
 
     def store(self, directory, count):
-        """Fills the store in `directory` with `count` records of population.h."""
-        os.makedirs(directory, exist_ok=True)
-        subprocess.run([self.program("store_fill"), "-d", directory, "-n", str(count)], check=True,
-                       stdout=subprocess.DEVNULL)
+        """Puts a store with `count` records of population.h into `directory`: a copy of one that all
+        works of this run have in common."""
+        made = os.path.join(self.stores, str(count))
+        if not os.path.exists(made):
+            os.makedirs(made + ".new")
+            subprocess.run([self.program("store_fill"), "-d", made + ".new", "-n", str(count)],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            os.rename(made + ".new", made)
+        shutil.copytree(made, directory, dirs_exist_ok=True)
 
-    def load(self, *argv, server=None):
+    def load(self, *argv, server=None, rest=0.0):
         """Runs a load to its end: what it prints is a JSON object (quantiles_print). With the process
-        that is measured as `server`: also what that used, cpu_us for one of what was done."""
+        that is measured as `server`: also what that used, cpu_us for one of what was done. `rest`:
+        seconds that it has for what comes after its last answer."""
         before = cpu_seconds(server) if server else 0
         result = subprocess.run([self.program(argv[0]), *map(str, argv[1:])], check=False,
                                 capture_output=True, text=True)
@@ -183,6 +192,7 @@ class Lab:
             raise RuntimeError(f"{' '.join(map(str, argv))}: {result.stderr.strip()}")
         sample = json.loads(result.stdout)
         if server:
+            time.sleep(rest)
             sample["cpu_us"] = (cpu_seconds(server) - before) * 1e6 / sample["count"]
         return sample
 
@@ -229,6 +239,12 @@ def middle(samples):
 
 def rate(sample):
     return sample["count"] / sample["seconds"]
+
+
+def busy(sample):
+    """How much of its processor the one that is measured used: where that is little, the load, or
+    somebody else, was what took so long."""
+    return f"{rate(sample) * sample['cpu_us'] / 1e4:.0f} %"
 
 
 def microseconds(ns):

@@ -24,25 +24,29 @@ int sigwait(const sigset_t *set, int *number)
     _exit(EXIT_SUCCESS);
 }
 
+static void ask_for_macros(SMFICTX *ctx)
+{
+    static char connect[] = "{client_addr}", mail[] = "{auth_authen} {cert_subject} {verify} i",
+                rcpt[] = "{rcpt_mailer} {rcpt_addr} i", end[] = "i";
+
+    (void)smfi_setsymlist(ctx, SMFIM_CONNECT, connect);
+    (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, mail);
+    (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt);
+    (void)smfi_setsymlist(ctx, SMFIM_EOM, end);
+}
+
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                              unsigned long unused2, unsigned long unused3,
                              unsigned long *wanted_actions, unsigned long *wanted_steps,
                              unsigned long *none2, unsigned long *none3)
 {
-    static char connect[] = "{client_addr}", mail[] = "{auth_authen} {cert_subject} {verify} i",
-                rcpt[] = "{rcpt_mailer} {rcpt_addr} i", end[] = "i";
-
     (void)unused2;
     (void)unused3;
     *wanted_actions = actions & SMFIF_SETSYMLIST;
     *wanted_steps = steps & STEPS;
     *none2 = *none3 = 0;
-    if (*wanted_actions != 0) {
-        (void)smfi_setsymlist(ctx, SMFIM_CONNECT, connect);
-        (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, mail);
-        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt);
-        (void)smfi_setsymlist(ctx, SMFIM_EOM, end);
-    }
+    if (*wanted_actions != 0)
+        ask_for_macros(ctx);
     return SMFIS_CONTINUE;
 }
 
