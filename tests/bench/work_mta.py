@@ -49,7 +49,7 @@ def run(lab):
         lab.row(f"Postfix, 10 sessions, {how}: rate, with calloutd / with the null policy server",
                 rate(found["calloutd"]) / rate(found["null"]), BOUND)
         for name, sample in found.items():
-            lab.detail(name, sample, Postfix_CPU=f"{sample['postfix_us']:.1f} ms")
+            lab.detail(name, sample, Postfix_CPU=f"{sample['postfix_us']:.1f} ms per 1,000")
 
     for name in PORTS:
         ask(name, mta.SESSIONS)
