@@ -9,13 +9,16 @@ import json
 import os
 import resource
 import select
+import signal
 import statistics
 import subprocess
 import time
 
-from harness import daemon
+from harness import client, daemon, namespace
 
 PATIENCE = 120.0
+DECISION = " action="  # in the log line of each
+SYSLOGD_QUEUE = 512  # datagrams: as systemd has it, and with it most servers
 FIGURES = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9"))
 
 
@@ -39,6 +42,45 @@ class Process:
         said = self.proc.stdout.read()
         self.proc.wait(PATIENCE)
         return said.decode()
+
+
+class Background(daemon.Daemon):
+    """calloutd as on a server: in the background, so that its log goes where it is told to."""
+
+    pid = None
+
+    def start(self, wait_ready=True):
+        with open(self.logfile, "ab") as log:
+            subprocess.run([self.program, "-c", self.conf], check=True, stdin=subprocess.DEVNULL,
+                           stdout=log, stderr=log, timeout=PATIENCE)
+        self.pid = client.listening_process(self.control)
+        self._wait_milter()
+
+    def stop(self, number=signal.SIGTERM):
+        if self.pid is None:
+            return []
+        os.kill(self.pid, number)
+        deadline = time.monotonic() + PATIENCE
+        while os.path.exists(f"/proc/{self.pid}"):
+            if time.monotonic() > deadline:
+                return [f"calloutd did not end on signal {number}"]
+            time.sleep(0.02)
+        self.pid = None
+        return self.log_problems()
+
+
+class Syslogd:
+    """The log_sink in place of /dev/log. Begins before who logs, and is asked when that has ended."""
+
+    def __init__(self, process, log):
+        self._process, self._log = process, log
+
+    def problems(self, decisions):
+        """What is wrong with what was logged, after so many decisions."""
+        lines = int(self._process.stop())
+        lost = [] if lines == decisions else [f"{decisions} decisions, {lines} of them in the log"]
+        with open(self._log, encoding="utf-8", errors="replace") as f:
+            return lost + [f"log: {line}" for line in f.read().splitlines()]
 
 
 class Lab:
@@ -107,6 +149,25 @@ class Lab:
         self._ends.append(lambda: self.problems.extend(made.stop()))
         return made
 
+    def background(self, settings):
+        """calloutd, measured, with "log" for what stands in `settings`; what that is by default
+        needs syslogd() first. `pid` is its process."""
+        made = Background(self.build, self.workdir, {"log": '"syslog"', **settings})
+        with self.on_server_cpu():
+            made.start()
+        self._ends.append(lambda: self.problems.extend(made.stop()))
+        return made
+
+    def syslogd(self):
+        """A /dev/log of this work's own, read by log_sink."""
+        queue = "/proc/sys/net/unix/max_dgram_qlen"
+        if os.path.exists(queue):  # not below a user namespace
+            with open(queue, "w", encoding="ascii") as f:
+                f.write(str(SYSLOGD_QUEUE))
+        namespace.private_dev(self.workdir)
+        return Syslogd(self.helper("log_sink", "-w", DECISION, "/dev/log"),
+                       os.path.join(self.workdir, "log_sink.log"))
+
     def store(self, directory, count):
         """Fills the store in `directory` with `count` records of population.h."""
         os.makedirs(directory, exist_ok=True)
@@ -164,8 +225,9 @@ class Lab:
 
 
 def middle(samples):
-    """The middle one of each figure."""
-    return {key: statistics.median(s[key] for s in samples) for key in samples[0]}
+    """The middle one of each figure; what is no figure is left out."""
+    return {key: statistics.median(s[key] for s in samples) for key, value in samples[0].items()
+            if isinstance(value, (int, float))}
 
 
 def rate(sample):
@@ -173,7 +235,9 @@ def rate(sample):
 
 
 def microseconds(ns):
-    return f"{ns / 1000:,.0f} µs" if ns < 10e6 else f"{ns / 1e6:,.0f} ms"
+    if ns < 10e3:
+        return f"{ns / 1e3:.1f} µs"
+    return f"{ns / 1e3:,.0f} µs" if ns < 10e6 else f"{ns / 1e6:,.0f} ms"
 
 
 def cpu_seconds(pid):

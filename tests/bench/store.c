@@ -140,6 +140,31 @@ static int compare(struct bench_store *small, struct bench_store *big, size_t lo
 }
 
 /*
+ * get: what LMDB alone takes, told as a load does (lab.py)
+ */
+
+static int get(struct bench_store *b)
+{
+    struct quantiles q;
+    uint64_t total = 0;
+
+    bench_open_raw(b);
+    quantiles_init(&q, LOOKUPS);
+    for (int i = 0; i < LOOKUPS; i++)
+        (void)bench_get_raw(b);
+    for (int i = 0; i < LOOKUPS; i++) {
+        uint64_t ns = bench_get_raw(b);
+
+        total += ns;
+        quantiles_add(&q, ns);
+    }
+    bench_close_raw(b);
+    quantiles_print(&q, total);
+    quantiles_free(&q);
+    return EXIT_SUCCESS;
+}
+
+/*
  * sweep: one thread asks all the time, while what expires together is swept
  */
 
@@ -280,9 +305,10 @@ static int usage(const char *name)
 {
     fprintf(stderr,
             "usage: %s compare DIR COUNT DIR COUNT [LOOKUPS]   a small store and a big one\n"
+            "       %s get DIR COUNT                  mdb_get alone\n"
             "       %s sweep DIR COUNT EXPIRED AT     so many expire at once, at this second\n"
             "       %s forget DIR COUNT DOMAIN\n",
-            name, name, name);
+            name, name, name, name);
     return EXIT_FAILURE;
 }
 
@@ -304,6 +330,8 @@ int main(int argc, char **argv)
     if (strcmp(what, "compare") == 0 && (argc == 6 || argc == 7) && read_store(argv + 4, &big) &&
         (argc == 6 || population_count(argv[6], &lookups)))
         return compare(&store, &big, lookups);
+    if (strcmp(what, "get") == 0 && argc == 4)
+        return get(&store);
     if (strcmp(what, "sweep") == 0 && argc == 6 && population_count(argv[4], &count) &&
         population_count(argv[5], &at))
         return sweep(&store, count, (int64_t)at);

@@ -22,6 +22,7 @@ probe.example.net. IN A 203.0.113.250
 NSD_CONF = """server:
     ip-address: 127.0.0.1@{port}
     server-count: 1
+    rrl-ratelimit: 0
     username: ""
     pidfile: ""
     zonesdir: "{dir}"
