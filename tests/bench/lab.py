@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import statistics
 import subprocess
@@ -52,7 +53,7 @@ class Background(daemon.Daemon):
     def start(self, wait_ready=True):
         with open(self.logfile, "ab") as log:
             subprocess.run([self.program, "-c", self.conf], check=True, stdin=subprocess.DEVNULL,
-                           stdout=log, stderr=log, timeout=PATIENCE)
+                           stdout=log, stderr=log, env=self.env, timeout=PATIENCE)
         self.pid = client.listening_process(self.control)
         self._wait_milter()
 
@@ -86,8 +87,9 @@ class Syslogd:
 class Lab:
     """`rounds`: how often each side is measured; `brief`: only to see that all of it works."""
 
-    def __init__(self, build, workdir, rounds, brief):
-        self.build, self.workdir, self.rounds, self.brief = build, workdir, rounds, brief
+    def __init__(self, build, workdir, stores, rounds, brief):
+        self.build, self.workdir, self.stores = build, workdir, stores
+        self.rounds, self.brief = rounds, brief
         cpus = sorted(os.sched_getaffinity(0))
         self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.problems = []
@@ -113,9 +115,9 @@ class Lab:
             _set_affinity(self.load_cpu)
 
     def start(self, thing):
-        """Something with start() and stop()."""
-        thing.start()
+        """Something with start() and stop(), which may be called where it did not come to start."""
         self._ends.append(thing.stop)
+        thing.start()
         return thing
 
     def measured(self, *argv, env=None):
@@ -153,9 +155,9 @@ class Lab:
         """calloutd, measured, with "log" for what stands in `settings`; what that is by default
         needs syslogd() first. `pid` is its process."""
         made = Background(self.build, self.workdir, {"log": '"syslog"', **settings})
+        self._ends.append(lambda: self.problems.extend(made.stop()))
         with self.on_server_cpu():
             made.start()
-        self._ends.append(lambda: self.problems.extend(made.stop()))
         return made
 
     def syslogd(self):
@@ -169,10 +171,15 @@ class Lab:
                        os.path.join(self.workdir, "log_sink.log"))
 
     def store(self, directory, count):
-        """Fills the store in `directory` with `count` records of population.h."""
-        os.makedirs(directory, exist_ok=True)
-        subprocess.run([self.program("store_fill"), "-d", directory, "-n", str(count)], check=True,
-                       stdout=subprocess.DEVNULL)
+        """Puts a store with `count` records of population.h into `directory`: a copy of one that all
+        works of this run have in common."""
+        made = os.path.join(self.stores, str(count))
+        if not os.path.exists(made):
+            os.makedirs(made + ".new")
+            subprocess.run([self.program("store_fill"), "-d", made + ".new", "-n", str(count)],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            os.rename(made + ".new", made)
+        shutil.copytree(made, directory, dirs_exist_ok=True)
 
     def load(self, *argv, server=None, rest=0.0):
         """Runs a load to its end: what it prints is a JSON object (quantiles_print). With the process
@@ -232,6 +239,12 @@ def middle(samples):
 
 def rate(sample):
     return sample["count"] / sample["seconds"]
+
+
+def busy(sample):
+    """How much of its processor the one that is measured used: where that is little, the load, or
+    somebody else, was what took so long."""
+    return f"{rate(sample) * sample['cpu_us'] / 1e4:.0f} %"
 
 
 def microseconds(ns):

@@ -3,8 +3,8 @@
 Politeness is not what is measured: a destination may have any number of connections and recipients
 (BASE in harness/daemon.py), `total` and `max_waiting` are above a batch, no session is kept but where
 that is the question, and nobody is asked about made-up recipients, for the bare client asks one
-question, too. The DNS is cold where a single callout is measured, and answered by nsd; for the batches
-calloutd knows the MX of their 200 destinations after the first.
+question, too. The domains are new each time, and so is what the DNS says of them (MX, A, AAAA, by nsd);
+only on the open session all that is known but the recipient.
 """
 import itertools
 import os
@@ -18,7 +18,6 @@ from lab import cpu_seconds, rate
 DESTINATIONS = 200
 FAR_MS = 50
 NEAR, FAR = "203.0.113.1", "198.51.100.1"  # answer at once, and after FAR_MS
-STRANGERS = 1000  # domains that are met once, with the far servers
 SETTLED = 0.3  # seconds: the last QUITs and the commit are done
 SETTINGS = {
     "limit.total": "2000", "limit.max_waiting": "2000",
@@ -27,16 +26,15 @@ SETTINGS = {
 }
 
 
-def zone():
-    def domain(name, first, number):
+def zone(times):
+    """Names of domains for so many times, each domain at a server of its own."""
+    for name, first in (("near", NEAR), ("far", FAR)):
         network, _, host = first.rpartition(".")
-        return (f"{name}.example. IN MX 10 mx.{name}.example.",
-                f"mx.{name}.example. IN A {network}.{int(host) + number % DESTINATIONS}")
-
-    names = [(f"near{n}", NEAR, n) for n in range(DESTINATIONS)]
-    names += [(f"far{n}", FAR, n) for n in range(DESTINATIONS)]
-    names += [(f"stranger{n}", FAR, n) for n in range(STRANGERS)]
-    return [line for name in names for line in domain(*name)]
+        for nth in range(times):
+            for n in range(DESTINATIONS):
+                domain = f"{name}{n}-{nth}.example."
+                yield f"{domain} IN MX 10 mx.{domain}"
+                yield f"mx.{domain} IN A {network}.{int(host) + n}"
 
 
 class Cold:
@@ -45,26 +43,25 @@ class Cold:
     def __init__(self, lab):
         self.lab = lab
         self.socket = os.path.join(lab.workdir, "policy")
-        self.numbers = itertools.count(step=STRANGERS)  # a multiple of every number of domains
-        lab.start(dns.Nsd(lab.workdir, zone()))
+        self.times = itertools.count()
+        lab.start(dns.Nsd(lab.workdir, list(zone(3 * (lab.rounds + 1) + 1))))
         lab.helper("fake_mx", "-N", f"{NEAR}+{DESTINATIONS}")
         lab.helper("fake_mx", "-d", FAR_MS, "-N", f"{FAR}+{DESTINATIONS}")
         self.daemon = lab.daemon({**SETTINGS, "policy.listen": f'{{"unix:{self.socket}"}}'})
 
-    def ask(self, names, domains, count, at_once, start=None):
-        """Recipients that nobody was asked about before."""
-        first = next(self.numbers) if start is None else start
+    def ask(self, where, count, at_once, first=0, domains=DESTINATIONS):
         sample = self.lab.load("load_policy", "-u", "-s", first, "-c", at_once, "-n", count,
-                               "-f", f"u%u@{names}%u.example", "-d", domains, self.socket)
+                               "-f", f"u%u@{where}.example", "-d", domains, self.socket)
         actions = sample.pop("actions")
         if actions["DUNNO"] != count:
-            raise RuntimeError(f"not all of {names}%u.example accept: {actions}")
+            raise RuntimeError(f"not all of {where}.example accept: {actions}")
         return sample
 
-    def ask_and_count(self, names, count):
+    def ask_strangers(self, name, count, at_once):
+        """At domains of whom nothing is known."""
         pid = self.daemon.proc.pid
         before = cpu_seconds(pid)
-        sample = self.ask(names, DESTINATIONS, count, count)
+        sample = self.ask(f"{name}%u-{next(self.times)}", count, at_once)
         time.sleep(SETTLED)
         sample["cpu_us"] = (cpu_seconds(pid) - before) * 1e6 / count
         return sample
@@ -80,11 +77,10 @@ class Cold:
 
 
 def one(cold):
-    """One at a time, each at a domain of its own that nothing is known of."""
+    """One at a time, each at a domain of its own."""
     lab = cold.lab
     count = lab.amount(8, 2)
-    met = itertools.count(step=count)
-    took = lab.in_turn(calloutd=lambda: cold.ask("stranger", STRANGERS, count, 1, next(met)),
+    took = lab.in_turn(calloutd=lambda: cold.ask_strangers("far", count, 1),
                        bare=lambda: cold.bare(FAR, count, 1))
     lab.row(f"cold: one recipient, {FAR_MS} ms a reply: latency, calloutd / bare client",
             took["calloutd"]["p50"] / took["bare"]["p50"], 1.05, most=True)
@@ -95,16 +91,20 @@ def one(cold):
 def one_more(cold):
     """One at a time on the session that is open there."""
     lab = cold.lab
-    took = lab.in_turn(calloutd=lambda: cold.ask("far", 1, lab.amount(8, 2), 1))
+    count = lab.amount(8, 2)
+    there, numbers = f"far%u-{next(cold.times)}", itertools.count(1, count)
+    cold.keep_sessions()
+    cold.ask(there, 1, 1, domains=1)
+    took = lab.in_turn(calloutd=lambda: cold.ask(there, count, 1, next(numbers), domains=1))
     lab.row(f"cold: on an open session, {FAR_MS} ms a reply: latency / one wait",
             took["calloutd"]["p50"] / (FAR_MS * 1e6), 1.1, most=True)
     lab.detail("calloutd", took["calloutd"])
 
 
-def many(cold, names, first, delay_ms):
+def many(cold, name, first, delay_ms):
     lab = cold.lab
     count = lab.amount(1000, 200)
-    did = lab.in_turn(calloutd=lambda: cold.ask_and_count(names, count),
+    did = lab.in_turn(calloutd=lambda: cold.ask_strangers(name, count, count),
                       bare=lambda: cold.bare(first, count, count))
     what = f"cold: {count:,} at once, {DESTINATIONS} destinations, {delay_ms} ms a reply"
     lab.row(f"{what}: rate, calloutd / bare client", rate(did["calloutd"]) / rate(did["bare"]), 0.7)
@@ -118,5 +118,4 @@ def run(lab):
     one(cold)
     many(cold, "near", NEAR, 0)
     many(cold, "far", FAR, FAR_MS)
-    cold.keep_sessions()
     one_more(cold)

@@ -1,7 +1,7 @@
 """Answers out of the store by the policy protocol, and a server that has only one answer."""
 import os
 
-from lab import memory, rate
+from lab import busy, memory, rate
 
 CONNECTIONS = 16
 
@@ -16,7 +16,7 @@ def run(lab):
     ours, null = (os.path.join(lab.workdir, name) for name in ("policy", "null"))
     calloutd = lab.background({"policy.listen": f'{{"unix:{ours}"}}'})
     reference = lab.measured("null_policy", null)
-    ask = ("load_policy", "-c", CONNECTIONS, "-n", lab.amount(200000, 2000), "-p", people)
+    ask = ("load_policy", "-c", CONNECTIONS, "-n", lab.amount(100000, 2000), "-p", people)
     decisions = 0
 
     def at_calloutd():
@@ -32,7 +32,8 @@ def run(lab):
     lab.row("policy: p99, calloutd / null policy server", mine["p99"] / best["p99"], 2, most=True)
     lab.row("policy: CPU a request, calloutd - null policy server", mine["cpu_us"] - best["cpu_us"],
             5, most=True, unit="µs")
-    lab.detail("calloutd", mine, RSS=f"{memory(calloutd.pid)['anonymous'] >> 20} MiB")
-    lab.detail("null", best)
+    lab.detail("calloutd", mine, busy=busy(mine),
+               RSS=f"{memory(calloutd.pid)['anonymous'] / 2**20:.1f} MiB")
+    lab.detail("null", best, busy=busy(best))
     lab.detail("mdb_get", raw)
     lab.problems += calloutd.stop() + log.problems(decisions)
