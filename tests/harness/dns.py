@@ -24,7 +24,6 @@ NSD_CONF = """server:
     rrl-ratelimit: 0
     ip-address: 127.0.0.1@{port}
     server-count: 1
-    rrl-ratelimit: 0
     username: ""
     pidfile: ""
     zonesdir: "{dir}"
