@@ -15,11 +15,13 @@
 #endif
 
 #include "base/str.h"
+#include "base/syslog_socket.h"
 #include "base/thread.h"
 
-#define LOG_LINE_MAX  4096
-#define LOG_BATCH_MAX (1U << 20) /* octets that wait at most; later lines are dropped and counted \
-                                  */
+#define LOG_LINE_MAX 4096
+#define LOG_BATCH_MAX \
+    (1U << 20) /* octets that wait at most; later lines are dropped and counted \
+                */
 #define REST_NS \
     1000000 /* between batches: to be woken for each line would be dearer than \
                the line */
@@ -119,13 +121,43 @@ static bool take_batch(struct batch **batch, uint64_t *dropped, struct log_opts 
     return (*batch)->used > 0;
 }
 
+/* The next line of a batch; false behind the last. */
+static bool next_line(const struct batch *b, const char **at, struct syslog_line *line)
+{
+    enum log_level level;
+
+    if (*at == b->octets + b->used)
+        return false;
+    level = (enum log_level) * *at;
+    *line = (struct syslog_line){(int)level, level_prefix(level), *at + 1};
+    *at += 1 + strlen(line->text) + 1;
+    return true;
+}
+
+static void emit_to_syslog(const struct log_opts *opts, const struct batch *b)
+{
+    static struct syslog_socket to = {.path = _PATH_LOG, .fd = -1};
+    struct syslog_line lines[SYSLOG_AT_ONCE];
+    const char *at = b->octets;
+    unsigned count;
+
+    do {
+        for (count = 0; count < SYSLOG_AT_ONCE && next_line(b, &at, &lines[count]);)
+            count++;
+        syslog_socket_send(&to, opts->ident, lines, count);
+    } while (count == SYSLOG_AT_ONCE);
+}
+
 static void emit_batch(const struct log_opts *opts, const struct batch *b)
 {
-    for (const char *at = b->octets; at < b->octets + b->used; at += strlen(at) + 1) {
-        enum log_level level = (enum log_level) * at++;
+    const char *at = b->octets;
+    struct syslog_line line;
 
-        emit(opts, level, at);
-    }
+    if (opts->target == LOG_TARGET_SYSLOG)
+        emit_to_syslog(opts, b);
+    else
+        while (next_line(b, &at, &line))
+            emit(opts, (enum log_level)line.level, line.text);
 }
 
 static void *log_writer(void *arg)
