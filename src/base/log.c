@@ -231,17 +231,18 @@ bool log_debug_enabled(void)
 /* Queues a copy; true when it was taken care of (queued, or dropped and counted). */
 static bool enqueue(enum log_level level, const char *text)
 {
-    size_t size = strlen(text) + 1;
+    size_t len = strnlen(text, LOG_LINE_MAX - 1);
     struct batch *b;
     bool open;
 
     pthread_mutex_lock(&the_log.lock);
     open = the_log.open;
     b = &the_log.batches[the_log.filling];
-    if (open && size < sizeof(b->octets) - b->used) {
-        b->octets[b->used] = (char)level;
-        memcpy(b->octets + b->used + 1, text, size);
-        b->used += 1 + size;
+    if (open && len + 2 <= sizeof(b->octets) - b->used) {
+        b->octets[b->used++] = (char)level;
+        memcpy(b->octets + b->used, text, len);
+        b->octets[b->used + len] = '\0';
+        b->used += len + 1;
     } else if (open) {
         the_log.dropped++;
     }
@@ -255,26 +256,25 @@ static bool enqueue(enum log_level level, const char *text)
 
 void log_line(enum log_level level, const char *line)
 {
-    char text[LOG_LINE_MAX];
     struct log_opts opts;
 
-    str_readable(text, sizeof(text), line, strlen(line));
-    if (enqueue(level, text))
+    if (enqueue(level, line))
         return;
     pthread_mutex_lock(&the_log.lock);
     opts = the_log.opts;
     pthread_mutex_unlock(&the_log.lock);
     opts.target = LOG_TARGET_STDERR;
-    emit(&opts, level, text);
+    emit(&opts, level, line);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
-    char line[LOG_LINE_MAX];
+    char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    (void)vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
+    str_readable(line, sizeof(line), raw, strlen(raw));
     log_line(level, line);
 }
