@@ -1,6 +1,7 @@
 #include "base/loop.h"
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ struct loop {
 };
 
 struct loop_timer {
-    struct event *ev;
+    struct event ev;
     loop_fn fn;
     void *arg;
 };
@@ -80,6 +81,20 @@ static void on_libevent_message(int severity, const char *text)
         log_debug("libevent: %s", text);
 }
 
+/* What is wanted of one descriptor changes more than once in a turn: the kernel is told in the end.
+   (Not for descriptors that are dup()ed.) */
+static struct event_base *base_new(void)
+{
+    struct event_config *how = event_config_new();
+    struct event_base *base = NULL;
+
+    if (how != NULL && event_config_set_flag(how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+        base = event_base_new_with_config(how);
+    if (how != NULL)
+        event_config_free(how);
+    return base;
+}
+
 struct loop *loop_new(const char *name)
 {
     struct loop *l = calloc(1, sizeof(*l));
@@ -90,7 +105,7 @@ struct loop *loop_new(const char *name)
     l->name = name;
     l->wakeup_fd = -1;
     pthread_mutex_init(&l->lock, NULL);
-    l->base = event_base_new();
+    l->base = base_new();
     l->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->base != NULL && l->wakeup_fd >= 0)
         l->wakeup = event_new(l->base, l->wakeup_fd, EV_READ | EV_PERSIST, on_wakeup, l);
@@ -210,11 +225,7 @@ struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void *arg)
         return NULL;
     t->fn = fn;
     t->arg = arg;
-    t->ev = event_new(l->base, -1, 0, on_timer, t);
-    if (t->ev == NULL) {
-        free(t);
-        return NULL;
-    }
+    (void)event_assign(&t->ev, l->base, -1, 0, on_timer, t); /* fails for signals only */
     return t;
 }
 
@@ -226,18 +237,18 @@ void loop_timer_arm(struct loop_timer *t, int64_t ms)
         ms = 0;
     tv.tv_sec = (time_t)(ms / 1000);
     tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-    if (event_add(t->ev, &tv) != 0)
+    if (event_add(&t->ev, &tv) != 0)
         abort(); /* only out of memory; an unarmed deadline would hang somebody */
 }
 
 void loop_timer_disarm(struct loop_timer *t)
 {
-    event_del(t->ev);
+    event_del(&t->ev);
 }
 
 bool loop_timer_armed(const struct loop_timer *t)
 {
-    return event_pending(t->ev, EV_TIMEOUT, NULL) != 0;
+    return event_pending(&t->ev, EV_TIMEOUT, NULL) != 0;
 }
 
 void loop_timer_free(struct loop_timer **tp)
@@ -246,7 +257,7 @@ void loop_timer_free(struct loop_timer **tp)
 
     if (t == NULL)
         return;
-    event_free(t->ev);
+    event_del(&t->ev);
     free(t);
     *tp = NULL;
 }

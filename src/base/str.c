@@ -135,3 +135,20 @@ bool str_has_suffix(const char *s, const char *suffix)
 
     return n >= m && strcasecmp(s + n - m, suffix) == 0;
 }
+
+size_t str_size(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+const char *str_put(char **at, const char *text)
+{
+    char *put = *at;
+    size_t size = str_size(text);
+
+    if (size == 0)
+        return NULL;
+    memcpy(put, text, size);
+    *at += size;
+    return put;
+}

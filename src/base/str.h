@@ -45,4 +45,9 @@ void str_lower(char *s);
 /* ASCII case-insensitive suffix test: "a.example" ends with ".example". */
 bool str_has_suffix(const char *s, const char *suffix);
 
+/* For texts that are kept in one piece: what one takes, with its end (0 for NULL); and its copy at
+ *at, which is moved behind it (NULL for NULL). */
+size_t str_size(const char *text);
+const char *str_put(char **at, const char *text);
+
 #endif

@@ -14,26 +14,37 @@
 #define LMTP_PORT        24 /* IANA's "private mail system"; Postfix's default for LMTP */
 #define NULL_SENDER_REST INT64_C(604800) /* seconds that a refusal of the null sender is held */
 
+/* What is made of what is heard: most of a callout, and there once anything is heard. */
+struct hearing {
+    char refused_by[DESTINATION_NAME_SIZE];  /* the null sender, before it was the fallback's turn;
+                                                "": nobody did */
+    const struct provider *provider;         /* who the last outcome is from; NULL: nobody known */
+    struct reading reading;                  /* of the last outcome about the recipient */
+    struct verdict verdict;                  /* of the answer about it */
+    char destination[DESTINATION_NAME_SIZE]; /* that it is from, */
+    struct netaddr source;                   /* asked from here */
+    struct catch_all domain;                 /* what it does with made-up ones */
+};
+
 struct callout {
     struct engine *engine;
     struct callout_ask ask;
-    struct mx_plan plan;
+    struct mx_plan *plan;
     struct callout_handler handler;
     struct reply_rules *rules;   /* those it began with, and these */
     struct providers *providers; /* counted */
-    const char *sender;          /* MAIL FROM: one of the two */
-    char usual[ADDRESS_TEXT_SIZE], fallback[ADDRESS_TEXT_SIZE];
-    char refused_by[DESTINATION_NAME_SIZE]; /* the null sender, before it was the fallback's turn;
-                                               "": nobody did */
+    struct session_opts session;
+    const char *sender; /* MAIL FROM: one of the two */
+    const char *usual, *fallback;
+    bool is_again;         /* it is asked once more, ... */
+    struct netaddr source; /* ... from here */
     struct probe_run *probe;
-    bool answered;          /* about the recipient; what comes now is about a made-up one */
-    bool testing;           /* one is being asked about */
-    struct reading reading; /* of the last outcome about the recipient */
-    struct verdict verdict; /* of that answer */
-    struct callout_trail trail;
-    bool is_again; /* it is asked once more, as `again` says */
-    struct callout_trail again;
-    struct catch_all domain; /* what it does with those */
+    bool answered; /* about the recipient; what comes now is about a made-up one */
+    bool testing;  /* one is being asked about */
+    unsigned made_up_most;
+    struct lifetime known_for, unknown_for; /* of what made-up ones tell */
+    struct hearing *heard;                  /* NULL: nothing was */
+    char texts[];                           /* the senders */
 };
 
 static bool probe_with(struct callout *c, const char *sender);
@@ -43,17 +54,44 @@ static void callout_free(struct callout *c)
     probe_cancel(&c->probe);
     reply_rules_unref(&c->rules);
     providers_unref(&c->providers);
+    free(c->plan);
+    free(c->heard);
     free(c);
 }
 
-static void callout_finish(struct callout *c)
+static void callout_finish(struct callout *c, const struct verdict *result)
 {
     struct callout_handler h = c->handler;
-    struct verdict v = c->verdict;
-    struct callout_trail trail = c->trail;
+    struct verdict v = *result;
+    struct callout_trail trail = {.destination = ""};
 
+    (void)str_copy(trail.sender, sizeof(trail.sender), c->sender);
+    (void)str_copy(trail.helo, sizeof(trail.helo), c->session.helo_name);
+    if (c->heard != NULL) {
+        memcpy(trail.destination, c->heard->destination, sizeof(trail.destination));
+        trail.source = c->heard->source;
+    }
     callout_free(c);
     h.on_verdict(h.arg, &v, &trail);
+}
+
+/* To be called before anything is made of what is heard. False when out of memory. */
+static bool hears(struct callout *c)
+{
+    if (c->heard != NULL)
+        return true;
+    c->heard = calloc(1, sizeof(*c->heard));
+    if (c->heard == NULL)
+        return false;
+    c->heard->domain = (struct catch_all){
+        .keep = c->engine->keep,
+        .domain = c->ask.recipient->domain,
+        .host_set = c->plan->host_set,
+        .known_for = c->known_for,
+        .unknown_for = c->unknown_for,
+        .probes = c->made_up_most,
+    };
+    return true;
 }
 
 /* Who answers: by the name of the host, else by how it greets. */
@@ -125,23 +163,23 @@ static enum catch_all_fact fact_of(struct callout *c, const struct provider *p, 
         return what;
     if (!backup && p != NULL && p->accepted == PROVIDER_HONEST)
         return CATCH_ALL_SELECTIVE;
-    catch_all_recall(&c->domain);
-    if (!backup || c->domain.fact.catch_all == CATCH_ALL_EVERYTHING)
-        what = c->domain.fact.catch_all;
+    catch_all_recall(&c->heard->domain);
+    if (!backup || c->heard->domain.fact.catch_all == CATCH_ALL_EVERYTHING)
+        what = c->heard->domain.fact.catch_all;
     return what == CATCH_ALL_UNTESTED && c->ask.want_catch_all ? CATCH_ALL_NOT_KNOWN : what;
 }
 
 static void set_fact(struct callout *c, enum catch_all_fact what)
 {
-    struct evidence ev = c->verdict.evidence;
+    struct evidence ev = c->heard->verdict.evidence;
 
     if (what == CATCH_ALL_EVERYTHING)
-        verdict_init(&c->verdict, REASON_ACCEPTS_EVERYTHING, SOURCE_PROBE);
+        verdict_init(&c->heard->verdict, REASON_ACCEPTS_EVERYTHING, SOURCE_PROBE);
     else
-        verdict_init(&c->verdict, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
-    c->verdict.has_evidence = true;
-    c->verdict.evidence = ev;
-    c->verdict.evidence.catch_all = what;
+        verdict_init(&c->heard->verdict, REASON_MAILBOX_EXISTS, SOURCE_PROBE);
+    c->heard->verdict.has_evidence = true;
+    c->heard->verdict.evidence = ev;
+    c->heard->verdict.evidence.catch_all = what;
 }
 
 /*
@@ -160,7 +198,7 @@ static void tell_gate(struct callout *c, const struct outcome *o, const struct p
     struct verdict v;
     const struct gate_word word = {
         .destination = at->destination,
-        .domain = c->ask.recipient.domain,
+        .domain = c->ask.recipient->domain,
         .verdict = &v,
         .source = at->source,
         .made_up = made_up,
@@ -169,7 +207,7 @@ static void tell_gate(struct callout *c, const struct outcome *o, const struct p
     if (!at->proved || c->ask.routed)
         return;
     verdict_init(&v, r->reason, SOURCE_PROBE);
-    fill_evidence(&v, o, at->host, provider_of(c, o, at->host), r->rule);
+    fill_evidence(&v, o, at->host, c->heard->provider, r->rule);
     gate_heard(c->engine->gate, &word);
 }
 
@@ -177,16 +215,19 @@ static void on_outcome(void *arg, const struct outcome *o, const struct probe_pl
 {
     struct callout *c = arg;
 
-    c->reading = read_reply(c, o, provider_of(c, o, at->host), &c->ask.recipient);
-    tell_gate(c, o, at, &c->reading, false);
+    if (!hears(c))
+        return;
+    c->heard->provider = provider_of(c, o, at->host);
+    c->heard->reading = read_reply(c, o, c->heard->provider, c->ask.recipient);
+    tell_gate(c, o, at, &c->heard->reading, false);
 }
 
 static void blame_network(struct callout *c)
 {
-    struct evidence *ev = &c->verdict.evidence;
+    struct evidence *ev = &c->heard->verdict.evidence;
 
-    verdict_init(&c->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
-    c->verdict.has_evidence =
+    verdict_init(&c->heard->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    c->heard->verdict.has_evidence =
         outage_tell(&c->engine->network, clock_mono_ms(), ev->text, sizeof(ev->text));
 }
 
@@ -195,8 +236,8 @@ static void read_answer(struct callout *c, const struct outcome *o, const struct
                         struct reading r)
 {
     const struct mx_candidate *host = at->host;
+    const struct provider *p = c->heard->provider;
     bool backup = at->backup;
-    const struct provider *p = provider_of(c, o, host);
 
     /* A backup that does not know the domain proves nothing while the better hosts are away; and a
        server of our own that does not is not set up for what it was said to be. */
@@ -205,16 +246,16 @@ static void read_answer(struct callout *c, const struct outcome *o, const struct
     if (r.reason == REASON_MAILBOX_EXISTS && masks(p))
         r.reason = REASON_PROVIDER_MASKS;
     if (r.reason == REASON_NO_MAILBOX && !backup && !c->ask.routed)
-        catch_all_contradict(&c->domain, o, host->name);
-    verdict_init(&c->verdict, r.reason, SOURCE_PROBE);
-    fill_evidence(&c->verdict, o, host, p, r.rule);
+        catch_all_contradict(&c->heard->domain, o, host->name);
+    verdict_init(&c->heard->verdict, r.reason, SOURCE_PROBE);
+    fill_evidence(&c->heard->verdict, o, host, p, r.rule);
     if (r.reason == REASON_MAILBOX_EXISTS)
         set_fact(c, fact_of(c, p, backup));
     if (!at->proved && outage_is_out(&c->engine->network, clock_mono_ms()))
         blame_network(c);
-    c->verdict.passing = is_passing(o, at);
-    c->trail.source = at->source;
-    (void)str_copy(c->trail.destination, sizeof(c->trail.destination), at->destination);
+    c->heard->verdict.passing = is_passing(o, at);
+    c->heard->source = at->source;
+    (void)str_copy(c->heard->destination, sizeof(c->heard->destination), at->destination);
 }
 
 bool callout_answered(const struct callout *c, struct verdict *v)
@@ -222,7 +263,7 @@ bool callout_answered(const struct callout *c, struct verdict *v)
     const char *destination;
 
     if (c->answered) {
-        *v = c->verdict;
+        *v = c->heard->verdict;
         return true;
     }
     verdict_init(v, REASON_PENDING, SOURCE_PROBE);
@@ -237,12 +278,12 @@ bool callout_answered(const struct callout *c, struct verdict *v)
 
 static bool worth_testing(const struct callout *c, const struct provider *p, bool backup)
 {
-    bool accepted = c->verdict.reason == REASON_MAILBOX_EXISTS ||
-                    c->verdict.reason == REASON_ACCEPTS_EVERYTHING;
+    bool accepted = c->heard->verdict.reason == REASON_MAILBOX_EXISTS ||
+                    c->heard->verdict.reason == REASON_ACCEPTS_EVERYTHING;
 
     return accepted && c->ask.want_catch_all && !c->ask.routed && !c->ask.null_sender && !backup &&
            (p == NULL || (p->accepted == PROVIDER_VARIES && p->made_up)) &&
-           catch_all_due(&c->domain);
+           catch_all_due(&c->heard->domain);
 }
 
 static unsigned per_transaction(const struct provider *p)
@@ -256,24 +297,27 @@ static bool on_reply(void *arg, const struct outcome *o, const struct probe_plac
                      struct probe_question *next)
 {
     struct callout *c = arg;
-    const struct provider *p = provider_of(c, o, at->host);
+    const struct provider *p;
     struct reading r;
 
+    if (c->heard == NULL)
+        return false;
+    p = c->heard->provider; /* on_outcome was called for the same session */
     if (!c->answered) {
-        read_answer(c, o, at, c->reading); /* on_outcome was called with the same */
+        read_answer(c, o, at, c->heard->reading);
         c->answered = true;
         if (!worth_testing(c, p, at->backup))
             return false;
-        c->domain.per_transaction = per_transaction(p);
-        catch_all_next(&c->domain, next);
+        c->heard->domain.per_transaction = per_transaction(p);
+        catch_all_next(&c->heard->domain, next);
         c->testing = true;
         return true;
     }
-    r = read_reply(c, o, p, &c->domain.made_up);
+    r = read_reply(c, o, p, &c->heard->domain.made_up);
     tell_gate(c, o, at, &r, true);
-    c->testing = catch_all_heard(&c->domain, o, r.reason, at->host->name, next);
+    c->testing = catch_all_heard(&c->heard->domain, o, r.reason, at->host->name, next);
     if (!c->testing)
-        set_fact(c, c->domain.fact.catch_all);
+        set_fact(c, c->heard->domain.fact.catch_all);
     return c->testing;
 }
 
@@ -294,7 +338,7 @@ static void refusal_name(const struct callout *c, const struct mx_candidate *hos
     const struct provider *p = providers_of_host(c->providers, host->name);
 
     if (stage == SMTP_STAGE_RCPT)
-        (void)str_format(name, DESTINATION_NAME_SIZE, "domain/%s", c->ask.recipient.domain);
+        (void)str_format(name, DESTINATION_NAME_SIZE, "domain/%s", c->ask.recipient->domain);
     else
         destination_name(host, c->ask.routed ? NULL : p, name);
 }
@@ -302,10 +346,10 @@ static void refusal_name(const struct callout *c, const struct mx_candidate *hos
 /* True when the recipient is being asked about once more, with the fallback. */
 static bool falls_back(struct callout *c, const struct mx_candidate *host)
 {
-    if (c->verdict.reason != REASON_SENDER_REFUSED || c->sender[0] != '\0' ||
+    if (c->heard->verdict.reason != REASON_SENDER_REFUSED || c->sender[0] != '\0' ||
         c->fallback[0] == '\0' || c->ask.null_sender || clock_mono_ms() >= c->ask.deadline)
         return false;
-    refusal_name(c, host, c->verdict.evidence.stage, c->refused_by);
+    refusal_name(c, host, c->heard->verdict.evidence.stage, c->heard->refused_by);
     c->answered = false;
     if (c->handler.on_trace != NULL)
         on_trace(c, '*', "the null sender is refused: once more with probe_sender_fallback");
@@ -318,15 +362,15 @@ static bool falls_back(struct callout *c, const struct mx_candidate *host)
  */
 static bool fallback_did_better(const struct callout *c, const struct mx_candidate *host)
 {
-    const struct verdict *v = &c->verdict;
+    const struct verdict *v = &c->heard->verdict;
     char name[DESTINATION_NAME_SIZE];
 
-    if (c->refused_by[0] == '\0' || v->evidence.stage != SMTP_STAGE_RCPT || v->evidence.code == 0 ||
-        v->reason == REASON_SENDER_REFUSED)
+    if (c->heard->refused_by[0] == '\0' || v->evidence.stage != SMTP_STAGE_RCPT ||
+        v->evidence.code == 0 || v->reason == REASON_SENDER_REFUSED)
         return false;
     refusal_name(c, host, SMTP_STAGE_MAIL, name);
-    return strcmp(name, c->refused_by) == 0 ||
-           (strncmp(c->refused_by, "domain/", 7) == 0 && v->status != STATUS_UNKNOWN &&
+    return strcmp(name, c->heard->refused_by) == 0 ||
+           (strncmp(c->heard->refused_by, "domain/", 7) == 0 && v->status != STATUS_UNKNOWN &&
             v->status != STATUS_DEFERRED);
 }
 
@@ -335,11 +379,12 @@ static void remember_refusal(struct callout *c)
     int64_t now = clock_wall();
     struct destination_fact fact;
 
-    (void)destination_get(c->engine->keep, c->refused_by, now, &fact); /* what else is known */
+    (void)destination_get(c->engine->keep, c->heard->refused_by, now,
+                          &fact); /* what else is known */
     fact.null_sender_refused_at = now;
     if (fact.expires_at < now + NULL_SENDER_REST)
         fact.expires_at = now + NULL_SENDER_REST;
-    destination_put(c->engine->keep, c->refused_by, &fact);
+    destination_put(c->engine->keep, c->heard->refused_by, &fact);
 }
 
 static bool refuses_null_sender(const struct callout *c, enum smtp_stage stage)
@@ -348,7 +393,7 @@ static bool refuses_null_sender(const struct callout *c, enum smtp_stage stage)
     int64_t now = clock_wall();
     struct destination_fact fact;
 
-    refusal_name(c, &c->plan.list[0], stage, name);
+    refusal_name(c, &c->plan->list[0], stage, name);
     return destination_get(c->engine->keep, name, now, &fact) &&
            now < fact.null_sender_refused_at + NULL_SENDER_REST;
 }
@@ -364,20 +409,34 @@ static const char *first_sender(const struct callout *c)
     return c->usual;
 }
 
+static void finish_local(struct callout *c)
+{
+    struct verdict v;
+
+    verdict_init(&v, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    callout_finish(c, &v);
+}
+
 static void on_answer(void *arg, const struct outcome *o, const struct probe_place *at)
 {
     struct callout *c = arg;
 
     c->probe = NULL;
-    if (!c->answered)
-        read_answer(c, o, at, read_reply(c, o, provider_of(c, o, at->host), &c->ask.recipient));
+    if (!hears(c)) {
+        finish_local(c);
+        return;
+    }
+    if (!c->answered) {
+        c->heard->provider = provider_of(c, o, at->host);
+        read_answer(c, o, at, read_reply(c, o, c->heard->provider, c->ask.recipient));
+    }
     if (c->testing)
-        catch_all_give_up(&c->domain);
+        catch_all_give_up(&c->heard->domain);
     if (falls_back(c, at->host))
         return;
     if (fallback_did_better(c, at->host))
         remember_refusal(c);
-    callout_finish(c);
+    callout_finish(c, &c->heard->verdict);
 }
 
 /* Where the fallback was not let in any more, what the null sender heard is the answer, of this
@@ -385,12 +444,12 @@ static void on_answer(void *arg, const struct outcome *o, const struct probe_pla
 static void on_refused(void *arg, const struct verdict *v)
 {
     struct callout *c = arg;
+    bool was_heard = c->heard != NULL && c->heard->refused_by[0] != '\0';
+    struct verdict result = was_heard ? c->heard->verdict : *v;
 
     c->probe = NULL;
-    if (c->refused_by[0] == '\0')
-        c->verdict = *v;
-    c->verdict.passing = true;
-    callout_finish(c);
+    result.passing = true;
+    callout_finish(c, &result);
 }
 
 /* False when out of memory. */
@@ -404,69 +463,70 @@ static bool probe_with(struct callout *c, const char *sender)
         .on_refused = on_refused,
         .arg = c,
     };
-    struct probe_opts how = {
-        .session = o->session,
+    const struct probe_opts how = {
+        .session = &c->session,
+        .sender = sender,
         .port = c->ask.lmtp ? LMTP_PORT : o->smtp_port,
         .routed = c->ask.routed,
         .fresh = c->ask.fresh,
-        .more = c->ask.want_catch_all ? c->domain.probes : 0,
+        /* The null sender was refused: the fallback goes on at the same place. */
+        .went_to = c->heard != NULL && c->heard->refused_by[0] != '\0' ? c->heard->destination : "",
+        .more = c->ask.want_catch_all ? c->made_up_most : 0,
         .any_source = !c->is_again,
-        .source = c->again.source,
+        .source = c->source,
         .priority = c->ask.priority,
         .providers = c->providers,
     };
 
-    if (c->refused_by[0] != '\0') /* the null sender: the fallback goes on at the same place */
-        memcpy(how.went_to, c->trail.destination, sizeof(how.went_to));
-    how.session.lmtp = c->ask.lmtp;
-    if (c->is_again)
-        (void)str_copy(how.session.helo_name, sizeof(how.session.helo_name), c->again.helo);
-
     c->sender = sender;
-    (void)str_copy(c->trail.helo, sizeof(c->trail.helo), how.session.helo_name);
-    (void)str_copy(c->trail.sender, sizeof(c->trail.sender), sender);
-    (void)str_copy(how.sender, sizeof(how.sender), sender);
     if (c->handler.on_trace != NULL)
         h.on_trace = on_trace;
-    c->probe = probe_start(c->engine, &how, &c->plan, &c->ask.recipient, c->ask.deadline, &h);
+    c->probe = probe_start(c->engine, &how, c->plan, c->ask.recipient, c->ask.deadline, &h);
     return c->probe != NULL;
 }
 
-static void set_domain(struct callout *c, const struct verifier_opts *o)
+/* As it was asked before. */
+static void ask_again(struct callout *c, const struct callout_trail *again)
 {
-    struct catch_all *t = &c->domain;
+    c->is_again = true;
+    c->source = again->source;
+    (void)str_copy(c->session.helo_name, sizeof(c->session.helo_name), again->helo);
+}
 
-    t->keep = c->engine->keep;
-    (void)str_copy(t->domain, sizeof(t->domain), c->ask.recipient.domain);
-    t->host_set = c->plan.host_set;
-    t->known_for = o->lifetimes[STATUS_CATCH_ALL];
-    t->unknown_for = o->lifetimes[STATUS_UNKNOWN];
-    t->probes = o->catch_all_probes;
+/* The options in force, as far as they count. */
+static void take_options(struct callout *c, const struct verifier_opts *o)
+{
+    c->rules = reply_rules_ref(o->replies);
+    c->providers = providers_ref(o->providers);
+    c->session = o->session;
+    c->session.lmtp = c->ask.lmtp;
+    c->made_up_most = o->catch_all_probes;
+    c->known_for = o->lifetimes[STATUS_CATCH_ALL];
+    c->unknown_for = o->lifetimes[STATUS_UNKNOWN];
 }
 
 struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
                               const struct mx_plan *plan, const struct callout_handler *handler)
 {
-    struct callout *c = calloc(1, sizeof(*c));
     const struct verifier_opts *o = &e->opts;
+    const char *usual = ask->again != NULL ? ask->again->sender : o->probe_sender;
+    struct callout *c =
+        calloc(1, sizeof(*c) + str_size(usual) + str_size(o->probe_sender_fallback));
+    char *texts;
 
     if (c == NULL)
         return NULL;
+    texts = c->texts;
+    c->usual = str_put(&texts, usual);
+    c->fallback = str_put(&texts, o->probe_sender_fallback);
     c->engine = e;
     c->ask = *ask;
-    c->plan = *plan;
     c->handler = *handler;
-    c->rules = reply_rules_ref(o->replies);
-    c->providers = providers_ref(o->providers);
-    memcpy(c->usual, o->probe_sender, sizeof(c->usual));
-    memcpy(c->fallback, o->probe_sender_fallback, sizeof(c->fallback));
-    if (ask->again != NULL) {
-        c->is_again = true;
-        c->again = *ask->again;
-        memcpy(c->usual, ask->again->sender, sizeof(c->usual));
-    }
-    set_domain(c, o);
-    if (probe_with(c, first_sender(c)))
+    take_options(c, o);
+    if (ask->again != NULL)
+        ask_again(c, ask->again);
+    c->plan = mx_plan_copy(plan);
+    if (c->plan != NULL && probe_with(c, first_sender(c)))
         return c;
     callout_free(c);
     return NULL;

@@ -29,7 +29,7 @@ struct callout;
 
 /* A plain value. */
 struct callout_ask {
-    struct address recipient;
+    const struct address *recipient; /* borrowed as long as the callout */
     bool routed, lmtp;
     bool null_sender;    /* MAIL FROM:<>, and nothing else in its place */
     bool want_catch_all; /* find out what the domain does with unknown recipients */
@@ -48,13 +48,14 @@ struct callout_trail {
 };
 
 struct callout_handler {
-    /* Exactly once, never inside callout_start(). Its times are not set. The callout is gone. */
+    /* Exactly once, never inside callout_start(). Its times are not set. The callout is gone; both
+       are valid during the call. */
     void (*on_verdict)(void *arg, const struct verdict *v, const struct callout_trail *trail);
     void (*on_trace)(void *arg, char dir, const char *line); /* may be NULL */
     void *arg;
 };
 
-/* Copies ask and plan, which has a candidate. NULL only when out of memory. */
+/* Copies the plan, which has a candidate. NULL only when out of memory. */
 struct callout *callout_start(struct engine *e, const struct callout_ask *ask,
                               const struct mx_plan *plan, const struct callout_handler *handler);
 

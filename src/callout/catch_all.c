@@ -50,7 +50,7 @@ void catch_all_next(struct catch_all *t, struct probe_question *next)
 
     made_up_local(t->asked, rng_below, a->local);
     (void)str_copy(a->domain, sizeof(a->domain), t->domain);
-    next->recipient = *a;
+    next->recipient = a;
     next->new_transaction = t->per_transaction != 0 && (t->asked + 1) % t->per_transaction == 0;
 }
 

@@ -19,8 +19,8 @@
 #include "smtp/address.h"
 
 struct catch_all {
-    struct keep *keep; /* borrowed */
-    char domain[ADDRESS_DOMAIN_MAX + 1];
+    struct keep *keep;         /* borrowed */
+    const char *domain;        /* borrowed */
     uint64_t host_set;         /* of its MX */
     struct lifetime known_for; /* what was found out */
     struct lifetime unknown_for;

@@ -25,7 +25,7 @@ void destination_name(const struct mx_candidate *host, const struct provider *pr
     else if (host->name[0] != '\0')
         (void)str_format(out, DESTINATION_NAME_SIZE, "mx/%s",
                          registrable_domain(host->name, text, sizeof(text)) ? text : host->name);
-    else if (host->path[0] != '\0')
+    else if (host->path != NULL)
         (void)str_format(out, DESTINATION_NAME_SIZE, "unix%s", host->path);
     else
         (void)str_format(out, DESTINATION_NAME_SIZE, "ip/%s", netaddr_format(&host->ip, text));

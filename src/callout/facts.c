@@ -91,10 +91,9 @@ void facts_refused(struct facts *f, const char *domain, bool null_sender, const 
 static bool was_said_at(const struct evidence *ev, const char *destination,
                         const struct provider *provider)
 {
-    struct mx_candidate host = {.ip = ev->ip};
+    const struct mx_candidate host = {.name = ev->mx, .ip = ev->ip};
     char name[DESTINATION_NAME_SIZE];
 
-    (void)str_copy(host.name, sizeof(host.name), ev->mx);
     destination_name(&host, provider, name);
     return strcmp(name, destination) == 0;
 }

@@ -31,30 +31,35 @@ struct waiter {
     struct waiter *prev, *next;
 };
 
+/* What came of it. */
+struct landing {
+    struct verdict verdict;     /* what was heard, */
+    struct verdict stands;      /* and what is known now: the same, or what it does not turn */
+    struct callout_trail trail; /* how it was asked */
+    bool replaces;              /* the store still has an older record, until the commit */
+    bool scheduled;
+    struct lifetime deferred; /* while it is greylisted: `scheduled` */
+};
+
 struct flight {
     struct engine *engine;
     struct address address;
-    /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
-    uint8_t key[RECORD_KEY_SIZE + 1];
-    size_t key_len;
     bool no_probe, null_sender, apart, want_catch_all, fresh;
     enum callout_priority priority; /* of the most urgent who joined */
-    bool again;                     /* a re-probe, as `trail` says */
-    struct callout_trail trail;     /* how it was asked */
+    bool again;                     /* a re-probe: */
+    struct callout_trail *trail;    /* to be asked like this; NULL: as usual */
     int64_t began_wall;             /* clock_wall_ms */
-    struct lifetime deferred;       /* while it is greylisted */
-    bool scheduled;                 /* `deferred` counts */
     int64_t started, deadline;      /* clock_mono_ms */
     struct lookup *lookup;
     bool routed, lmtp;
     struct callout *callout;
     struct trace *trace; /* NULL until somebody asks for it */
     struct waiter *waiters;
-    bool landed;
-    bool replaces;          /* the store still has an older record, until the commit */
-    struct verdict verdict; /* once landed: what came of it, */
-    struct verdict stands;  /* and what is known now: the same, or what it does not turn */
+    struct landing *landed; /* NULL: not yet */
     UT_hash_handle hh;
+    /* Everything that can change the answer: the store key, and whether SMTP may be spoken. */
+    size_t key_len;
+    uint8_t key[];
 };
 
 struct delivery {
@@ -122,7 +127,7 @@ static void on_waiter_deadline(void *arg)
 /* Who asks with `fresh` wants to know what the server says now, whatever is known. */
 static const struct verdict *answer_for(const struct flight *f, bool fresh)
 {
-    return fresh ? &f->verdict : &f->stands;
+    return fresh ? &f->landed->verdict : &f->landed->stands;
 }
 
 static void answer_all(struct flight *f)
@@ -139,10 +144,12 @@ static void flight_free(struct flight *f)
 
     HASH_DEL(e->flights, f);
     e->flight_count--;
-    e->landed_count -= f->landed;
+    e->landed_count -= f->landed != NULL;
     lookup_cancel(&f->lookup);
     callout_cancel(&f->callout);
     trace_free(&f->trace);
+    free(f->trail);
+    free(f->landed);
     free(f);
     engine_check_idle(e);
 }
@@ -174,7 +181,7 @@ static struct reprobe_case flight_case(const struct flight *f)
         .again = f->again,
         .routed = f->routed,
         .began = f->began_wall,
-        .trail = &f->trail,
+        .trail = &f->landed->trail,
     };
 }
 
@@ -183,7 +190,8 @@ static void flight_schedule(struct flight *f)
     const struct reprobe_case c = flight_case(f);
 
     if (!f->no_probe)
-        f->scheduled = reprobe_heard(f->engine->reprobe, &c, &f->verdict, &f->deferred);
+        f->landed->scheduled =
+            reprobe_heard(f->engine->reprobe, &c, &f->landed->verdict, &f->landed->deferred);
 }
 
 /*
@@ -194,14 +202,14 @@ static void flight_rules(const struct flight *f, uint32_t ttl, struct recall_rul
 {
     const struct verifier_opts *o = &f->engine->opts;
 
-    *out = (struct recall_rules){.exact = f->scheduled,
+    *out = (struct recall_rules){.exact = f->landed->scheduled,
                                  .ttl = ttl,
                                  .confirm = o->confirm_invalid,
                                  .again = f->again,
                                  .dice = rng_below(UINT32_MAX)};
     memcpy(out->lifetimes, o->lifetimes, sizeof(o->lifetimes));
-    if (f->scheduled)
-        out->lifetimes[STATUS_DEFERRED] = f->deferred;
+    if (f->landed->scheduled)
+        out->lifetimes[STATUS_DEFERRED] = f->landed->deferred;
     if (!f->routed)
         return;
     out->lifetimes[STATUS_INVALID] = o->routed_invalid;
@@ -220,7 +228,7 @@ static void flight_confirm(struct flight *f, int64_t at)
 static void flight_tell_turn(const struct flight *f, const struct record *old,
                              enum recall_effect effect)
 {
-    const struct verdict *v = &f->verdict;
+    const struct verdict *v = &f->landed->verdict;
     char said[256];
 
     if (old->verdict.status != STATUS_VALID || v->status != STATUS_INVALID ||
@@ -236,24 +244,25 @@ static void flight_tell_turn(const struct flight *f, const struct record *old,
 static bool flight_store(struct flight *f, uint32_t ttl)
 {
     struct engine *e = f->engine;
+    struct landing *l = f->landed;
     struct recall_rules rules;
     struct record old, new;
     int64_t now = clock_wall();
     bool known = address_store_get(e->store, &f->address, f->apart, now, &old);
-    bool old_stands = known && f->want_catch_all && recall_stands(&old, &f->verdict, now);
+    bool old_stands = known && f->want_catch_all && recall_stands(&old, &l->verdict, now);
     enum recall_effect effect;
 
-    f->replaces = known;
+    l->replaces = known;
     flight_rules(f, ttl, &rules);
-    effect = recall_store(known ? &old : NULL, &f->verdict, now, &rules, &new);
+    effect = recall_store(known ? &old : NULL, &l->verdict, now, &rules, &new);
     if (known)
         flight_tell_turn(f, &old, effect);
-    f->stands = f->verdict;
+    l->stands = l->verdict;
     if (effect == RECALL_CONFIRM)
         flight_confirm(f, new.retry_at);
     if (old_stands || effect == RECALL_CONFIRM) {
-        f->stands = old.verdict;
-        f->stands.source = SOURCE_STORE;
+        l->stands = old.verdict;
+        l->stands.source = SOURCE_STORE;
     }
     if (effect == RECALL_NOTHING)
         return false;
@@ -271,7 +280,7 @@ static bool flight_store(struct flight *f, uint32_t ttl)
  */
 static void flight_remember_refusal(struct flight *f)
 {
-    const struct verdict *v = &f->verdict;
+    const struct verdict *v = &f->landed->verdict;
     const struct lifetime *lives = f->engine->opts.lifetimes;
     bool early = v->evidence.stage < SMTP_STAGE_RCPT;
     bool longer = early && v->reason != REASON_BLOCKED; /* else see callout/standing */
@@ -289,22 +298,33 @@ static void flight_remember_refusal(struct flight *f)
     }
 }
 
+static void flight_set_down(struct flight *f, const struct verdict *v)
+{
+    f->landed = calloc(1, sizeof(*f->landed));
+    if (f->landed == NULL)
+        abort(); /* as in flight_deliver() */
+    f->landed->verdict = f->landed->stands = *v;
+    f->engine->landed_count++;
+}
+
 /*
  * The answer is here: waiters hear it now, the store within its commit interval. Where the store
  * has another answer until then, waiters hear theirs after it, so that who asks next hears the
  * same.
  */
-static void flight_land(struct flight *f, uint32_t ttl)
+static void flight_land(struct flight *f, const struct verdict *v,
+                        const struct callout_trail *trail, uint32_t ttl)
 {
-    f->landed = true;
-    f->engine->landed_count++;
-    if (f->verdict.source != SOURCE_STORE)
-        f->verdict.probed_at = clock_wall();
-    f->verdict.ms = clock_mono_ms() - f->started;
+    flight_set_down(f, v);
+    if (trail != NULL)
+        f->landed->trail = *trail;
+    if (v->source != SOURCE_STORE)
+        f->landed->verdict.probed_at = clock_wall();
+    f->landed->verdict.ms = clock_mono_ms() - f->started;
     flight_remember_refusal(f);
     flight_schedule(f);
     bool queued = flight_store(f, ttl);
-    if (!queued || !f->replaces)
+    if (!queued || !f->landed->replaces)
         answer_all(f);
     if (!queued)
         flight_free(f);
@@ -315,11 +335,9 @@ static void on_verdict(void *arg, const struct verdict *v, const struct callout_
     struct flight *f = arg;
 
     f->callout = NULL;
-    f->verdict = *v;
-    f->trail = *trail;
     if (!v->passing)
         tally_called_out(f->engine->tally, clock_mono_ms() - f->started);
-    flight_land(f, 0);
+    flight_land(f, v, trail, 0);
 }
 
 static void on_trace(void *arg, char dir, const char *line)
@@ -332,15 +350,16 @@ static void on_trace(void *arg, char dir, const char *line)
 static void flight_call_out(struct flight *f, const struct mx_plan *plan)
 {
     struct callout_handler h = {.on_verdict = on_verdict, .arg = f};
+    struct verdict v;
     struct callout_ask ask = {
-        .recipient = f->address,
+        .recipient = &f->address,
         .routed = f->routed,
         .lmtp = f->lmtp,
         .null_sender = f->null_sender,
         .want_catch_all = f->want_catch_all,
         .fresh = f->fresh && !f->again,
         .priority = f->priority,
-        .again = f->again ? &f->trail : NULL,
+        .again = f->trail,
         .deadline = f->deadline,
     };
 
@@ -349,13 +368,14 @@ static void flight_call_out(struct flight *f, const struct mx_plan *plan)
     f->callout = callout_start(f->engine, &ask, plan, &h);
     if (f->callout != NULL)
         return;
-    verdict_init(&f->verdict, REASON_LOCAL_FAULT, SOURCE_PROBE);
-    flight_land(f, 0);
+    verdict_init(&v, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    flight_land(f, &v, NULL, 0);
 }
 
 static void on_plan(void *arg, const struct mx_plan *plan)
 {
     struct flight *f = arg;
+    struct verdict v;
 
     f->lookup = NULL;
     if (f->trace != NULL && plan->detail[0] != '\0')
@@ -364,8 +384,8 @@ static void on_plan(void *arg, const struct mx_plan *plan)
         flight_call_out(f, plan);
         return;
     }
-    verdict_init(&f->verdict, REASON_SKIPPED, SOURCE_DNS);
-    flight_land(f, 0);
+    verdict_init(&v, REASON_SKIPPED, SOURCE_DNS);
+    flight_land(f, &v, NULL, 0);
 }
 
 static void on_looked_up(void *arg, const struct verdict *v, uint32_t ttl)
@@ -373,10 +393,9 @@ static void on_looked_up(void *arg, const struct verdict *v, uint32_t ttl)
     struct flight *f = arg;
 
     f->lookup = NULL;
-    f->verdict = *v;
     if (f->trace != NULL && v->has_evidence)
         trace_add(f->trace, '*', v->evidence.text);
-    flight_land(f, ttl);
+    flight_land(f, v, NULL, ttl);
 }
 
 static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
@@ -430,15 +449,27 @@ static bool flight_lookup(struct flight *f)
     return f->lookup != NULL;
 }
 
+/* How it is to be asked once more; without memory as usual. */
+static void flight_set_trail(struct flight *f, const struct callout_trail *trail)
+{
+    if (f->trail == NULL)
+        f->trail = malloc(sizeof(*f->trail));
+    if (f->trail != NULL)
+        *f->trail = *trail;
+}
+
 static struct flight *flight_start(struct engine *e, const struct flight_ask *ask)
 {
-    struct flight *f = calloc(1, sizeof(*f));
+    uint8_t key[RECORD_KEY_SIZE + 1];
+    size_t key_len = flight_key(ask, key);
+    struct flight *f = calloc(1, sizeof(*f) + key_len);
 
     if (f == NULL)
         return NULL;
     f->engine = e;
     f->address = ask->address;
-    f->key_len = flight_key(ask, f->key);
+    memcpy(f->key, key, key_len);
+    f->key_len = key_len;
     f->no_probe = ask->no_probe;
     f->null_sender = ask->null_sender;
     f->apart = ask->apart;
@@ -446,7 +477,8 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
     f->fresh = ask->fresh;
     f->priority = ask->priority;
     f->again = ask->again;
-    f->trail = ask->trail;
+    if (ask->again)
+        flight_set_trail(f, &ask->trail);
     f->began_wall = clock_wall_ms();
     f->started = clock_mono_ms();
     f->deadline = f->started + e->opts.callout_ms;
@@ -454,6 +486,7 @@ static struct flight *flight_start(struct engine *e, const struct flight_ask *as
         f->trace = trace_new();
     if (!flight_lookup(f)) {
         trace_free(&f->trace);
+        free(f->trail);
         free(f);
         return NULL;
     }
@@ -529,7 +562,7 @@ static void flight_becomes_again(struct flight *f, const struct flight_ask *ask)
 {
     f->again = true;
     if (f->callout == NULL)
-        f->trail = ask->trail;
+        flight_set_trail(f, &ask->trail);
 }
 
 static void tell_overload(struct engine *e)
@@ -555,7 +588,7 @@ bool flight_join(struct engine *e, const struct flight_ask *ask)
     struct flight *f = flight_find(e, ask);
     struct verdict v;
 
-    if (f != NULL && f->landed) {
+    if (f != NULL && f->landed != NULL) {
         v = *answer_for(f, ask->fresh);
     } else if (ask->cb != NULL && e->waiter_count >= most_waiters(e, ask)) {
         tell_overload(e);
@@ -583,12 +616,15 @@ void flight_end_all(struct engine *e)
     struct flight *f, *tmp;
 
     HASH_ITER (hh, e->flights, f, tmp) {
-        if (!f->landed) {
-            known_by_now(f, &f->verdict);
-            f->stands = f->verdict;
+        bool under_way = f->landed == NULL;
+        struct verdict v;
+
+        if (under_way) {
+            known_by_now(f, &v);
+            flight_set_down(f, &v);
         }
         answer_all(f);
-        if (!f->landed)
+        if (under_way)
             flight_free(f);
     }
 }

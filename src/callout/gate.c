@@ -34,6 +34,7 @@ static void turn_free(struct turn *t)
         standing_unanswered(&t->desk->standing);
     if (t->network_trial)
         outage_trial_over(&e->network);
+    targets_unref(&t->targets);
     free(t);
 }
 
@@ -268,13 +269,11 @@ static void fill_turn(struct turn *t, struct desk *d, const struct turn_ask *ask
     t->more = ask->more;
     t->any_source = ask->any_source;
     t->source = ask->source;
-    t->session = *ask->session;
+    t->session = ask->session;
     t->job = ask->job;
-    (void)str_copy(t->domain, sizeof(t->domain), ask->domain);
-    for (t->count = 0; t->count < ask->count; t->count++) {
-        t->targets[t->count] = ask->targets[t->count];
-        t->map[t->count] = (uint8_t)t->count;
-    }
+    t->domain = ask->domain;
+    for (size_t i = 0; i < ask->count; i++)
+        t->map[i] = (uint8_t)i;
 }
 
 /* By the rate alone those before it in the queue take longer than it has. */
@@ -306,10 +305,12 @@ static void take_trial(struct turn *t, struct turn *before)
 struct turn *gate_wait(struct gate *g, const struct turn_ask *ask, const struct turn_handler *h,
                        struct verdict *refused)
 {
-    struct turn *t = calloc(1, sizeof(*t) + ask->count * sizeof(t->targets[0]));
+    struct turn *t = calloc(1, sizeof(*t));
     struct desk *d = t != NULL ? desk_of(g, ask) : NULL;
 
-    if (d == NULL) {
+    if (d != NULL)
+        t->targets = targets_new(ask->targets, ask->count);
+    if (d == NULL || t->targets == NULL) {
         free(t);
         verdict_init(refused, REASON_LOCAL_FAULT, SOURCE_PROBE);
         return NULL;

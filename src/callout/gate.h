@@ -41,11 +41,12 @@ struct turn_ask {
     unsigned more;       /* recipients that may follow on the same session: turn_ask_more() */
     bool any_source;     /* else `source` alone, as long as it is in the pool, and its family */
     struct netaddr source;
-    const char *domain; /* of the recipient */
-    const struct session_opts *session;
+    const char *domain;                 /* of the recipient. It, */
+    const struct session_opts *session; /* this, and what the job points to, live as long as the
+                                           turn */
+    struct session_job job;
     const struct session_target *targets; /* without their sources; for the call */
     size_t count;
-    struct session_job job; /* what it points to lives as long as the turn */
 };
 
 /* Where the answer comes from. */

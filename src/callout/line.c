@@ -13,19 +13,49 @@
 /* Many servers delay every reply after some refusals, and then close (Postfix: 10, then 20). */
 #define REFUSED_MAX 5
 
+/* Targets */
+
+struct targets *targets_new(const struct session_target *list, size_t count)
+{
+    size_t size = sizeof(struct targets) + count * sizeof(list[0]);
+    struct targets *t;
+    char *texts;
+
+    for (size_t i = 0; i < count; i++)
+        size += str_size(list[i].name) + str_size(list[i].path);
+    t = malloc(size);
+    if (t == NULL)
+        return NULL;
+    t->refs = 1;
+    t->count = count;
+    texts = (char *)&t->list[count];
+    for (size_t i = 0; i < count; i++) {
+        t->list[i] = list[i];
+        t->list[i].name = str_put(&texts, list[i].name);
+        t->list[i].path = str_put(&texts, list[i].path);
+    }
+    return t;
+}
+
+void targets_unref(struct targets **tp)
+{
+    if (*tp != NULL && --(*tp)->refs == 0)
+        free(*tp);
+    *tp = NULL;
+}
+
 /* What is learned of addresses */
 
 static void on_address(void *arg, size_t index, enum session_address what, enum smtp_failure how)
 {
     struct line *l = arg;
     struct engine *e = l->engine;
-    const struct session_target *t = &l->targets[index];
+    const struct session_target *t = &l->targets->list[index];
     int64_t now = clock_mono_ms();
 
     switch (what) {
     case SESSION_ADDRESS_CONNECTED:
-        l->peer = *t;
-        l->connected = true;
+        l->peer = t;
         if (l->turn != NULL)
             l->turn->target = index;
         sources_load(e->sources, &t->source, 1);
@@ -101,9 +131,9 @@ static void on_outcome(void *arg, const struct outcome *o)
     if (t == NULL)
         return;
     place.target = t->map[t->target];
-    place.source = t->targets[t->target].source;
+    place.source = t->targets->list[t->target].source;
     if (place.source.family == AF_UNSPEC)
-        place.source.family = t->targets[t->target].ip.family;
+        place.source.family = t->targets->list[t->target].ip.family;
     place.refused = l->refused;
     place.proved = is_proved(l, o);
     l->refused += o->reply.code / 100 == 5;
@@ -117,11 +147,11 @@ static void on_closed(void *arg)
     struct line *l = arg;
     struct desk *d = l->desk;
 
-    if (l->connected)
-        sources_load(l->engine->sources, &l->peer.source, -1);
+    if (l->peer != NULL)
+        sources_load(l->engine->sources, &l->peer->source, -1);
     line_set_kept(l, false);
     DL_DELETE(d->lines, l);
-    free(l->targets);
+    targets_unref(&l->targets);
     free(l);
     gate_line_gone(d);
 }
@@ -143,7 +173,7 @@ static void trace_target(const struct turn *t, const struct session_target *to, 
 
     if (t->handler.on_trace == NULL)
         return;
-    if (to->path[0] != '\0')
+    if (to->path != NULL)
         (void)str_format(line, sizeof(line), "%s %s", how, to->path);
     else
         (void)str_format(line, sizeof(line), "%s %s[%s]:%u%s%s", how, to->name,
@@ -166,11 +196,10 @@ static bool start_session(struct line *l, struct turn *t)
     struct engine *e = l->engine;
     const struct session_handler h = {on_address, on_outcome, on_closed, on_trace, l};
 
-    l->targets = calloc(t->count, sizeof(*l->targets));
-    if (l->targets == NULL)
-        return false;
-    memcpy(l->targets, t->targets, t->count * sizeof(*l->targets));
-    l->session = session_start(e->loop, &t->session, e->tls, l->targets, t->count, &t->job, &h);
+    l->targets = t->targets;
+    l->targets->refs++;
+    l->session = session_start(e->loop, t->session, e->tls, l->targets->list, l->targets->count,
+                               &t->job, &h);
     return l->session != NULL;
 }
 
@@ -182,27 +211,29 @@ bool line_open(struct desk *d, struct turn *t)
         return false;
     l->engine = d->gate->engine;
     l->desk = d;
-    l->tls = t->session.tls;
-    l->lmtp = t->session.lmtp;
-    (void)str_copy(l->helo_name, sizeof(l->helo_name), t->session.helo_name);
+    l->tls = t->session->tls;
+    l->lmtp = t->session->lmtp;
     if (!start_session(l, t)) {
-        free(l->targets);
+        targets_unref(&l->targets);
         free(l);
         return false;
     }
+    l->helo_name = session_helo_name(l->session);
     DL_APPEND(d->lines, l);
     d->line_count++;
     d->gate->line_count++;
     use(l, t);
-    trace_target(t, &l->targets[0], "connecting to");
+    trace_target(t, &l->targets->list[0], "connecting to");
     return true;
 }
 
 static bool same_target(const struct line *l, const struct session_target *b)
 {
-    const struct session_target *a = &l->peer;
+    const struct session_target *a = l->peer;
+    bool same_path =
+        a->path == b->path || (a->path != NULL && b->path != NULL && strcmp(a->path, b->path) == 0);
 
-    return netaddr_equal(&a->ip, &b->ip) && a->port == b->port && strcmp(a->path, b->path) == 0 &&
+    return netaddr_equal(&a->ip, &b->ip) && a->port == b->port && same_path &&
            a->no_tls == b->no_tls && netaddr_equal(&a->source, &b->source) &&
            (l->tls != TLS_VERIFY || strcmp(a->name, b->name) == 0);
 }
@@ -227,7 +258,7 @@ static bool has_room(const struct line *l, unsigned recipients)
 
 static bool source_stands(const struct line *l)
 {
-    return l->desk->routed || sources_usable(l->engine->sources, &l->peer.source,
+    return l->desk->routed || sources_usable(l->engine->sources, &l->peer->source,
                                              l->desk->standing.name, clock_mono_ms());
 }
 
@@ -236,7 +267,7 @@ static size_t target_of(const struct line *l, const struct turn *t)
 {
     size_t i = 0;
 
-    while (i < t->count && !same_target(l, &t->targets[i]))
+    while (i < t->targets->count && !same_target(l, &t->targets->list[i]))
         i++;
     return i;
 }
@@ -244,16 +275,16 @@ static size_t target_of(const struct line *l, const struct turn *t)
 /* What costs a system call comes last. */
 bool line_serves(const struct line *l, const struct turn *t)
 {
-    return l->kept && !t->fresh_session && l->tls == t->session.tls && l->lmtp == t->session.lmtp &&
-           strcmp(l->helo_name, t->session.helo_name) == 0 && target_of(l, t) < t->count &&
-           has_room(l, 1 + t->more) && source_stands(l) &&
+    return l->kept && !t->fresh_session && l->tls == t->session->tls &&
+           l->lmtp == t->session->lmtp && strcmp(l->helo_name, t->session->helo_name) == 0 &&
+           target_of(l, t) < t->targets->count && has_room(l, 1 + t->more) && source_stands(l) &&
            session_takes(l->session, t->domain, true);
 }
 
 bool line_take(struct line *l, struct turn *t)
 {
     l->turn = t; /* it hears what is said from now on */
-    trace_target(t, &l->peer, "on a session kept with");
+    trace_target(t, l->peer, "on a session kept with");
     if (session_ask(l->session, &t->job, true)) {
         t->target = target_of(l, t);
         use(l, t);

@@ -3,8 +3,8 @@
  * and the turn that uses it. Between turns it is kept. Internal to the gate.
  *
  * Threads: the engine loop's only. Ownership: a desk lists its turns and lines. A turn is freed by
- * turn_end(), or when it is refused, before on_refused is called. A line owns its `targets`, and
- * frees itself when its session has closed; the session is borrowed, and frees itself.
+ * turn_end(), or when it is refused, before on_refused is called. A line frees itself when its
+ * session has closed; the session is borrowed, and frees itself.
  */
 #ifndef CALLOUT_LINE_H
 #define CALLOUT_LINE_H
@@ -22,6 +22,14 @@
 
 #define QUEUE_COUNT (CALLOUT_PRIORITY_COUNT + 1) /* those that go on come first */
 
+/* Where a session may lead, names and all in one piece; counted, since a line outlives the turn
+   that opened it. */
+struct targets {
+    unsigned refs;
+    size_t count;
+    struct session_target list[];
+};
+
 /* One that waits in its destination's queue, or has a line. */
 struct turn {
     struct desk *desk;
@@ -34,14 +42,13 @@ struct turn {
     struct netaddr source;
     bool trial;         /* the breaker's */
     bool network_trial; /* see outage_admit() */
-    char domain[ADDRESS_DOMAIN_MAX + 1];
-    struct session_opts session;
+    const char *domain;
+    const struct session_opts *session;
     struct session_job job;
     struct turn *prev, *next;
     size_t target;                    /* the one that its session is with */
     uint8_t map[SESSION_TARGETS_MAX]; /* its number among those that were asked for */
-    size_t count;
-    struct session_target targets[];
+    struct targets *targets;
 };
 
 /* A destination at the gate: who waits, and what is open. */
@@ -66,15 +73,15 @@ struct line {
     struct engine *engine;
     struct desk *desk;
     struct session *session;
-    struct turn *turn;              /* who uses it; NULL: nobody, it is kept or ends */
-    struct session_target *targets; /* of the turn that opened it */
-    struct session_target peer;     /* the one it is with, once connected */
-    bool connected, kept;
+    struct turn *turn;                 /* who uses it; NULL: nobody, it is kept or ends */
+    struct targets *targets;           /* of the turn that opened it */
+    const struct session_target *peer; /* the one it is with; NULL: not connected */
+    bool kept;
     int64_t asked_at;        /* clock_mono_ms: when its turn began */
     unsigned asked, refused; /* recipients; those of them with a 5yz */
     enum tls_mode tls;
     bool lmtp;
-    char helo_name[256];
+    const char *helo_name;              /* the session's */
     struct line *prev, *next;           /* of the desk */
     struct line *kept_prev, *kept_next; /* while it is kept */
 };
@@ -90,6 +97,10 @@ struct gate {
     struct loop_timer *timer;
     loop_fn on_desk; /* a desk's timer */
 };
+
+/* A copy of them; NULL when out of memory. */
+struct targets *targets_new(const struct session_target *list, size_t count);
+void targets_unref(struct targets **t); /* sets *t to NULL; NULL is allowed */
 
 /* Between two turns, or not any more. */
 void line_set_kept(struct line *l, bool kept);

@@ -35,8 +35,8 @@ static bool is_bound(const struct turn *t)
     if (t->any_source || t->desk->routed ||
         (!has_source(t) && netaddr_scope(&t->source) != NETADDR_UNSPECIFIED))
         return false;
-    for (size_t i = 0; i < t->count; i++)
-        if (t->targets[i].ip.family == t->source.family)
+    for (size_t i = 0; i < t->targets->count; i++)
+        if (t->targets->list[i].ip.family == t->source.family)
             return true;
     return false;
 }
@@ -50,22 +50,23 @@ static void choose(struct turn *t, enum sources_pick *why)
         pick(t, AF_INET, &source[0]),
         pick(t, AF_INET6, &source[1]),
     };
-    size_t count = t->count;
+    struct session_target *list = t->targets->list;
+    size_t kept = 0;
 
-    t->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool v6 = t->targets[i].ip.family == AF_INET6;
+    for (size_t i = 0; i < t->targets->count; i++) {
+        bool v6 = list[i].ip.family == AF_INET6;
 
-        if (bound && t->targets[i].ip.family != t->source.family)
+        if (bound && list[i].ip.family != t->source.family)
             continue;
         if (picked[v6] > SOURCES_ONE) {
             *why = picked[v6];
             continue;
         }
-        t->targets[t->count] = t->targets[i];
-        t->targets[t->count].source = source[v6];
-        t->map[t->count++] = t->map[i];
+        list[kept] = list[i];
+        list[kept].source = source[v6];
+        t->map[kept++] = t->map[i];
     }
+    t->targets->count = kept;
 }
 
 bool origin_choose(struct turn *t, struct verdict *refused)
@@ -73,7 +74,7 @@ bool origin_choose(struct turn *t, struct verdict *refused)
     enum sources_pick why = SOURCES_ANY;
 
     choose(t, &why);
-    if (t->count > 0)
+    if (t->targets->count > 0)
         return true;
     verdict_init(refused, why == SOURCES_REST ? REASON_RATE_LIMITED : REASON_LOCAL_FAULT,
                  SOURCE_STORE);
@@ -89,8 +90,8 @@ bool origin_stands(const struct turn *t)
 {
     int64_t now = clock_mono_ms();
 
-    for (size_t i = 0; i < t->count && !t->desk->routed; i++)
-        if (!sources_usable(pool_of(t), &t->targets[i].source, t->desk->standing.name, now))
+    for (size_t i = 0; i < t->targets->count && !t->desk->routed; i++)
+        if (!sources_usable(pool_of(t), &t->targets->list[i].source, t->desk->standing.name, now))
             return false;
     return true;
 }

@@ -9,29 +9,32 @@
 #define SOFT_HOSTS_MAX 2   /* hosts of others asked when they answer 4yz before RCPT */
 #define LEAST_MS       100 /* the last of the time, in which no session is begun */
 
+/* What tells most by now. */
+struct best {
+    struct outcome outcome;
+    struct probe_place at;
+    char destination[DESTINATION_NAME_SIZE];
+};
+
 struct probe_run {
     struct engine *engine;
     const struct mx_plan *plan;
-    struct address recipient; /* the one being asked about */
+    const struct address *recipient; /* the one being asked about */
     struct probe_opts opts;
     int64_t deadline;
     struct probe_handler handler;
     struct turn *turn;
-    bool done[MX_CANDIDATES_MAX];    /* asked, or not to be */
-    size_t group[MX_CANDIDATES_MAX]; /* candidates of the turn, in the order of its targets */
+    bool done[MX_CANDIDATES_MAX];     /* asked, or not to be */
+    uint8_t group[MX_CANDIDATES_MAX]; /* candidates of the turn, in the order of its targets */
     size_t group_count;
     char destination[DESTINATION_NAME_SIZE]; /* of the turn */
     char went_to[DESTINATION_NAME_SIZE];     /* of the turn before */
-    bool have_best;
-    bool settled; /* `best` is the answer; what is asked now is another recipient */
-    struct outcome best;
-    struct probe_place best_at;
-    char best_destination[DESTINATION_NAME_SIZE];
+    struct best *best;                       /* NULL: none */
+    bool settled; /* it is the answer; what is asked now is another recipient */
     unsigned soft_hosts;
-    size_t soft_at[MX_CANDIDATES_MAX]; /* those hosts, as candidates */
-    struct verdict refusal;            /* the answer where there is no `best` */
-    bool finished;                     /* what is known at once is told from the loop ... */
-    struct loop_timer *timer;          /* ... by this; else the deadline */
+    struct verdict *refusal;  /* the answer where there is no `best` */
+    bool finished;            /* what is known at once is told from the loop ... */
+    struct loop_timer *timer; /* ... by this; else the deadline */
 };
 
 static void probe_next(struct probe_run *p);
@@ -45,25 +48,48 @@ static void probe_free(struct probe_run *p)
 {
     turn_end(&p->turn);
     loop_timer_free(&p->timer);
+    free(p->best);
+    free(p->refusal);
     free(p);
 }
 
+/* Without memory for the answer there is none. */
 static void probe_finish(struct probe_run *p)
 {
     struct probe_handler h = p->handler;
-    struct outcome o = p->best;
-    struct probe_place at = p->best_at;
-    struct verdict refusal = p->refusal;
-    bool answered = p->have_best;
-    char destination[DESTINATION_NAME_SIZE];
+    struct best *best = p->best;
+    struct verdict *refusal = p->refusal, local;
 
-    memcpy(destination, p->best_destination, sizeof(destination));
-    at.destination = destination;
+    p->best = NULL;
+    p->refusal = NULL;
     probe_free(p);
-    if (answered)
-        h.on_answer(h.arg, &o, &at);
+    verdict_init(&local, REASON_LOCAL_FAULT, SOURCE_PROBE);
+    if (best != NULL)
+        h.on_answer(h.arg, &best->outcome, &best->at);
     else
-        h.on_refused(h.arg, &refusal);
+        h.on_refused(h.arg, refusal != NULL ? refusal : &local);
+    free(best);
+    free(refusal);
+}
+
+static void set_refusal(struct probe_run *p, const struct verdict *v)
+{
+    if (p->refusal == NULL)
+        p->refusal = malloc(sizeof(*p->refusal));
+    if (p->refusal != NULL)
+        *p->refusal = *v;
+}
+
+static void set_best(struct probe_run *p, const struct outcome *o, const struct probe_place *at)
+{
+    if (p->best == NULL)
+        p->best = malloc(sizeof(*p->best));
+    if (p->best == NULL)
+        return;
+    p->best->outcome = *o;
+    p->best->at = *at;
+    memcpy(p->best->destination, p->destination, sizeof(p->best->destination));
+    p->best->at.destination = p->best->destination;
 }
 
 static void finish_later(struct probe_run *p)
@@ -116,13 +142,9 @@ static bool settles(const struct probe_run *p, const struct outcome *o)
 static void probe_note(struct probe_run *p, const struct outcome *o, const struct probe_place *at)
 {
     if (soft_reply(o))
-        p->soft_at[p->soft_hosts++] = (size_t)(at->host - p->plan->list);
-    if (!p->have_best || settles(p, o) || outcome_weight(o) > outcome_weight(&p->best)) {
-        p->best = *o;
-        p->best_at = *at;
-        memcpy(p->best_destination, p->destination, sizeof(p->best_destination));
-        p->have_best = true;
-    }
+        p->soft_hosts++;
+    if (p->best == NULL || settles(p, o) || outcome_weight(o) > outcome_weight(&p->best->outcome))
+        set_best(p, o, at);
 }
 
 /* Politeness towards others; our own servers are asked one and all. */
@@ -135,11 +157,11 @@ static bool enough_soft_hosts(const struct probe_run *p)
 static bool goes_on(struct probe_run *p, const struct outcome *o, const struct probe_place *at)
 {
     struct probe_question next;
-    struct session_job job = {p->opts.sender, &p->recipient, p->deadline};
+    struct session_job job = {p->opts.sender, p->recipient, p->deadline};
 
     if (!p->handler.on_reply(p->handler.arg, o, at, &next))
         return false;
-    p->recipient = next.recipient;
+    p->recipient = job.recipient = next.recipient;
     return turn_ask_more(p->turn, &job, next.new_transaction);
 }
 
@@ -225,7 +247,7 @@ static void on_refused(void *arg, const struct verdict *v)
     struct probe_run *p = arg;
 
     p->turn = NULL;
-    p->refusal = *v;
+    set_refusal(p, v);
     probe_finish(p);
 }
 
@@ -239,7 +261,7 @@ static void on_trace(void *arg, char dir, const char *line)
 /* What does not leave this host needs no TLS. */
 static bool stays_here(const struct probe_run *p, const struct mx_candidate *c)
 {
-    return p->opts.routed && (c->path[0] != '\0' || netaddr_scope(&c->ip) == NETADDR_LOOPBACK);
+    return p->opts.routed && (c->path != NULL || netaddr_scope(&c->ip) == NETADDR_LOOPBACK);
 }
 
 static void fill_target(const struct probe_run *p, const struct mx_candidate *c,
@@ -248,10 +270,10 @@ static void fill_target(const struct probe_run *p, const struct mx_candidate *c,
     *t = (struct session_target){
         .ip = c->ip,
         .port = c->port != 0 ? c->port : p->opts.port,
+        .name = c->name,
+        .path = c->path,
         .no_tls = stays_here(p, c),
     };
-    (void)str_copy(t->name, sizeof(t->name), c->name);
-    (void)str_copy(t->path, sizeof(t->path), c->path);
 }
 
 /* By the name that comes first, for those of equal preference are shuffled. */
@@ -287,6 +309,7 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .arg = p,
     };
     const struct provider *provider = name_destination(p);
+    struct verdict refused;
     struct turn_ask ask = {
         .provider = provider,
         .routed = p->opts.routed,
@@ -298,19 +321,20 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .more = p->opts.more,
         .any_source = p->opts.any_source,
         .source = p->opts.source,
-        .domain = p->recipient.domain,
-        .session = &p->opts.session,
+        .domain = p->recipient->domain,
+        .session = p->opts.session,
         .targets = targets,
         .count = p->group_count,
-        .job = {p->opts.sender, &p->recipient, p->deadline},
+        .job = {p->opts.sender, p->recipient, p->deadline},
     };
 
     for (size_t i = 0; i < p->group_count; i++)
         fill_target(p, candidate(p, p->group[i]), &targets[i]);
     (void)str_copy(ask.destination, sizeof(ask.destination), p->destination);
-    p->turn = gate_wait(p->engine->gate, &ask, &h, &p->refusal);
+    p->turn = gate_wait(p->engine->gate, &ask, &h, &refused);
     turn_end(&before);
     if (p->turn == NULL) {
+        set_refusal(p, &refused);
         finish_later(p);
         return;
     }
@@ -336,7 +360,7 @@ static void add_to_group(struct probe_run *p, uint16_t preference, enum dead_sta
 
         if (!p->done[i] && candidate(p, i)->preference == preference &&
             (found == DEAD_LATE) == (state == DEAD_LATE))
-            p->group[p->group_count++] = i;
+            p->group[p->group_count++] = (uint8_t)i;
     }
 }
 
@@ -368,25 +392,28 @@ static void probe_next(struct probe_run *p)
 static void on_timer(void *arg)
 {
     struct probe_run *p = arg;
+    struct verdict late;
 
     if (!p->finished && !turn_waits(p->turn))
         return;
-    if (!p->finished)
-        turn_too_late(p->destination, &p->refusal);
+    if (!p->finished) {
+        turn_too_late(p->destination, &late);
+        set_refusal(p, &late);
+    }
     probe_finish(p);
 }
 
 /* Every candidate is known to be dead: that is the outcome again. */
 static void all_dead(struct probe_run *p, enum smtp_failure how)
 {
-    p->have_best = true;
-    p->best = (struct outcome){.stage = SMTP_STAGE_CONNECT, .failure = how};
-    (void)str_copy(p->best.detail, sizeof(p->best.detail),
-                   "could not be reached a short while ago");
-    p->best_at = (struct probe_place){.host = candidate(p, 0)};
+    const struct probe_place at = {.host = candidate(p, 0)};
+    const struct outcome o = {.stage = SMTP_STAGE_CONNECT,
+                              .failure = how,
+                              .detail = "could not be reached a short while ago"};
+
     p->group[0] = 0;
     (void)name_destination(p);
-    memcpy(p->best_destination, p->destination, sizeof(p->best_destination));
+    set_best(p, &o, &at);
     finish_later(p);
 }
 
@@ -420,9 +447,9 @@ struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
         return NULL;
     }
     p->engine = e;
-    p->recipient = *recipient;
+    p->recipient = recipient;
     p->opts = *opts;
-    memcpy(p->went_to, opts->went_to, sizeof(p->went_to));
+    (void)str_copy(p->went_to, sizeof(p->went_to), opts->went_to);
     p->plan = plan;
     p->deadline = deadline;
     p->handler = *handler;

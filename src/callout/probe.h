@@ -27,24 +27,24 @@
 
 struct probe_run;
 
-/* How the candidates are to be asked. Copied. */
+/* How the candidates are to be asked. What it points to is borrowed as long as the run. */
 struct probe_opts {
-    struct session_opts session;
-    char sender[ADDRESS_TEXT_SIZE]; /* MAIL FROM; "": the null sender */
-    uint16_t port;                  /* of candidates that have none of their own */
-    bool routed; /* they are servers of our own: no TLS with those on this host */
-    char went_to[DESTINATION_NAME_SIZE]; /* was asked about the same recipient just now; "": none */
-    bool fresh;                          /* also what is known to be dead, or to refuse us */
-    unsigned more;                       /* other recipients that on_reply may come with */
-    bool any_source;                     /* else `source`: see struct turn_ask */
+    const struct session_opts *session;
+    const char *sender;  /* MAIL FROM; "": the null sender */
+    uint16_t port;       /* of candidates that have none of their own */
+    bool routed;         /* they are servers of our own: no TLS with those on this host */
+    const char *went_to; /* was asked about the same recipient just now; "": none. For the call */
+    bool fresh;          /* also what is known to be dead, or to refuse us */
+    unsigned more;       /* other recipients that on_reply may come with */
+    bool any_source;     /* else `source`: see struct turn_ask */
     struct netaddr source;
     enum callout_priority priority;
-    struct providers *providers; /* borrowed as long as the run */
+    struct providers *providers;
 };
 
 /* Another recipient of the session that answered. */
 struct probe_question {
-    struct address recipient;
+    const struct address *recipient; /* borrowed as long as the run */
     bool new_transaction;
 };
 
@@ -78,7 +78,7 @@ struct probe_handler {
 };
 
 /*
- * Copies the recipient; the plan is borrowed as long as the run. `deadline` (clock_mono_ms) bounds
+ * The plan and the recipient are borrowed as long as the run. `deadline` (clock_mono_ms) bounds
  * all of it, the wait for turns included. Of several failures the one that came farthest is
  * reported. NULL only when out of memory.
  */

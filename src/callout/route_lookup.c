@@ -10,7 +10,7 @@
 struct target_lookup {
     struct route_lookup *all;
     struct mx_lookup *lookup; /* NULL: not asked, or answered */
-    struct mx_plan plan;
+    struct mx_plan *plan;     /* NULL: not answered yet, or out of memory */
 };
 
 struct route_lookup {
@@ -20,7 +20,6 @@ struct route_lookup {
     void *arg;
     struct loop_timer *later; /* for results that are there at once */
     size_t pending;
-    struct mx_plan plan;
     struct target_lookup targets[ROUTE_TARGETS_MAX];
 };
 
@@ -28,8 +27,10 @@ static const struct mxlist_opts anywhere = {.allow_private = true, .allow_own = 
 
 static void lookup_free(struct route_lookup *l)
 {
-    for (size_t i = 0; i < ROUTE_TARGETS_MAX; i++)
+    for (size_t i = 0; i < ROUTE_TARGETS_MAX; i++) {
         mx_lookup_cancel(&l->targets[i].lookup);
+        free(l->targets[i].plan);
+    }
     loop_timer_free(&l->later);
     free(l->asked);
     free(l);
@@ -39,7 +40,7 @@ static void lookup_free(struct route_lookup *l)
 static void add_target(struct mx_plan *plan, const struct mx_plan *from, uint16_t preference,
                        uint16_t port, size_t max)
 {
-    for (size_t i = 0; i < from->count && plan->count < max; i++) {
+    for (size_t i = 0; from != NULL && i < from->count && plan->count < max; i++) {
         struct mx_candidate *c = &plan->list[plan->count++];
 
         *c = from->list[i];
@@ -51,18 +52,20 @@ static void add_target(struct mx_plan *plan, const struct mx_plan *from, uint16_
 static void finish(void *arg)
 {
     struct route_lookup *l = arg;
-    struct mx_plan *plan = &l->plan;
-    const struct mx_plan *first = &l->targets[0].plan;
+    const struct mx_plan *first = l->targets[0].plan;
+    struct mx_plan plan = {.count = 0};
 
     for (size_t i = 0; i < l->count; i++)
-        add_target(plan, &l->targets[i].plan, (uint16_t)i, l->asked[i].port,
+        add_target(&plan, l->targets[i].plan, (uint16_t)i, l->asked[i].port,
                    MX_CANDIDATES_MAX - (l->count - i - 1)); /* a place for each of the others */
-    if (plan->count == 0) {
-        plan->result = first->result >= MX_SERVFAIL ? first->result : MX_SERVFAIL;
-        (void)str_format(plan->detail, sizeof(plan->detail), "route to %.60s: %.80s",
+    if (plan.count == 0 && first == NULL) {
+        plan.result = MX_LOCAL;
+    } else if (plan.count == 0) {
+        plan.result = first->result >= MX_SERVFAIL ? first->result : MX_SERVFAIL;
+        (void)str_format(plan.detail, sizeof(plan.detail), "route to %.60s: %.80s",
                          l->asked[0].name, first->detail);
     }
-    l->cb(l->arg, plan);
+    l->cb(l->arg, &plan);
     lookup_free(l);
 }
 
@@ -71,21 +74,24 @@ static void on_plan(void *arg, const struct mx_plan *plan)
     struct target_lookup *t = arg;
 
     t->lookup = NULL;
-    t->plan = *plan;
+    t->plan = mx_plan_copy(plan);
     if (--t->all->pending == 0)
         finish(t->all);
 }
 
-/* One that nobody needs to be asked about. */
-static void settle(struct target_lookup *t, const struct route_target *target)
+/* One that nobody needs to be asked about. False when out of memory. */
+static bool settle(struct target_lookup *t, const struct route_target *target)
 {
-    struct mx_candidate *c = &t->plan.list[0];
+    bool local = target->kind == ROUTE_TARGET_UNIX;
+    const struct mx_plan plan = {
+        .count = 1,
+        .list[0] = {.name = local ? target->name : "", /* an address is no name */
+                    .path = local ? target->path : NULL,
+                    .ip = target->ip},
+    };
 
-    t->plan.count = 1;
-    if (target->kind == ROUTE_TARGET_UNIX) /* an address is no name */
-        (void)str_copy(c->name, sizeof(c->name), target->name);
-    (void)str_copy(c->path, sizeof(c->path), target->path);
-    c->ip = target->ip;
+    t->plan = mx_plan_copy(&plan);
+    return t->plan != NULL;
 }
 
 /* False when out of memory. */
@@ -98,8 +104,7 @@ static bool start_target(struct route_lookup *l, struct resolver *r, size_t i)
     switch (target->kind) {
     case ROUTE_TARGET_IP:
     case ROUTE_TARGET_UNIX:
-        settle(t, target);
-        return true;
+        return settle(t, target);
     case ROUTE_TARGET_HOST:
         t->lookup = mx_lookup_start_host(r, &anywhere, target->name, on_plan, t);
         break;

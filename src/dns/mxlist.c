@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -96,7 +97,7 @@ static void host_add(struct mxlist *l, const char *name, uint16_t preference)
 {
     struct mx_host *h = &l->hosts[l->count++];
 
-    str_copy(h->name, sizeof(h->name), name);
+    h->name = name;
     h->preference = preference;
     if (!l->implicit)
         (void)netaddr_parse(name, &h->numeric);
@@ -307,7 +308,7 @@ static void plan_add(struct mx_plan *plan, const struct mx_host *h, const struct
     if (plan->count == MX_CANDIDATES_MAX)
         return;
     c = &plan->list[plan->count++];
-    str_copy(c->name, sizeof(c->name), h->name);
+    c->name = h->name;
     c->preference = h->preference;
     c->ip = *ip;
 }
@@ -370,7 +371,7 @@ void mxlist_literal(const struct netaddr *literal, const struct mxlist_opts *opt
 {
     struct judge j = {opts, own, own_count};
     struct netaddr ip = address_plain(literal);
-    const struct mx_host nameless = {.preference = 0};
+    static const struct mx_host nameless = {.name = ""};
     char text[NETADDR_TEXT_MAX];
     const char *why = "";
     enum mx_result refused = address_judge(&j, &ip, &why);
@@ -384,4 +385,25 @@ void mxlist_literal(const struct netaddr *literal, const struct mxlist_opts *opt
         excuse(plan, refused, "%s address %s", why, text);
     else
         plan_add(plan, &nameless, &ip);
+}
+
+struct mx_plan *mx_plan_copy(const struct mx_plan *plan)
+{
+    size_t head = offsetof(struct mx_plan, list) + plan->count * sizeof(plan->list[0]), texts = 0;
+    char *copy, *at;
+    struct mx_candidate *list;
+
+    for (size_t i = 0; i < plan->count; i++)
+        texts += str_size(plan->list[i].name) + str_size(plan->list[i].path);
+    copy = malloc(head + texts);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, plan, head);
+    list = (struct mx_candidate *)(void *)(copy + offsetof(struct mx_plan, list));
+    at = copy + head;
+    for (size_t i = 0; i < plan->count; i++) {
+        list[i].name = str_put(&at, plan->list[i].name);
+        list[i].path = str_put(&at, plan->list[i].path);
+    }
+    return (struct mx_plan *)(void *)copy;
 }

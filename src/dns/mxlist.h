@@ -48,13 +48,14 @@ enum mx_result {
 };
 
 struct mx_candidate {
-    char name[256]; /* MX host name; the domain itself for an implicit MX; "" for a literal */
+    const char *name; /* MX host name; the domain itself for an implicit MX; "" for a literal */
     uint16_t preference;
     struct netaddr ip;
-    uint16_t port;  /* 0: the usual one */
-    char path[108]; /* of a unix socket, and then there is no ip; else "" */
+    uint16_t port;    /* 0: the usual one */
+    const char *path; /* of a unix socket, and then there is no ip; else NULL */
 };
 
+/* The candidates' texts are borrowed from where the list it was made of has them. */
 struct mx_plan {
     enum mx_result result;
     uint32_t ttl;      /* seconds this result may be kept by what the DNS said; 0 for failures */
@@ -62,18 +63,18 @@ struct mx_plan {
     uint64_t host_set; /* tells sets of MX hosts apart, whatever of them resolves now; may be
                           stored. 0 for an address literal */
     size_t count;      /* candidates, in the order they are to be tried */
+    bool old_failure;  /* a failure that it rests on was known before. Of mxlookup */
+    uint64_t heard;    /* the newest of what this rests on: see resolver_vouched(). 0: no server was
+                          asked. Of mxlookup */
+    char detail[160];  /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */
     struct mx_candidate list[MX_CANDIDATES_MAX];
-    bool old_failure; /* a failure that it rests on was known before. Of mxlookup */
-    uint64_t heard;   /* the newest of what this rests on: see resolver_vouched(). 0: no server was
-                         asked. Of mxlookup */
-    char detail[160]; /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */
 };
 
 enum mx_family { MX_V6, MX_V4 };
 #define MX_FAMILIES 2
 
 struct mx_host {
-    char name[DNS_NAME_SIZE];
+    const char *name; /* of the MX answer, or the domain: borrowed */
     uint16_t preference;
     struct netaddr numeric; /* of a name that is the text of an IPv4 address, else AF_UNSPEC; it is
                                used as that address, like Postfix and Sendmail do, and not asked
@@ -91,6 +92,10 @@ struct mxlist {
     size_t count;
     struct mx_host hosts[MX_HOSTS_MAX]; /* best first */
 };
+
+/* As much of it as there is, texts and all in one piece, to be freed: beyond `count` the copy has
+   no candidates. NULL when out of memory. */
+struct mx_plan *mx_plan_copy(const struct mx_plan *plan);
 
 /* Uniform in [0, bound). */
 typedef uint32_t (*mxlist_random)(uint32_t bound);

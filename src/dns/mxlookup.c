@@ -19,40 +19,41 @@ struct host_query {
 
 struct mx_lookup {
     struct resolver *resolver;
-    struct mxlist_opts opts;
+    const struct mxlist_opts *opts;
     char domain[DNS_NAME_SIZE];
     mx_lookup_cb cb;
     void *arg;
     struct resolver_query *mx_query;
     struct loop_timer *later; /* for results that are there at once */
-    struct mxlist list;
-    struct host_query host_queries[MX_HOSTS_MAX][MX_FAMILIES];
+    struct dns_answer *mx;    /* the list's names are there */
+    struct netaddr literal;
     size_t pending;
     int64_t began;
     bool old_failure; /* of the plan, both */
     uint64_t heard;
-    struct mx_plan plan;
+    struct host_query *host_queries; /* one for each host and family */
+    struct mxlist list;
 };
 
 static void lookup_free(struct mx_lookup *l)
 {
     resolver_query_cancel(&l->mx_query);
-    for (size_t i = 0; i < MX_HOSTS_MAX; i++)
-        for (int f = 0; f < MX_FAMILIES; f++) {
-            resolver_query_cancel(&l->host_queries[i][f].query);
+    for (size_t i = 0; l->host_queries != NULL && i < l->list.count * MX_FAMILIES; i++)
+        resolver_query_cancel(&l->host_queries[i].query);
+    for (size_t i = 0; i < l->list.count; i++)
+        for (int f = 0; f < MX_FAMILIES; f++)
             dns_answer_unref(&l->list.hosts[i].answers[f]);
-        }
+    dns_answer_unref(&l->mx);
     loop_timer_free(&l->later);
+    free(l->host_queries);
     free(l);
 }
 
-static void lookup_finish(void *arg)
+static void lookup_finish(struct mx_lookup *l, struct mx_plan *plan)
 {
-    struct mx_lookup *l = arg;
-
-    l->plan.heard = l->heard;
-    l->plan.old_failure = l->old_failure;
-    l->cb(l->arg, &l->plan);
+    plan->heard = l->heard;
+    plan->old_failure = l->old_failure;
+    l->cb(l->arg, plan);
     lookup_free(l);
 }
 
@@ -70,9 +71,10 @@ static void lookup_plan(struct mx_lookup *l)
 {
     size_t own_count;
     const struct netaddr *own = resolver_own_addresses(l->resolver, &own_count);
+    struct mx_plan plan;
 
-    mxlist_plan(&l->list, &l->opts, own, own_count, &l->plan);
-    lookup_finish(l);
+    mxlist_plan(&l->list, l->opts, own, own_count, &plan);
+    lookup_finish(l, &plan);
 }
 
 static void on_addresses(void *arg, struct dns_answer *answer, uint32_t ttl)
@@ -91,7 +93,7 @@ static void on_addresses(void *arg, struct dns_answer *answer, uint32_t ttl)
 
 static void host_ask(struct mx_lookup *l, size_t host, enum mx_family family)
 {
-    struct host_query *hq = &l->host_queries[host][family];
+    struct host_query *hq = &l->host_queries[host * MX_FAMILIES + family];
 
     *hq = (struct host_query){.lookup = l, .host = host, .family = family};
     hq->query = resolver_query(l->resolver, l->list.hosts[host].name,
@@ -102,7 +104,8 @@ static void host_ask(struct mx_lookup *l, size_t host, enum mx_family family)
 
 static void ask_hosts(struct mx_lookup *l)
 {
-    for (size_t i = 0; i < l->list.count; i++)
+    l->host_queries = calloc(l->list.count * MX_FAMILIES, sizeof(*l->host_queries));
+    for (size_t i = 0; l->host_queries != NULL && i < l->list.count; i++)
         for (int f = 0; f < MX_FAMILIES && l->list.hosts[i].numeric.family == AF_UNSPEC; f++)
             host_ask(l, i, (enum mx_family)f);
 }
@@ -110,11 +113,13 @@ static void ask_hosts(struct mx_lookup *l)
 static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
 {
     struct mx_lookup *l = arg;
+    struct mx_plan plan;
 
     l->mx_query = NULL;
+    l->mx = dns_answer_ref(answer);
     heard_note(l, answer);
-    if (!mxlist_hosts(&l->list, l->domain, answer, ttl, rng_below, &l->plan)) {
-        lookup_finish(l);
+    if (!mxlist_hosts(&l->list, l->domain, answer, ttl, rng_below, &plan)) {
+        lookup_finish(l, &plan);
         return;
     }
     ask_hosts(l);
@@ -122,15 +127,23 @@ static void on_mx(void *arg, struct dns_answer *answer, uint32_t ttl)
         lookup_plan(l);
 }
 
-static bool literal_start(struct mx_lookup *l, const struct netaddr *literal)
+static void on_literal(void *arg)
 {
+    struct mx_lookup *l = arg;
     size_t own_count;
     const struct netaddr *own = resolver_own_addresses(l->resolver, &own_count);
+    struct mx_plan plan;
 
-    l->later = loop_timer_new(resolver_loop(l->resolver), lookup_finish, l);
+    mxlist_literal(&l->literal, l->opts, own, own_count, &plan);
+    lookup_finish(l, &plan);
+}
+
+static bool literal_start(struct mx_lookup *l, const struct netaddr *literal)
+{
+    l->later = loop_timer_new(resolver_loop(l->resolver), on_literal, l);
     if (l->later == NULL)
         return false;
-    mxlist_literal(literal, &l->opts, own, own_count, &l->plan);
+    l->literal = *literal;
     loop_timer_arm(l->later, 0);
     return true;
 }
@@ -144,7 +157,7 @@ static struct mx_lookup *lookup_new(struct resolver *r, const struct mxlist_opts
         return NULL;
     l->resolver = r;
     l->began = clock_mono_ms();
-    l->opts = *opts;
+    l->opts = opts;
     l->cb = cb;
     l->arg = arg;
     return l;
@@ -157,7 +170,8 @@ struct mx_lookup *mx_lookup_start_host(struct resolver *r, const struct mxlist_o
 
     if (l == NULL)
         return NULL;
-    mxlist_host(&l->list, host);
+    (void)str_copy(l->domain, sizeof(l->domain), host);
+    mxlist_host(&l->list, l->domain);
     ask_hosts(l);
     if (l->pending > 0)
         return l;

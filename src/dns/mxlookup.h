@@ -23,7 +23,9 @@ typedef void (*mx_lookup_cb)(void *arg, const struct mx_plan *plan);
 /*
  * `domain` in A-labels, lower case; or `literal` not AF_UNSPEC for an address-literal domain, which
  * asks no DNS but is refused or allowed by the same rules. The callback fires exactly once, from
- * the loop, unless cancelled; the plan is valid during the call. NULL only when out of memory.
+ * the loop, unless cancelled; the plan is valid during the call. The options are borrowed as long
+ * as the lookup: those that are in force when the addresses are there count. NULL only when out of
+ * memory.
  */
 struct mx_lookup *mx_lookup_start(struct resolver *r, const struct mxlist_opts *opts,
                                   const char *domain, const struct netaddr *literal,

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -96,6 +97,17 @@ static void doubt(struct client *c)
     c->outcome.stage = SMTP_STAGE_RCPT;
 }
 
+/* False when out of memory: then it is over. */
+static bool has_memory(struct client *c, const void *memory)
+{
+    if (memory != NULL)
+        return true;
+    fail(c, SMTP_FAILURE_LOCAL, "out of memory");
+    c->out_len = 0;
+    enter(c, CLIENT_CLOSED);
+    return false;
+}
+
 static bool is_bye(const struct smtp_reply *r)
 {
     return r->code == 221 || r->code == 421;
@@ -113,6 +125,8 @@ __attribute__((format(printf, 2, 3))) static bool say(struct client *c, const ch
     va_list ap;
     int n;
 
+    if (c->state == CLIENT_CLOSED)
+        return false;
     va_start(ap, fmt);
     n = vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
@@ -124,6 +138,10 @@ __attribute__((format(printf, 2, 3))) static bool say(struct client *c, const ch
         enter(c, CLIENT_QUIT);
         return false;
     }
+    if (c->out == NULL)
+        c->out = malloc(CLIENT_OUT_MAX);
+    if (!has_memory(c, c->out))
+        return false;
     memcpy(c->out + c->out_len, line, (size_t)n);
     memcpy(c->out + c->out_len + n, "\r\n", 2);
     c->out_len += (size_t)n + 2;
@@ -205,7 +223,8 @@ static void enter_quit(struct client *c)
 {
     c->out_len = 0;
     c->early = false;
-    c->parser = (struct reply_parser){0};
+    if (c->parser != NULL)
+        *c->parser = (struct reply_parser){0};
     say(c, "QUIT");
 }
 
@@ -400,7 +419,7 @@ static void hear_reply(struct client *c, const struct smtp_reply *r)
 /* Nothing was asked: the server takes its leave, or the outcome is in doubt. */
 static void hear_unasked(struct client *c, enum reply_event event)
 {
-    bool leaving = event != REPLY_BAD && is_bye(&c->parser.reply);
+    bool leaving = event != REPLY_BAD && is_bye(&c->parser->reply);
 
     if (leaving && event != REPLY_END)
         return;
@@ -411,17 +430,17 @@ static void hear_unasked(struct client *c, enum reply_event event)
 
 static void hear_line(struct client *c, enum reply_event event)
 {
-    const struct smtp_reply *r = &c->parser.reply;
+    const struct smtp_reply *r = &c->parser->reply;
 
     if (c->opts.on_trace != NULL)
-        c->opts.on_trace(c->opts.arg, '<', c->parser.line);
+        c->opts.on_trace(c->opts.arg, '<', c->parser->line);
     if (c->state == CLIENT_READY) {
         hear_unasked(c, event);
         return;
     }
     if (event == REPLY_BAD) {
         if (c->state != CLIENT_QUIT)
-            broken(c, c->parser.error);
+            broken(c, c->parser->error);
         return;
     }
     if (c->early && c->state != CLIENT_QUIT && r->code != 421) {
@@ -429,7 +448,7 @@ static void hear_line(struct client *c, enum reply_event event)
         return;
     }
     if (c->state == CLIENT_EHLO && r->code / 100 == 2 && r->lines > 1)
-        note_keyword(c, reply_parser_text(&c->parser));
+        note_keyword(c, reply_parser_text(c->parser));
     if (event == REPLY_END)
         hear_reply(c, r);
 }
@@ -447,14 +466,29 @@ static bool may_hear(struct client *c)
     return true;
 }
 
+/* What is half heard is all that is kept of it. */
+static void tidy(struct client *c, enum reply_event last)
+{
+    if (c->state != CLIENT_CLOSED && (last == REPLY_MORE || last == REPLY_LINE))
+        return;
+    free(c->parser);
+    c->parser = NULL;
+}
+
 void client_receive(struct client *c, const char *data, size_t len)
 {
+    enum reply_event event = REPLY_END;
+
     assert(c->state != CLIENT_CONNECT);
+    if (c->parser == NULL)
+        c->parser = calloc(1, sizeof(*c->parser));
+    if (!has_memory(c, c->parser))
+        return;
     while (len > 0 && may_hear(c)) {
         bool quitting = c->state == CLIENT_QUIT;
         size_t used;
-        enum reply_event event = reply_parser_feed(&c->parser, data, len, &used);
 
+        event = reply_parser_feed(c->parser, data, len, &used);
         data += used;
         len -= used;
         if (event != REPLY_MORE)
@@ -465,6 +499,7 @@ void client_receive(struct client *c, const char *data, size_t len)
         if (c->quit_heard > QUIT_HEARD_MAX && c->state == CLIENT_QUIT)
             enter(c, CLIENT_CLOSED);
     }
+    tidy(c, event);
 }
 
 void client_init(struct client *c, const struct client_opts *opts)
@@ -508,6 +543,7 @@ void client_quit(struct client *c)
 {
     assert(c->state == CLIENT_READY);
     enter(c, CLIENT_QUIT);
+    tidy(c, REPLY_MORE);
 }
 
 void client_injected(struct client *c)
@@ -525,6 +561,7 @@ void client_lost(struct client *c, enum smtp_failure failure, const char *detail
     fail(c, failure, detail);
     c->out_len = 0;
     enter(c, CLIENT_CLOSED);
+    tidy(c, REPLY_END);
 }
 
 /*
@@ -543,6 +580,7 @@ void client_timeout(struct client *c, const char *detail)
     default:
         fail(c, SMTP_FAILURE_TIMEOUT, detail);
         enter(c, CLIENT_QUIT);
+        tidy(c, REPLY_MORE);
     }
 }
 
@@ -563,7 +601,10 @@ size_t client_take(struct client *c, char out[CLIENT_OUT_MAX])
 
     if (c->opts.on_trace != NULL)
         trace_said(c);
-    memcpy(out, c->out, n);
+    if (n > 0)
+        memcpy(out, c->out, n);
+    free(c->out);
+    c->out = NULL;
     c->out_len = 0;
     return n;
 }

@@ -9,9 +9,10 @@
  * for each recipient, and in CLIENT_CLOSED there is always one. It is final once what was said by
  * then has been taken.
  *
- * Threads: a plain value owned by its user; what the options point to is borrowed.
- * RFC 5321, 2920 (PIPELINING), 3207 (STARTTLS), 6531 (SMTPUTF8), 9422
- * (LIMITS).
+ * Threads: a plain value owned by its user; what the options point to is borrowed. It holds memory
+ * while a reply is half heard (not in CLIENT_CLOSED) or something said is not taken. CLIENT_CLOSED
+ * is also where it ends for want of memory. RFC 5321, 2920 (PIPELINING), 3207 (STARTTLS), 6531
+ * (SMTPUTF8), 9422 (LIMITS).
  */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
@@ -86,8 +87,8 @@ struct client {
     size_t out_len;    /* said but not taken */
     struct outcome outcome;
     struct limits limits;
-    struct reply_parser parser;
-    char out[CLIENT_OUT_MAX];
+    struct reply_parser *parser; /* of what is half heard; else NULL */
+    char *out;                   /* CLIENT_OUT_MAX octets, what is said but not taken; else NULL */
 };
 
 void client_init(struct client *c, const struct client_opts *opts);

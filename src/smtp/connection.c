@@ -1,20 +1,25 @@
 #include "smtp/connection.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 struct connection {
     struct event_base *base;
-    struct bufferevent *bev;
+    struct event ready;
+    short awaited; /* by `ready`: EV_READ, perhaps with EV_WRITE; 0: it is not in use */
+    int fd;
     struct connection_handler handler;
-    bool tls;     /* the bufferevent is OpenSSL's */
-    bool secured; /* the handshake is over */
+    struct tls *tls; /* NULL: plaintext */
+    bool secured;    /* the handshake is over */
+    char *rest;      /* what the socket did not take at once */
+    size_t rest_len;
 };
 
 enum smtp_failure connection_failure(int err)
@@ -38,80 +43,159 @@ enum smtp_failure connection_failure(int err)
     }
 }
 
+static void on_ready(evutil_socket_t fd, short what, void *arg);
+
+/* False when out of memory. */
+static bool await(struct connection *c, short what)
+{
+    if (c->awaited == what)
+        return true;
+    if (c->awaited != 0)
+        event_del(&c->ready);
+    c->awaited = what;
+    return event_assign(&c->ready, c->base, c->fd, (short)(what | EV_PERSIST), on_ready, c) == 0 &&
+           event_add(&c->ready, NULL) == 0;
+}
+
 /* No callback from here on; what arrives stays where it is. */
 static void deafen(struct connection *c)
 {
-    bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
-    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+    if (c->awaited != 0)
+        event_del(&c->ready);
+    c->awaited = 0;
 }
 
-/*
- * The handler comes last: it may close the connection. OpenSSL's bufferevent overruns the
- * watermark by up to a TLS record; should it be more, there will be another callback.
- */
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    struct connection *c = arg;
-    char data[2 * CONNECTION_READ_MAX];
-    size_t n = bufferevent_read(bev, data, sizeof(data));
-
-    if (evbuffer_get_length(bufferevent_get_input(bev)) > 0)
-        bufferevent_trigger(bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
-    if (n > 0)
-        c->handler.on_data(c->handler.arg, data, n);
-}
-
+/* The handler comes last: it may close the connection. */
 static void lose(struct connection *c, enum smtp_failure failure, const char *detail)
 {
     deafen(c);
     c->handler.on_lost(c->handler.arg, failure, detail);
 }
 
-static void lose_plain(struct connection *c, short what, int err)
+/* `err`: 0 where the server has closed it. */
+static void lose_plain(struct connection *c, int err)
 {
     char text[128];
 
-    if ((what & BEV_EVENT_EOF) != 0)
-        err = 0;
     lose(c, connection_failure(err), err == 0 ? "" : strerror_r(err, text, sizeof(text)));
 }
 
-static void lose_tls(struct connection *c, short what, int err)
+static void lose_tls(struct connection *c, int err)
 {
     char text[128];
 
-    tls_explain(c->bev, text, sizeof(text));
-    if (text[0] != '\0')
-        lose(c, SMTP_FAILURE_TLS, text);
-    else if (!c->secured)
-        lose(c, SMTP_FAILURE_TLS, "connection closed during the handshake");
-    else
-        lose_plain(c, what, err);
+    tls_explain(c->tls, text, sizeof(text));
+    if (text[0] == '\0' && !c->secured)
+        (void)str_copy(text, sizeof(text), "connection closed during the handshake");
+    if (text[0] == '\0') {
+        lose_plain(c, err);
+        return;
+    }
+    tls_blame(c->tls);
+    lose(c, SMTP_FAILURE_TLS, text);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void shake_hands(struct connection *c)
+{
+    enum tls_step step = tls_handshake(c->tls);
+    int err = step == TLS_FAILED ? errno : 0;
+
+    if (step == TLS_ENDED || step == TLS_FAILED) {
+        lose_tls(c, err);
+    } else if (!await(c, step == TLS_WAITS_TO_WRITE ? EV_READ | EV_WRITE : EV_READ)) {
+        lose(c, SMTP_FAILURE_LOCAL, "out of memory");
+    } else if (step == TLS_DONE) {
+        c->secured = true;
+        c->handler.on_secured(c->handler.arg, tls_version(c->tls));
+    }
+}
+
+/* How much the socket takes now. Where it is broken it takes all: the server's last words are still
+   to be read, and then its end is seen. */
+static size_t send_some(struct connection *c, const char *data, size_t len)
+{
+    enum tls_step step;
+    size_t used = 0;
+    ssize_t n;
+
+    if (c->tls == NULL) {
+        n = send(c->fd, data, len, MSG_NOSIGNAL);
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : len;
+        return (size_t)n;
+    }
+    step = tls_write(c->tls, data, len, &used);
+    return step == TLS_ENDED || step == TLS_FAILED ? len : used;
+}
+
+static void send_rest(struct connection *c)
+{
+    size_t n = send_some(c, c->rest, c->rest_len);
+
+    c->rest_len -= n;
+    memmove(c->rest, c->rest + n, c->rest_len);
+    if (c->rest_len == 0)
+        (void)await(c, EV_READ);
+}
+
+/* How much there is to read, up to `size`; and then, or in its place, what comes next. */
+static enum tls_step receive(struct connection *c, char *data, size_t size, size_t *len)
+{
+    enum tls_step step = TLS_DONE;
+    size_t used = 0;
+    ssize_t n;
+
+    *len = 0;
+    if (c->tls == NULL) {
+        n = recv(c->fd, data, size, 0);
+        if (n <= 0)
+            return n == 0                              ? TLS_ENDED
+                   : errno == EAGAIN || errno == EINTR ? TLS_WAITS_TO_READ
+                                                       : TLS_FAILED;
+        *len = (size_t)n;
+        return TLS_WAITS_TO_READ; /* the loop sees what is left */
+    }
+    while (*len < size && step == TLS_DONE) {
+        step = tls_read(c->tls, data + *len, size - *len, &used);
+        if (step == TLS_DONE)
+            *len += used;
+    }
+    return step;
+}
+
+/* What OpenSSL holds, or has seen, the loop does not see: that has a turn of its own. */
+static void hear(struct connection *c)
+{
+    char data[CONNECTION_READ_MAX];
+    size_t len;
+    enum tls_step step = receive(c, data, sizeof(data), &len);
+    int err = step == TLS_FAILED ? errno : 0;
+    bool more = step == TLS_DONE || step == TLS_ENDED || step == TLS_FAILED;
+
+    if (len > 0) {
+        if (more)
+            event_active(&c->ready, EV_READ, 0);
+        c->handler.on_data(c->handler.arg, data, len);
+    } else if (more && c->tls != NULL) {
+        lose_tls(c, err);
+    } else if (more) {
+        lose_plain(c, err);
+    }
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
-    int err = EVUTIL_SOCKET_ERROR();
 
-    if ((what & BEV_EVENT_CONNECTED) != 0) {
-        c->secured = true;
-        bufferevent_enable(bev, EV_READ);
-        c->handler.on_secured(c->handler.arg, tls_version(bev));
-    } else if (c->tls) {
-        lose_tls(c, what, err);
-    } else if ((what & BEV_EVENT_WRITING) == 0) {
-        lose_plain(c, what, err);
+    (void)fd;
+    if (c->tls != NULL && !c->secured) {
+        shake_hands(c);
+        return;
     }
-    /* After a failed write the server's last words are still to be read; then its end is seen. */
-}
-
-/* Reading begins at once, or once secured. */
-static void listen_to(struct connection *c)
-{
-    bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, CONNECTION_READ_MAX);
-    bufferevent_enable(c->bev, EV_WRITE);
+    if (c->rest_len > 0)
+        send_rest(c);
+    if ((what & EV_READ) != 0)
+        hear(c);
 }
 
 struct connection *connection_open(struct loop *loop, int fd,
@@ -119,64 +203,68 @@ struct connection *connection_open(struct loop *loop, int fd,
 {
     struct connection *c = calloc(1, sizeof(*c));
 
-    if (c == NULL)
-        goto fail;
+    if (c == NULL) {
+        (void)close(fd);
+        return NULL;
+    }
     c->base = loop_base(loop);
+    c->fd = fd;
     c->handler = *handler;
-    c->bev = bufferevent_socket_new(c->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    if (c->bev == NULL)
-        goto fail;
-    listen_to(c);
-    bufferevent_enable(c->bev, EV_READ);
+    if (!await(c, EV_READ))
+        connection_close(&c);
     return c;
-fail:
-    free(c);
-    (void)close(fd);
-    return NULL;
 }
 
 bool connection_write(struct connection *c, const void *data, size_t len)
 {
-    return bufferevent_write(c->bev, data, len) == 0;
+    const char *bytes = data;
+    size_t sent = c->rest_len == 0 ? send_some(c, bytes, len) : 0;
+    char *rest;
+
+    if (sent == len)
+        return true;
+    rest = realloc(c->rest, c->rest_len + len - sent);
+    if (rest == NULL)
+        return false;
+    memcpy(rest + c->rest_len, bytes + sent, len - sent);
+    c->rest = rest;
+    c->rest_len += len - sent;
+    return await(c, EV_READ | EV_WRITE);
+}
+
+/* Known without waiting. */
+static ssize_t peek(const struct connection *c)
+{
+    char byte;
+
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
 bool connection_is_quiet(const struct connection *c)
 {
-    char byte;
-
-    return evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 &&
-           recv(bufferevent_getfd(c->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == EAGAIN;
-}
-
-/* Nothing in either buffer, nothing in the kernel: the server waits for a TLS ClientHello. */
-static bool is_drained(struct connection *c)
-{
-    char byte;
-
-    return evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 &&
-           evbuffer_get_length(bufferevent_get_output(c->bev)) == 0 &&
-           recv(bufferevent_getfd(c->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+    return peek(c) < 0 && errno == EAGAIN;
 }
 
 enum smtp_failure connection_start_tls(struct connection *c, struct tls_context *tls,
                                        const struct tls_peer *peer)
 {
-    int fd = bufferevent_getfd(c->bev);
-    struct bufferevent *bev;
-
-    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
-    if (!is_drained(c))
+    /* Nothing to be sent, nothing in the kernel: the server waits for a ClientHello. */
+    if (c->rest_len > 0 || peek(c) > 0) {
+        deafen(c);
         return SMTP_FAILURE_PROTOCOL;
-    bev = tls_start(tls, c->base, fd, peer);
-    if (bev == NULL)
+    }
+    c->tls = tls_new(tls, c->fd, peer);
+    if (c->tls == NULL) {
+        deafen(c);
         return SMTP_FAILURE_LOCAL;
-    bufferevent_setfd(c->bev, -1);
-    bufferevent_free(c->bev);
-    c->bev = bev;
-    c->tls = true;
-    listen_to(c);
+    }
+    event_active(&c->ready, EV_WRITE, 0);
     return SMTP_FAILURE_NONE;
+}
+
+bool connection_resumes_tls(const struct connection *c)
+{
+    return c->tls != NULL && tls_resumes(c->tls);
 }
 
 void connection_close(struct connection **cp)
@@ -185,12 +273,10 @@ void connection_close(struct connection **cp)
 
     if (c == NULL)
         return;
-    if (c->bev != NULL) {
-        deafen(c);
-        if (c->secured)
-            tls_goodbye(c->bev);
-        bufferevent_free(c->bev);
-    }
+    deafen(c);
+    tls_free(&c->tls);
+    (void)close(c->fd);
+    free(c->rest);
     free(c);
     *cp = NULL;
 }

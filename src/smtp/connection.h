@@ -1,7 +1,7 @@
 /*
  * A TCP or unix-domain connection to an SMTP or LMTP server, in plaintext and then perhaps in TLS,
- * as bytes and events: libevent's bufferevents behind a small face. It has no deadlines; its owner
- * has.
+ * as bytes and events. What is written goes out at once, as far as the socket takes it. It has no
+ * deadlines; its owner has.
  *
  * Threads: the loop's only. Ownership: the owner closes it, also from inside any callback. No
  * callback fires inside a call made here, and none after connection_close() or on_lost.
@@ -47,6 +47,9 @@ bool connection_is_quiet(const struct connection *c);
  */
 enum smtp_failure connection_start_tls(struct connection *c, struct tls_context *tls,
                                        const struct tls_peer *peer);
+
+/* The handshake rests, or has failed, on what an earlier one with the same peer had come to. */
+bool connection_resumes_tls(const struct connection *c);
 
 /* Sets *c to NULL; allowed on NULL. What was written and is not yet sent is lost. */
 void connection_close(struct connection **c);

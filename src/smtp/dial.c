@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@
 
 struct attempt {
     struct dial *dial;
-    struct session_target target;
-    int fd; /* -1: not begun, or over */
-    struct event *writable;
+    const struct session_target *target;
+    int fd;       /* -1: not begun, or over */
+    bool watched; /* by `writable` */
+    struct event writable;
     int64_t began; /* clock_mono_ms */
 };
 
@@ -40,9 +42,9 @@ static int detach(struct attempt *a)
 {
     int fd = a->fd;
 
-    if (a->writable != NULL)
-        event_free(a->writable);
-    a->writable = NULL;
+    if (a->watched)
+        event_del(&a->writable);
+    a->watched = false;
     a->fd = -1;
     return fd;
 }
@@ -115,13 +117,13 @@ static void win(struct attempt *a)
     const struct dial_handler h = d->handler;
     size_t index = (size_t)(a - d->attempts);
     int fd = detach(a);
-    const struct session_target target = a->target;
+    const struct session_target *target = a->target;
 
     for (size_t i = 0; i < d->next; i++)
         if (d->attempts[i].fd >= 0 && had_head_start(&d->attempts[i]))
             h.on_address_late(h.arg, i);
     dial_close(&d);
-    h.on_connected(h.arg, index, &target, fd);
+    h.on_connected(h.arg, index, target, fd);
 }
 
 /* One attempt */
@@ -131,7 +133,7 @@ static socklen_t target_address(const struct session_target *t, struct sockaddr_
 {
     struct sockaddr_un *un = (struct sockaddr_un *)out;
 
-    if (t->path[0] == '\0')
+    if (t->path == NULL)
         return netaddr_to_sockaddr(&t->ip, t->port, out);
     memset(un, 0, sizeof(*un));
     un->sun_family = AF_UNIX;
@@ -158,7 +160,7 @@ static void fail_with_errno(struct attempt *a, int err)
     char text[128];
     enum smtp_failure how = connection_failure(err);
 
-    if (err == EADDRNOTAVAIL && a->target.source.family != AF_UNSPEC)
+    if (err == EADDRNOTAVAIL && a->target->source.family != AF_UNSPEC)
         how = SMTP_FAILURE_LOCAL; /* no port left */
     fail(a, how, strerror_r(err, text, sizeof(text)));
 }
@@ -168,7 +170,7 @@ static void fail_at_source(struct attempt *a, int err)
     char ip[NETADDR_TEXT_MAX], text[128], detail[256];
 
     (void)str_format(detail, sizeof(detail), "cannot connect from %s: %s",
-                     netaddr_format(&a->target.source, ip), strerror_r(err, text, sizeof(text)));
+                     netaddr_format(&a->target->source, ip), strerror_r(err, text, sizeof(text)));
     fail(a, SMTP_FAILURE_LOCAL, detail);
 }
 
@@ -203,7 +205,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 /* False when it failed at once. */
 static bool begin(struct attempt *a)
 {
-    const struct session_target *t = &a->target;
+    const struct session_target *t = a->target;
     struct sockaddr_storage to;
     socklen_t to_len = target_address(t, &to);
     int on = 1;
@@ -225,12 +227,11 @@ static bool begin(struct attempt *a)
         fail_with_errno(a, errno);
         return false;
     }
-    a->writable = event_new(a->dial->base, a->fd, EV_WRITE, on_writable, a);
-    if (a->writable == NULL || event_add(a->writable, NULL) != 0) {
+    (void)event_assign(&a->writable, a->dial->base, a->fd, EV_WRITE, on_writable, a);
+    a->watched = event_add(&a->writable, NULL) == 0;
+    if (!a->watched)
         fail_with_errno(a, ENOMEM);
-        return false;
-    }
-    return true;
+    return a->watched;
 }
 
 static void try_next(struct dial *d)
@@ -268,7 +269,7 @@ struct dial *dial_start(struct loop *loop, const struct session_target *targets,
     d->handler = *handler;
     d->count = count;
     for (size_t i = 0; i < count; i++)
-        d->attempts[i] = (struct attempt){.dial = d, .target = targets[i], .fd = -1};
+        d->attempts[i] = (struct attempt){.dial = d, .target = &targets[i], .fd = -1};
     loop_timer_arm(d->timer, 0);
     return d;
 }

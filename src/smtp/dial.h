@@ -33,7 +33,7 @@ struct dial_handler {
 
 struct dial;
 
-/* Copies the targets, of which there is at least one. NULL when out of memory. */
+/* Borrows the targets, of which there is at least one. NULL when out of memory. */
 struct dial *dial_start(struct loop *loop, const struct session_target *targets, size_t count,
                         const struct dial_handler *handler);
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define LIMITS_DOMAINS_MAX \
-    64 /* different ones remembered; where a limit is told, there are no more */
+    16 /* different ones remembered; where a limit is told, there are no more */
 
 /* Zero-initialise to start. */
 struct limits {

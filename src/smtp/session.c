@@ -14,8 +14,8 @@
 struct session {
     struct loop *loop;
     struct session_opts opts;
-    struct tls_context *tls;      /* borrowed */
-    struct session_target target; /* the preferred one; then the one that is connected to */
+    struct tls_context *tls;             /* borrowed */
+    const struct session_target *target; /* the preferred one; then the one connected to */
     struct session_handler handler;
     char sender[ADDRESS_TEXT_SIZE];
     struct address recipient;
@@ -23,7 +23,8 @@ struct session {
     struct loop_timer *timer; /* of the present state; armed as long as the session lives */
     struct dial *dial;        /* in CLIENT_CONNECT */
     struct connection *conn;  /* NULL before and after */
-    bool tls_given_up;        /* the connection is the second, in plaintext */
+    bool tls_afresh;          /* the connection is another one, for a whole handshake */
+    bool tls_given_up;        /* it is another one, in plaintext */
     bool tls_started;         /* on the present connection */
     bool unwanted;            /* session_quit() */
     bool reported;            /* on_outcome was called ... */
@@ -40,7 +41,7 @@ static void step(struct session *s);
 
 static enum tls_mode tls_mode(const struct session *s)
 {
-    return s->target.no_tls ? TLS_NONE : s->opts.tls;
+    return s->target->no_tls ? TLS_NONE : s->opts.tls;
 }
 
 static void remark(struct session *s, const char *line)
@@ -120,7 +121,7 @@ static void on_state(void *arg, enum client_state from, enum client_state to)
 {
     struct session *s = arg;
 
-    log_debug("smtp session with %s: %s -> %s", s->target.name, client_state_name(from),
+    log_debug("smtp session with %s: %s -> %s", s->target->name, client_state_name(from),
               client_state_name(to));
     arm(s);
 }
@@ -166,7 +167,8 @@ static void on_secured(void *arg, const char *version)
     struct session *s = arg;
     char line[64];
 
-    str_format(line, sizeof(line), "secured with %s", version);
+    str_format(line, sizeof(line), "secured with %s%s", version,
+               connection_resumes_tls(s->conn) ? ", resumed" : "");
     remark(s, line);
     client_secured(&s->client, version);
     step(s);
@@ -190,7 +192,7 @@ static void on_attempt(void *arg)
 static void tell_address(struct session *s, size_t index, enum session_address what,
                          enum smtp_failure how)
 {
-    if (s->handler.on_address != NULL && !s->tls_given_up)
+    if (s->handler.on_address != NULL && !s->tls_given_up && !s->tls_afresh)
         s->handler.on_address(s->handler.arg, index, what, how);
 }
 
@@ -208,11 +210,11 @@ static void remark_connected(struct session *s)
 {
     char ip[NETADDR_TEXT_MAX], line[128];
 
-    if (s->target.path[0] != '\0')
-        str_format(line, sizeof(line), "connected to %s", s->target.path);
+    if (s->target->path != NULL)
+        str_format(line, sizeof(line), "connected to %s", s->target->path);
     else
-        str_format(line, sizeof(line), "connected to %s port %u", netaddr_format(&s->target.ip, ip),
-                   (unsigned)s->target.port);
+        str_format(line, sizeof(line), "connected to %s port %u",
+                   netaddr_format(&s->target->ip, ip), (unsigned)s->target->port);
     remark(s, line);
 }
 
@@ -222,7 +224,7 @@ static void on_connected(void *arg, size_t index, const struct session_target *t
     const struct connection_handler handler = {on_data, on_secured, on_lost, s};
 
     s->dial = NULL;
-    s->target = *target;
+    s->target = target;
     tell_address(s, index, SESSION_ADDRESS_CONNECTED, SMTP_FAILURE_NONE);
     remark_connected(s);
     init_client(s);
@@ -250,6 +252,7 @@ static void begin(struct session *s, const struct session_target *targets, size_
     const struct dial_handler handler = {on_attempt,   on_address_failed, on_address_late,
                                          on_connected, on_not_connected,  s};
 
+    s->tls_started = false;
     init_client(s);
     arm(s);
     s->dial = dial_start(s->loop, targets, count, &handler);
@@ -257,34 +260,50 @@ static void begin(struct session *s, const struct session_target *targets, size_
         client_lost(&s->client, SMTP_FAILURE_LOCAL, "out of memory");
 }
 
+/* What an earlier session left us does not work any more: that is no word about TLS. */
+static bool may_shake_afresh(const struct session *s)
+{
+    return s->client.outcome.failure == SMTP_FAILURE_TLS && !s->tls_afresh &&
+           connection_resumes_tls(s->conn);
+}
+
 /*
  * Opportunistic TLS that failed is followed by a connection without it. Not after injected
  * plaintext: whoever could do that is not to be rewarded with more of it.
  */
-static bool falls_back(const struct session *s)
+static bool may_go_without(const struct session *s)
 {
     const struct outcome *o = &s->client.outcome;
 
-    if (tls_mode(s) != TLS_MAY || !s->tls_started || s->tls_given_up || s->unwanted)
+    return tls_mode(s) == TLS_MAY &&
+           (o->failure == SMTP_FAILURE_TLS ||
+            (o->stage == SMTP_STAGE_TLS && o->failure == SMTP_FAILURE_TIMEOUT));
+}
+
+static bool falls_back(const struct session *s)
+{
+    if (!s->tls_started || s->tls_given_up || s->unwanted)
         return false;
     if (s->client.state != CLIENT_CLOSED || s->reported || s->answered ||
         clock_mono_ms() >= s->deadline)
         return false;
-    return o->failure == SMTP_FAILURE_TLS ||
-           (o->stage == SMTP_STAGE_TLS && o->failure == SMTP_FAILURE_TIMEOUT);
+    return may_shake_afresh(s) || may_go_without(s);
 }
 
 static void fall_back(struct session *s)
 {
     const struct outcome *o = &s->client.outcome;
+    bool afresh = may_shake_afresh(s);
     char line[256];
 
-    str_format(line, sizeof(line), "TLS failed (%s); a new connection without it",
-               o->detail[0] != '\0' ? o->detail : smtp_failure_name(o->failure));
+    str_format(line, sizeof(line), "TLS failed (%s); a new connection %s",
+               o->detail[0] != '\0' ? o->detail : smtp_failure_name(o->failure),
+               afresh ? "for a whole handshake" : "without it");
     remark(s, line);
     connection_close(&s->conn);
-    s->tls_given_up = true;
-    begin(s, &s->target, 1);
+    s->tls_afresh = s->tls_afresh || afresh;
+    s->tls_given_up = !afresh;
+    begin(s, s->target, 1);
 }
 
 /* An MX called by its address has no name to be asked for (RFC 6066 section 3). */
@@ -297,7 +316,8 @@ static const char *tls_name(const struct session_target *t)
 
 static void start_tls(struct session *s)
 {
-    const struct tls_peer peer = {tls_name(&s->target), &s->target.ip, s->opts.tls == TLS_VERIFY};
+    const struct tls_peer peer = {tls_name(s->target), &s->target->ip, s->target->port,
+                                  s->opts.tls == TLS_VERIFY};
     enum smtp_failure failure;
 
     s->tls_started = true;
@@ -405,7 +425,7 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     s->loop = loop;
     s->opts = *opts;
     s->tls = tls;
-    s->target = targets[0];
+    s->target = &targets[0];
     s->handler = *handler;
     take_job(s, job, true);
     begin(s, targets, count);
@@ -450,6 +470,11 @@ bool session_keep(struct session *s, int64_t idle_ms)
     s->idle_ms = idle_ms;
     arm(s);
     return true;
+}
+
+const char *session_helo_name(const struct session *s)
+{
+    return s->opts.helo_name;
 }
 
 void session_quit(struct session *s)

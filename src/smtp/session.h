@@ -42,13 +42,14 @@ struct session_opts {
     int64_t quit_ms; /* longest wait for 221 */
 };
 
-/* One of the addresses of a server, or of servers as good as each other. */
+/* One of the addresses of a server, or of servers as good as each other. Borrowed as long as the
+   session lives. */
 struct session_target {
     struct netaddr ip;
     uint16_t port;
-    char path[108]; /* of a unix socket, in place of ip and port; else "" */
-    char name[256]; /* MX host name: SNI, certificate check, logs; may be "" for a literal. One
-                       that is an address is for logs alone */
+    const char *path; /* of a unix socket, in place of ip and port; else NULL */
+    const char *name; /* MX host name: SNI, certificate check, logs; may be "" for a literal. One
+                         that is an address is for logs alone */
     struct netaddr source; /* to connect from (port chosen by the system); AF_UNSPEC: the system's
                               choice */
     bool no_tls;           /* what is said there does not leave this host */
@@ -82,11 +83,12 @@ struct session_handler {
 struct session;
 
 /*
- * Connects to one of `targets` (1 to SESSION_TARGETS_MAX, copied), the preferred first: the next is
- * tried 250 ms after the last, or at once when that failed, and the first to connect it is. Where
- * none does, the outcome is the failure of the first. `tls` may be NULL when opts->tls is TLS_NONE.
- * Under TLS_MAY a failed handshake is followed, at the same address, by a fresh connection without
- * TLS, within the same deadline. NULL only when out of memory.
+ * Connects to one of `targets` (1 to SESSION_TARGETS_MAX), the preferred first: the next is tried
+ * 250 ms after the last, or at once when that failed, and the first to connect it is. Where none
+ * does, the outcome is the failure of the first. `tls` may be NULL when opts->tls is TLS_NONE. A
+ * failed handshake is followed, at the same address and within the same deadline, by a fresh
+ * connection: for a whole handshake, where it was to resume an earlier one; under TLS_MAY, without
+ * TLS. NULL only when out of memory.
  */
 struct session *session_start(struct loop *loop, const struct session_opts *opts,
                               struct tls_context *tls, const struct session_target *targets,
@@ -114,6 +116,9 @@ bool session_keep(struct session *s, int64_t idle_ms);
  * ready (its outcome not out, leaving, closed by the server). Valid in on_outcome and while kept.
  */
 bool session_takes(const struct session *s, const char *domain, bool new_transaction);
+
+/* The name it goes by, as long as it lives. */
+const char *session_helo_name(const struct session *s);
 
 /*
  * Wants no more of it: if the outcome is not out yet it is reported as a TIMEOUT at the present

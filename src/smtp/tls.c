@@ -1,26 +1,36 @@
 #include "smtp/tls.h"
 
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/str.h"
+#include "smtp/tls_tickets.h"
+
+#define PEERS_MAX 1000 /* that may be resumed with */
 
 struct tls_context {
     SSL_CTX *ssl;
+    struct tls_tickets *tickets;
 };
 
-/* The one mapper from OpenSSL's errors; `code` 0 takes them from the thread's queue. */
-static void explain(unsigned long code, char *buf, size_t size)
-{
-    const char *reason;
+struct tls {
+    SSL *ssl;
+    struct tls_context *ctx;
+    struct ticket_key key;
+    bool verify;
+    bool offered; /* a session to resume */
+};
 
-    if (code == 0)
-        code = ERR_peek_error();
-    reason = ERR_reason_error_string(code);
+/* The one mapper from OpenSSL's errors, those of the thread's queue. */
+static void explain(char *buf, size_t size)
+{
+    unsigned long code = ERR_peek_error();
+    const char *reason = ERR_reason_error_string(code);
+
     if (reason != NULL)
         str_copy(buf, size, reason);
     else if (code != 0)
@@ -34,8 +44,34 @@ static void context_error(struct error *err, const char *what)
 {
     char why[128];
 
-    explain(0, why, sizeof(why));
+    explain(why, sizeof(why));
     error_set(err, "TLS: %s: %s", what, why[0] != '\0' ? why : "out of memory");
+}
+
+/* How long what was verified may count: no longer than the certificate does. */
+static int64_t life_of(const struct tls *t, const SSL_SESSION *session)
+{
+    int64_t life = (int64_t)SSL_SESSION_get_timeout(session);
+    X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+    int days = 0, seconds = 0;
+
+    if (!t->verify)
+        return life;
+    if (certificate == NULL ||
+        ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) != 1)
+        return 0;
+    return days < 1 && seconds < life ? seconds : life;
+}
+
+/* The server has something to resume by: 1 when its reference was taken. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *t = SSL_get_app_data(ssl);
+
+    if (SSL_SESSION_is_resumable(session) != 1 ||
+        (t->verify && SSL_get_verify_result(ssl) != X509_V_OK))
+        return 0;
+    return tls_tickets_put(t->ctx->tickets, &t->key, session, life_of(t, session), clock_mono_ms());
 }
 
 bool tls_context_new(struct tls_context **out, struct error *err)
@@ -43,16 +79,20 @@ bool tls_context_new(struct tls_context **out, struct error *err)
     struct tls_context *ctx = calloc(1, sizeof(*ctx));
 
     ERR_clear_error();
-    if (ctx != NULL)
+    if (ctx != NULL) {
         ctx->ssl = SSL_CTX_new(TLS_client_method());
-    if (ctx == NULL || ctx->ssl == NULL || !SSL_CTX_set_min_proto_version(ctx->ssl, TLS1_2_VERSION))
+        ctx->tickets = tls_tickets_new(PEERS_MAX);
+    }
+    if (ctx == NULL || ctx->ssl == NULL || ctx->tickets == NULL ||
+        !SSL_CTX_set_min_proto_version(ctx->ssl, TLS1_2_VERSION) ||
+        !SSL_CTX_set_default_verify_paths(ctx->ssl))
         goto fail;
-    if (!SSL_CTX_set_default_verify_paths(ctx->ssl))
-        goto fail;
-    SSL_CTX_set_mode(ctx->ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(ctx->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Servers close without close_notify; replies end in a line end, so nothing hides there. */
     SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx->ssl, on_session);
     *out = ctx;
     return true;
 fail:
@@ -65,6 +105,7 @@ void tls_context_free(struct tls_context **ctx)
 {
     if (*ctx == NULL)
         return;
+    tls_tickets_free(&(*ctx)->tickets);
     SSL_CTX_free((*ctx)->ssl);
     free(*ctx);
     *ctx = NULL;
@@ -82,69 +123,129 @@ static bool require_certificate(SSL *ssl, const struct tls_peer *peer)
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), ip) == 1;
 }
 
-static SSL *new_ssl(struct tls_context *ctx, const struct tls_peer *peer)
+static bool set_demands(SSL *ssl, const struct tls_peer *peer)
 {
-    SSL *ssl = SSL_new(ctx->ssl);
-
-    if (ssl == NULL)
-        return NULL;
     if (peer->name[0] != '\0' && SSL_set_tlsext_host_name(ssl, peer->name) != 1)
-        goto fail;
-    if (peer->verify) {
-        if (!require_certificate(ssl, peer))
-            goto fail;
-    } else {
-        /* Weak keys are better than the plaintext that would follow (RFC 7435). */
-        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-        SSL_set_security_level(ssl, 0);
+        return false;
+    if (peer->verify)
+        return require_certificate(ssl, peer);
+    /* Weak keys are better than the plaintext that would follow (RFC 7435). */
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    SSL_set_security_level(ssl, 0);
+    return true;
+}
+
+/* One that cannot be used is no loss. */
+static void offer_session(struct tls *t)
+{
+    SSL_SESSION *session = tls_tickets_take(t->ctx->tickets, &t->key, clock_mono_ms());
+
+    if (session == NULL)
+        return;
+    t->offered = SSL_set_session(t->ssl, session) == 1;
+    SSL_SESSION_free(session);
+}
+
+struct tls *tls_new(struct tls_context *ctx, int fd, const struct tls_peer *peer)
+{
+    struct tls *t = calloc(1, sizeof(*t));
+
+    ERR_clear_error();
+    if (t == NULL)
+        return NULL;
+    t->ctx = ctx;
+    t->verify = peer->verify;
+    ticket_key_make(&t->key, peer);
+    t->ssl = SSL_new(ctx->ssl);
+    if (t->ssl == NULL || SSL_set_app_data(t->ssl, t) != 1 || SSL_set_fd(t->ssl, fd) != 1 ||
+        !set_demands(t->ssl, peer)) {
+        tls_free(&t);
+        return NULL;
     }
-    return ssl;
-fail:
-    SSL_free(ssl);
-    return NULL;
+    SSL_set_connect_state(t->ssl);
+    offer_session(t);
+    return t;
 }
 
-struct bufferevent *tls_start(struct tls_context *ctx, struct event_base *base, int fd,
-                              const struct tls_peer *peer)
+void tls_free(struct tls **tp)
 {
-    SSL *ssl = new_ssl(ctx, peer);
-    struct bufferevent *bev;
+    struct tls *t = *tp;
 
-    if (ssl == NULL)
-        return NULL;
-    bev = bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_CONNECTING,
-                                         BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    if (bev == NULL) /* which has freed `ssl` */
-        return NULL;
-    bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-    return bev;
+    if (t == NULL)
+        return;
+    if (t->ssl != NULL && SSL_is_init_finished(t->ssl)) {
+        ERR_clear_error();
+        SSL_shutdown(t->ssl);
+        ERR_clear_error();
+    }
+    SSL_free(t->ssl);
+    free(t);
+    *tp = NULL;
 }
 
-const char *tls_version(struct bufferevent *bev)
+static void clear_errors(void)
 {
-    return SSL_get_version(bufferevent_openssl_get_ssl(bev));
+    ERR_clear_error();
+    errno = 0;
 }
 
-void tls_explain(struct bufferevent *bev, char *buf, size_t size)
+static enum tls_step step_of(const struct tls *t, int rc)
 {
-    SSL *ssl = bufferevent_openssl_get_ssl(bev);
-    long verified = SSL_get_verify_result(ssl);
-    unsigned long code = bufferevent_get_openssl_error(bev);
+    switch (SSL_get_error(t->ssl, rc)) {
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_WAITS_TO_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_WAITS_TO_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_ENDED;
+    default:
+        return TLS_FAILED;
+    }
+}
+
+enum tls_step tls_handshake(struct tls *t)
+{
+    clear_errors();
+    return step_of(t, SSL_do_handshake(t->ssl));
+}
+
+enum tls_step tls_read(struct tls *t, char *buf, size_t size, size_t *used)
+{
+    clear_errors();
+    return step_of(t, SSL_read_ex(t->ssl, buf, size, used));
+}
+
+enum tls_step tls_write(struct tls *t, const char *data, size_t len, size_t *used)
+{
+    clear_errors();
+    return step_of(t, SSL_write_ex(t->ssl, data, len, used));
+}
+
+const char *tls_version(const struct tls *t)
+{
+    return SSL_get_version(t->ssl);
+}
+
+bool tls_resumes(const struct tls *t)
+{
+    return SSL_is_init_finished(t->ssl) ? SSL_session_reused(t->ssl) == 1 : t->offered;
+}
+
+void tls_blame(struct tls *t)
+{
+    if (tls_resumes(t))
+        tls_tickets_refused(t->ctx->tickets, &t->key, clock_mono_ms());
+}
+
+void tls_explain(const struct tls *t, char *buf, size_t size)
+{
+    long verified = SSL_get_verify_result(t->ssl);
 
     buf[0] = '\0';
-    if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && verified != X509_V_OK)
+    if (t->verify && verified != X509_V_OK)
         str_format(buf, size, "certificate: %s", X509_verify_cert_error_string(verified));
-    else if (ERR_GET_LIB(code) != 0) /* else an SSL_ERROR_ number: what failed is the connection */
-        explain(code, buf, size);
-}
-
-void tls_goodbye(struct bufferevent *bev)
-{
-    SSL *ssl = bufferevent_openssl_get_ssl(bev);
-
-    if (!SSL_is_init_finished(ssl))
-        return;
-    ERR_clear_error();
-    SSL_shutdown(ssl);
-    ERR_clear_error();
+    else if (ERR_peek_error() != 0) /* else what failed is the connection */
+        explain(buf, size);
 }

@@ -9,13 +9,17 @@ import json
 import os
 import resource
 import select
+import shutil
+import signal
 import statistics
 import subprocess
 import time
 
-from harness import daemon
+from harness import client, daemon, namespace
 
 PATIENCE = 120.0
+DECISION = " action="  # in the log line of each
+SYSLOGD_QUEUE = 512  # datagrams: as systemd has it, and with it most servers
 FIGURES = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9"))
 
 
@@ -41,11 +45,51 @@ class Process:
         return said.decode()
 
 
+class Background(daemon.Daemon):
+    """calloutd as on a server: in the background, so that its log goes where it is told to."""
+
+    pid = None
+
+    def start(self, wait_ready=True):
+        with open(self.logfile, "ab") as log:
+            subprocess.run([self.program, "-c", self.conf], check=True, stdin=subprocess.DEVNULL,
+                           stdout=log, stderr=log, env=self.env, timeout=PATIENCE)
+        self.pid = client.listening_process(self.control)
+        self._wait_milter()
+
+    def stop(self, number=signal.SIGTERM):
+        if self.pid is None:
+            return []
+        os.kill(self.pid, number)
+        deadline = time.monotonic() + PATIENCE
+        while os.path.exists(f"/proc/{self.pid}"):
+            if time.monotonic() > deadline:
+                return [f"calloutd did not end on signal {number}"]
+            time.sleep(0.02)
+        self.pid = None
+        return self.log_problems()
+
+
+class Syslogd:
+    """The log_sink in place of /dev/log. Begins before who logs, and is asked when that has ended."""
+
+    def __init__(self, process, log):
+        self._process, self._log = process, log
+
+    def problems(self, decisions):
+        """What is wrong with what was logged, after so many decisions."""
+        lines = int(self._process.stop())
+        lost = [] if lines == decisions else [f"{decisions} decisions, {lines} of them in the log"]
+        with open(self._log, encoding="utf-8", errors="replace") as f:
+            return lost + [f"log: {line}" for line in f.read().splitlines()]
+
+
 class Lab:
     """`rounds`: how often each side is measured; `brief`: only to see that all of it works."""
 
-    def __init__(self, build, workdir, rounds, brief):
-        self.build, self.workdir, self.rounds, self.brief = build, workdir, rounds, brief
+    def __init__(self, build, workdir, stores, rounds, brief):
+        self.build, self.workdir, self.stores = build, workdir, stores
+        self.rounds, self.brief = rounds, brief
         cpus = sorted(os.sched_getaffinity(0))
         self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.problems = []
@@ -71,9 +115,9 @@ class Lab:
             _set_affinity(self.load_cpu)
 
     def start(self, thing):
-        """Something with start() and stop()."""
-        thing.start()
+        """Something with start() and stop(), which may be called where it did not come to start."""
         self._ends.append(thing.stop)
+        thing.start()
         return thing
 
     def measured(self, *argv, env=None):
@@ -89,27 +133,58 @@ class Lab:
         argv = (self.program(argv[0]), *map(str, argv[1:]))
         log = os.path.join(self.workdir, os.path.basename(argv[0]) + ".log")
         made = Process(argv, log, env)
-        self._ends.append(made.stop)
+        self._ends.append(lambda: self._stop(made))
         return made
 
-    def daemon(self, settings, allowed=()):
-        """calloutd, measured. Without debug lines, which nobody has by default."""
-        made = daemon.Daemon(self.build, self.workdir, settings, allowed)
+    def _stop(self, made):
+        made.stop()
+        if made.proc.returncode > 0:
+            self.problems.append(f"{os.path.basename(made.argv[0])} ended with {made.proc.returncode}")
+
+    def daemon(self, settings, allowed=(), directory=None):
+        """calloutd, measured. Without debug lines, which nobody has by default. `directory`: of its own,
+        where there are several."""
+        made = daemon.Daemon(self.build, directory or self.workdir, settings, allowed)
         made.verbose = False
         with self.on_server_cpu():
             made.start()
         self._ends.append(lambda: self.problems.extend(made.stop()))
         return made
 
-    def store(self, directory, count):
-        """Fills the store in `directory` with `count` records of population.h."""
-        os.makedirs(directory, exist_ok=True)
-        subprocess.run([self.program("store_fill"), "-d", directory, "-n", str(count)], check=True,
-                       stdout=subprocess.DEVNULL)
+    def background(self, settings):
+        """calloutd, measured, with "log" for what stands in `settings`; what that is by default
+        needs syslogd() first. `pid` is its process."""
+        made = Background(self.build, self.workdir, {"log": '"syslog"', **settings})
+        self._ends.append(lambda: self.problems.extend(made.stop()))
+        with self.on_server_cpu():
+            made.start()
+        return made
 
-    def load(self, *argv, server=None):
+    def syslogd(self):
+        """A /dev/log of this work's own, read by log_sink."""
+        queue = "/proc/sys/net/unix/max_dgram_qlen"
+        if os.path.exists(queue):  # not below a user namespace
+            with open(queue, "w", encoding="ascii") as f:
+                f.write(str(SYSLOGD_QUEUE))
+        namespace.private_dev(self.workdir)
+        return Syslogd(self.helper("log_sink", "-w", DECISION, "/dev/log"),
+                       os.path.join(self.workdir, "log_sink.log"))
+
+    def store(self, directory, count):
+        """Puts a store with `count` records of population.h into `directory`: a copy of one that all
+        works of this run have in common."""
+        made = os.path.join(self.stores, str(count))
+        if not os.path.exists(made):
+            os.makedirs(made + ".new")
+            subprocess.run([self.program("store_fill"), "-d", made + ".new", "-n", str(count)],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            os.rename(made + ".new", made)
+        shutil.copytree(made, directory, dirs_exist_ok=True)
+
+    def load(self, *argv, server=None, rest=0.0):
         """Runs a load to its end: what it prints is a JSON object (quantiles_print). With the process
-        that is measured as `server`: also what that used, cpu_us for one of what was done."""
+        that is measured as `server`: also what that used, cpu_us for one of what was done. `rest`:
+        seconds that it has for what comes after its last answer."""
         before = cpu_seconds(server) if server else 0
         result = subprocess.run([self.program(argv[0]), *map(str, argv[1:])], check=False,
                                 capture_output=True, text=True)
@@ -117,6 +192,7 @@ class Lab:
             raise RuntimeError(f"{' '.join(map(str, argv))}: {result.stderr.strip()}")
         sample = json.loads(result.stdout)
         if server:
+            time.sleep(rest)
             sample["cpu_us"] = (cpu_seconds(server) - before) * 1e6 / sample["count"]
         return sample
 
@@ -140,6 +216,10 @@ class Lab:
         if not reached:
             self.short.append(work)
 
+    def ratio(self, work, ratio):
+        """The same where nothing is to be reached."""
+        print(f"{ratio:8.2f} ×{'':17}{work}", flush=True)
+
     def detail(self, what, sample, **more):
         """What the ratios were made of."""
         rate = sample["count"] / sample["seconds"]
@@ -156,16 +236,25 @@ class Lab:
 
 
 def middle(samples):
-    """The middle one of each figure."""
-    return {key: statistics.median(s[key] for s in samples) for key in samples[0]}
+    """The middle one of each figure; what is no figure is left out."""
+    return {key: statistics.median(s[key] for s in samples) for key, value in samples[0].items()
+            if isinstance(value, (int, float))}
 
 
 def rate(sample):
     return sample["count"] / sample["seconds"]
 
 
+def busy(sample):
+    """How much of its processor the one that is measured used: where that is little, the load, or
+    somebody else, was what took so long."""
+    return f"{rate(sample) * sample['cpu_us'] / 1e4:.0f} %"
+
+
 def microseconds(ns):
-    return f"{ns / 1000:,.0f} µs" if ns < 10e6 else f"{ns / 1e6:,.0f} ms"
+    if ns < 10e3:
+        return f"{ns / 1e3:.1f} µs"
+    return f"{ns / 1e3:,.0f} µs" if ns < 10e6 else f"{ns / 1e6:,.0f} ms"
 
 
 def cpu_seconds(pid):

@@ -94,6 +94,16 @@ static void client_read(struct load *l, struct client *c)
     client_ask(l, c);
 }
 
+static void clean_up(struct load *l)
+{
+    for (uint64_t i = 0; i < l->connections; i++)
+        (void)close(l->clients[i].fd);
+    (void)close(l->epoll);
+    free(l->clients);
+    recipients_free(&l->recipients);
+    quantiles_free(&l->q);
+}
+
 static void run(struct load *l)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -178,5 +188,6 @@ int main(int argc, char **argv)
     l.ends_at = l.seconds > 0 ? began + l.seconds * 1000000000 : 0;
     run(&l);
     report(&l, now_ns() - began);
+    clean_up(&l);
     return EXIT_SUCCESS;
 }

@@ -110,6 +110,14 @@ void recipients_make(struct recipients *r, uint64_t wanted)
         fail("too many");
 }
 
+void recipients_free(struct recipients *r)
+{
+    free(r->text);
+    free(r->at);
+    r->text = NULL;
+    r->at = NULL;
+}
+
 const char *recipients_at(const struct recipients *r, uint64_t number)
 {
     return r->text + r->at[number % r->count];

@@ -37,6 +37,7 @@ bool recipients_usable(const struct recipients *r);
 
 /* Makes so many; fewer where they may be repeated. Ends the program on an error. */
 void recipients_make(struct recipients *r, uint64_t wanted);
+void recipients_free(struct recipients *r);
 
 /* Of the question with this number; internal form. */
 const char *recipients_at(const struct recipients *r, uint64_t number);

@@ -18,7 +18,7 @@
 
 #define ROUNDS    7
 #define LOOKUPS   200000 /* in a round */
-#define SAMPLES   50000000
+#define SAMPLES   20000000
 #define QUIET_S   10 /* asked for comparison, */
 #define SORTING_S 5  /* and evaluated */
 
@@ -31,9 +31,9 @@ typedef uint64_t (*looking)(void *subject);
 
 static struct quantiles_report one_round(void *b, looking look, struct quantiles *q)
 {
-    for (int i = 0; i < LOOKUPS / 10; i++)
+    for (size_t i = 0; i < q->room / 10; i++)
         (void)look(b); /* the processor's caches were the other store's */
-    for (int i = 0; i < LOOKUPS; i++)
+    for (size_t i = 0; i < q->room; i++)
         quantiles_add(q, look(b));
     return quantiles_take(q);
 }
@@ -71,12 +71,12 @@ static void print_ratios(const char *what, const struct quantiles_report *small,
            MIDDLE(big, p999) / MIDDLE(small, p999));
 }
 
-static void compare_by(const char *what, looking look, void *small, void *big)
+static void compare_by(const char *what, looking look, void *small, void *big, size_t lookups)
 {
     struct quantiles_report of_small[ROUNDS], of_big[ROUNDS];
     struct quantiles q;
 
-    quantiles_init(&q, LOOKUPS);
+    quantiles_init(&q, lookups);
     for (int i = 0; i < ROUNDS; i++) {
         of_small[i] = one_round(small, look, &q);
         of_big[i] = one_round(big, look, &q);
@@ -87,13 +87,13 @@ static void compare_by(const char *what, looking look, void *small, void *big)
     print_quantiles("", "big", of_big);
 }
 
-static void compare_decisions(struct bench_store *small, struct bench_store *big)
+static void compare_decisions(struct bench_store *small, struct bench_store *big, size_t lookups)
 {
     struct bench_door at_small, at_big;
 
     bench_door_open(&at_small, small);
     bench_door_open(&at_big, big);
-    compare_by("decision", bench_decide, &at_small, &at_big);
+    compare_by("decision", bench_decide, &at_small, &at_big, lookups);
     bench_door_close(&at_small);
     bench_door_close(&at_big);
 }
@@ -120,22 +120,47 @@ static void hide_log(void)
     }
 }
 
-static int compare(struct bench_store *small, struct bench_store *big)
+static int compare(struct bench_store *small, struct bench_store *big, size_t lookups)
 {
     hide_log();
     open_warm(small);
     open_warm(big);
     printf("%-17s %9s %9s %9s\n", "", "median", "p99", "p99.9");
-    compare_decisions(small, big);
-    compare_by("question", bench_ask, small, big);
-    compare_by("store_get", bench_get, small, big);
+    compare_decisions(small, big, lookups);
+    compare_by("question", bench_ask, small, big, lookups);
+    compare_by("store_get", bench_get, small, big, lookups);
     bench_close(small);
     bench_close(big);
     bench_open_raw(small);
     bench_open_raw(big);
-    compare_by("mdb_get", bench_get_raw, small, big);
+    compare_by("mdb_get", bench_get_raw, small, big, lookups);
     bench_close_raw(small);
     bench_close_raw(big);
+    return EXIT_SUCCESS;
+}
+
+/*
+ * get: what LMDB alone takes, told as a load does (lab.py)
+ */
+
+static int get(struct bench_store *b)
+{
+    struct quantiles q;
+    uint64_t total = 0;
+
+    bench_open_raw(b);
+    quantiles_init(&q, LOOKUPS);
+    for (int i = 0; i < LOOKUPS; i++)
+        (void)bench_get_raw(b);
+    for (int i = 0; i < LOOKUPS; i++) {
+        uint64_t ns = bench_get_raw(b);
+
+        total += ns;
+        quantiles_add(&q, ns);
+    }
+    bench_close_raw(b);
+    quantiles_print(&q, total);
+    quantiles_free(&q);
     return EXIT_SUCCESS;
 }
 
@@ -279,10 +304,11 @@ static int forget(struct bench_store *b, const char *domain)
 static int usage(const char *name)
 {
     fprintf(stderr,
-            "usage: %s compare DIR COUNT DIR COUNT   a small store and a big one\n"
+            "usage: %s compare DIR COUNT DIR COUNT [LOOKUPS]   a small store and a big one\n"
+            "       %s get DIR COUNT                  mdb_get alone\n"
             "       %s sweep DIR COUNT EXPIRED AT     so many expire at once, at this second\n"
             "       %s forget DIR COUNT DOMAIN\n",
-            name, name, name);
+            name, name, name, name);
     return EXIT_FAILURE;
 }
 
@@ -297,12 +323,15 @@ int main(int argc, char **argv)
 {
     const char *what = argc > 3 ? argv[1] : "";
     struct bench_store store, big;
-    uint64_t count, at;
+    uint64_t count, at, lookups = LOOKUPS;
 
     if (argc < 4 || !read_store(argv + 2, &store))
         return usage(argv[0]);
-    if (strcmp(what, "compare") == 0 && argc == 6 && read_store(argv + 4, &big))
-        return compare(&store, &big);
+    if (strcmp(what, "compare") == 0 && (argc == 6 || argc == 7) && read_store(argv + 4, &big) &&
+        (argc == 6 || population_count(argv[6], &lookups)))
+        return compare(&store, &big, lookups);
+    if (strcmp(what, "get") == 0 && argc == 4)
+        return get(&store);
     if (strcmp(what, "sweep") == 0 && argc == 6 && population_count(argv[4], &count) &&
         population_count(argv[5], &at))
         return sweep(&store, count, (int64_t)at);

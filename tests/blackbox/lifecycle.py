@@ -2,7 +2,6 @@
 import os
 import signal
 import socket
-import struct
 import subprocess
 import threading
 
@@ -184,13 +183,6 @@ def test_kill_under_load(w):
     w.equal("after the restarts", [v.get("source") for v in result.verdicts], ["store"])
 
 
-def listening_process(path):
-    """Who listens on a unix socket."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(path)
-        return struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-
-
 def test_background(w):
     """Without -f, and without stdin and stdout: the start returns once it serves. What keeps a
     second one from starting is told on the terminal."""
@@ -204,7 +196,7 @@ def test_background(w):
         w.matches("stderr", result.stderr, pattern)
     with client.PolicyClient() as c:
         w.matches("its answer", c.ask("nobody@example.org"), "^550 5.1.1")
-    pid = listening_process(d.control)
+    pid = client.listening_process(d.control)
     os.kill(pid, signal.SIGTERM)
     w.until("its end", lambda: not os.path.exists(f"/proc/{pid}"))
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import struct
 import subprocess
 import time
 import urllib.parse
@@ -53,6 +54,13 @@ class PolicyClient:
 
     def __exit__(self, *_exc):
         self.close()
+
+
+def listening_process(path):
+    """Who listens on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        return struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
 
 class ControlConnection(http.client.HTTPConnection):

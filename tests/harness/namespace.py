@@ -140,6 +140,20 @@ def private_mounts(workdir, accounts):
     _append_bound("/etc/group", group, workdir)
 
 
+def private_dev(workdir):
+    """A /dev with what programs need and nothing else, in which a /dev/log can be made. Anybody may:
+    no device is made, those that are there are mounted."""
+    dev = os.path.join(workdir, "dev")
+    os.makedirs(dev, exist_ok=True)
+    _run("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", dev)
+    for name in ("null", "zero", "full", "random", "urandom"):
+        with open(os.path.join(dev, name), "wb"):
+            pass
+        _run("mount", "--bind", f"/dev/{name}", os.path.join(dev, name))
+    os.symlink("/proc/self/fd", os.path.join(dev, "fd"))
+    _run("mount", "--rbind", dev, "/dev")
+
+
 def bind_resolv_conf(workdir):
     """Makes the test's DNS server this host's resolver."""
     text = "nameserver 127.0.0.1\n"

@@ -11,7 +11,10 @@ import time
 ETH_P_ALL, SYN, ACK = 3, 0x02, 0x10
 PATIENCE = 60.0
 
-# `at`: time.monotonic(), as in harness/hostile.py.
+STAMP = struct.Struct("@qq")  # struct timespec of a 64-bit system
+SO_TIMESTAMPNS = 35           # not in Python's socket module
+
+# `at`: as time.monotonic(), as in harness/hostile.py; when it was sent, not when it was read.
 Attempt = collections.namedtuple("Attempt", "at source destination")
 
 
@@ -20,9 +23,11 @@ class Wire:
 
     def __init__(self, port=25):
         self.port = port
-        self.attempts = []
+        self._attempts = []
         self._seen = set()
+        self._lock = threading.Lock()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._end, self._ended = socket.socketpair()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -36,22 +41,39 @@ class Wire:
             s.close()
         return []
 
+    @property
+    def attempts(self):
+        """All that were made until now."""
+        with self._lock:
+            self._read_all()
+            return list(self._attempts)
+
     def order(self):
         """Of the destinations."""
-        return [a.destination for a in list(self.attempts)]
+        return [a.destination for a in self.attempts]
 
     def to(self, *destinations):
-        return [a for a in list(self.attempts) if a.destination in destinations]
+        return [a for a in self.attempts if a.destination in destinations]
 
     def _run(self):
         while True:
             ready, _, _ = select.select([self._socket, self._ended], [], [])
             if self._ended in ready:
                 return
+            with self._lock:
+                self._read_all()
+
+    def _read_all(self):
+        while True:
             try:
-                self._read(self._socket.recv(256), time.monotonic())
+                packet, stamps, _, _ = self._socket.recvmsg(256, socket.CMSG_SPACE(STAMP.size),
+                                                            socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
             except OSError:  # lo was taken down
-                pass
+                continue
+            seconds, ns = STAMP.unpack(stamps[0][2])
+            self._read(packet, seconds + ns / 1e9 - time.time() + time.monotonic())
 
     def _read(self, packet, now):
         version = packet[0] >> 4
@@ -65,5 +87,5 @@ class Wire:
         key = (source, from_port, destination)
         if tcp[13] & (SYN | ACK) == SYN and to_port == self.port and key not in self._seen:
             self._seen.add(key)
-            self.attempts.append(Attempt(now, str(ipaddress.ip_address(source)),
+            self._attempts.append(Attempt(now, str(ipaddress.ip_address(source)),
                                          str(ipaddress.ip_address(destination))))

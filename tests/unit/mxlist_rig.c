@@ -8,6 +8,7 @@
 struct mxlist list;
 struct mx_plan plan;
 struct mxlist_opts opts;
+static struct dns_answer *mx_answer; /* the list's names are there */
 struct netaddr own[4];
 size_t own_count;
 uint32_t (*random_fn)(uint32_t bound);
@@ -43,6 +44,7 @@ void mxlist_teardown(void)
     for (size_t i = 0; i < MX_HOSTS_MAX; i++)
         for (int f = 0; f < MX_FAMILIES; f++)
             dns_answer_unref(&list.hosts[i].answers[f]);
+    dns_answer_unref(&mx_answer);
 }
 
 struct dns_answer *answer_empty(enum dns_status status)
@@ -94,7 +96,7 @@ bool hosts_of(struct dns_answer *mx, uint32_t ttl)
 
     mxlist_teardown();
     more = mxlist_hosts(&list, "d.test", mx, ttl, random_fn, &plan);
-    dns_answer_unref(&mx);
+    mx_answer = mx;
     return more;
 }
 

@@ -91,7 +91,8 @@ void run_setup(void)
                  .command_ms = LONG_MS,
                  .tls_ms = LONG_MS,
                  .quit_ms = LONG_MS},
-        .target = {.name = "mx.example"},
+        .name = "mx.example",
+        .target = {.name = run.name},
         .deadline_ms = LONG_MS,
         .outcomes_wanted = 1,
     };

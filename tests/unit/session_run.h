@@ -17,7 +17,8 @@ struct run {
     struct loop *loop;
     struct tls_context *tls;
     struct session_opts opts;
-    struct session_target target; /* of a single one; else `targets` */
+    struct session_target target; /* of a single one; else `targets`; called `name` */
+    char name[256];
     struct session_target targets[SESSION_TARGETS_MAX];
     size_t target_count;
     int64_t deadline_ms;

@@ -15,7 +15,7 @@ static struct mx_plan plan_of(const char *name, const char *ip)
 {
     struct mx_plan p = {.count = 1};
 
-    (void)str_copy(p.list[0].name, sizeof(p.list[0].name), name);
+    p.list[0].name = name;
     ck_assert(netaddr_parse(ip, &p.list[0].ip));
     return p;
 }
@@ -43,7 +43,7 @@ START_TEST(test_destination_names)
         destination_name(&p.list[0], &known, name);
         ck_assert_str_eq(name, "provider/somebody");
     }
-    (void)str_copy(p.list[0].path, sizeof(p.list[0].path), "/run/lmtp");
+    p.list[0].path = "/run/lmtp";
     destination_name(&p.list[0], NULL, name);
     ck_assert_str_eq(name, "unix/run/lmtp");
 }

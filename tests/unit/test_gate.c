@@ -9,8 +9,8 @@
 
 static struct engine engine;
 static unsigned refused;
-static const struct session_target targets[] = {{.ip.family = AF_INET, .port = 25},
-                                                {.ip.family = AF_INET, .port = 26}};
+static const struct session_target targets[] = {{.name = "", .ip.family = AF_INET, .port = 25},
+                                                {.name = "", .ip.family = AF_INET, .port = 26}};
 
 static void setup(void)
 {
@@ -177,8 +177,9 @@ START_TEST(test_no_room_on_kept)
     struct turn *t = come("mx/a.example", (struct turn_ask){0});
     struct line l = {.engine = &engine, .desk = t->desk, .kept = true, .asked = 20};
 
-    l.peer = targets[1];
-    l.tls = t->session.tls;
+    l.peer = &targets[1];
+    l.tls = t->session->tls;
+    l.helo_name = t->session->helo_name;
     ck_assert(!line_serves(&l, t));
     ck_assert_uint_eq(t->target, 0);
     turn_end(&t);

@@ -9,6 +9,7 @@
 #include "dns/mxlookup.h"
 #include "dns/resolver.h"
 #include "dns_fixture.h"
+#include "kept_plan.h"
 #include "suite.h"
 
 #define NEGATIVE SOA("test", 600, 300)
@@ -74,7 +75,7 @@ static void on_plan(void *arg, const struct mx_plan *plan)
 
     a->lookup = NULL;
     a->calls++;
-    a->plan = *plan;
+    a->plan = kept_plan(plan);
     event_base_loopbreak(loop_base(loop));
 }
 

@@ -145,7 +145,7 @@ START_TEST(test_verify)
         ck_assert_int_eq(setenv("SSL_CERT_FILE", path, 1), 0);
         ck_assert(tls_context_new(&run.tls, &err));
     }
-    snprintf(run.target.name, sizeof(run.target.name), "%s", names[_i]);
+    snprintf(run.name, sizeof(run.name), "%s", names[_i]);
     run.opts.tls = TLS_VERIFY;
     run_against(ok ? good : bad, NULL);
     if (ok)

@@ -20,8 +20,8 @@ static void setup(void)
     (void)snprintf(dir, sizeof(dir), "/tmp/test_session.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     run_setup();
-    (void)snprintf(run.target.path, sizeof(run.target.path), "%s/lmtp", dir);
-    memcpy(un.sun_path, run.target.path, sizeof(un.sun_path));
+    (void)snprintf(un.sun_path, sizeof(un.sun_path), "%s/lmtp", dir);
+    run.target.path = un.sun_path;
 }
 
 static void teardown(void)
