@@ -15,11 +15,13 @@
 #endif
 
 #include "base/str.h"
+#include "base/syslog_socket.h"
 #include "base/thread.h"
 
-#define LOG_LINE_MAX  4096
-#define LOG_BATCH_MAX (1U << 20) /* octets that wait at most; later lines are dropped and counted \
-                                  */
+#define LOG_LINE_MAX 4096
+#define LOG_BATCH_MAX \
+    (1U << 20) /* octets that wait at most; later lines are dropped and counted \
+                */
 #define REST_NS \
     1000000 /* between batches: to be woken for each line would be dearer than \
                the line */
@@ -119,13 +121,43 @@ static bool take_batch(struct batch **batch, uint64_t *dropped, struct log_opts 
     return (*batch)->used > 0;
 }
 
+/* The next line of a batch; false behind the last. */
+static bool next_line(const struct batch *b, const char **at, struct syslog_line *line)
+{
+    enum log_level level;
+
+    if (*at == b->octets + b->used)
+        return false;
+    level = (enum log_level) * *at;
+    *line = (struct syslog_line){(int)level, level_prefix(level), *at + 1};
+    *at += 1 + strlen(line->text) + 1;
+    return true;
+}
+
+static void emit_to_syslog(const struct log_opts *opts, const struct batch *b)
+{
+    static struct syslog_socket to = {.path = _PATH_LOG, .fd = -1};
+    struct syslog_line lines[SYSLOG_AT_ONCE];
+    const char *at = b->octets;
+    unsigned count;
+
+    do {
+        for (count = 0; count < SYSLOG_AT_ONCE && next_line(b, &at, &lines[count]);)
+            count++;
+        syslog_socket_send(&to, opts->ident, lines, count);
+    } while (count == SYSLOG_AT_ONCE);
+}
+
 static void emit_batch(const struct log_opts *opts, const struct batch *b)
 {
-    for (const char *at = b->octets; at < b->octets + b->used; at += strlen(at) + 1) {
-        enum log_level level = (enum log_level) * at++;
+    const char *at = b->octets;
+    struct syslog_line line;
 
-        emit(opts, level, at);
-    }
+    if (opts->target == LOG_TARGET_SYSLOG)
+        emit_to_syslog(opts, b);
+    else
+        while (next_line(b, &at, &line))
+            emit(opts, (enum log_level)line.level, line.text);
 }
 
 static void *log_writer(void *arg)
@@ -199,17 +231,18 @@ bool log_debug_enabled(void)
 /* Queues a copy; true when it was taken care of (queued, or dropped and counted). */
 static bool enqueue(enum log_level level, const char *text)
 {
-    size_t size = strlen(text) + 1;
+    size_t len = strnlen(text, LOG_LINE_MAX - 1);
     struct batch *b;
     bool open;
 
     pthread_mutex_lock(&the_log.lock);
     open = the_log.open;
     b = &the_log.batches[the_log.filling];
-    if (open && size < sizeof(b->octets) - b->used) {
-        b->octets[b->used] = (char)level;
-        memcpy(b->octets + b->used + 1, text, size);
-        b->used += 1 + size;
+    if (open && len + 2 <= sizeof(b->octets) - b->used) {
+        b->octets[b->used++] = (char)level;
+        memcpy(b->octets + b->used, text, len);
+        b->octets[b->used + len] = '\0';
+        b->used += len + 1;
     } else if (open) {
         the_log.dropped++;
     }
@@ -223,26 +256,25 @@ static bool enqueue(enum log_level level, const char *text)
 
 void log_line(enum log_level level, const char *line)
 {
-    char text[LOG_LINE_MAX];
     struct log_opts opts;
 
-    str_readable(text, sizeof(text), line, strlen(line));
-    if (enqueue(level, text))
+    if (enqueue(level, line))
         return;
     pthread_mutex_lock(&the_log.lock);
     opts = the_log.opts;
     pthread_mutex_unlock(&the_log.lock);
     opts.target = LOG_TARGET_STDERR;
-    emit(&opts, level, text);
+    emit(&opts, level, line);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
-    char line[LOG_LINE_MAX];
+    char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    (void)vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
+    str_readable(line, sizeof(line), raw, strlen(raw));
     log_line(level, line);
 }

@@ -44,7 +44,7 @@ bool log_debug_enabled(void);
 /* One line, at most 4 KiB; control characters in it are replaced. */
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same for a line that is written already. */
+/* The same for a line that is readable already (str_readable). */
 void log_line(enum log_level level, const char *line);
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)

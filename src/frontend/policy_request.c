@@ -6,24 +6,28 @@
 #define STRING_OF_(x) #x
 #define STRING_OF(x)  STRING_OF_(x)
 
-static const struct attribute {
-    const char *name;
-    size_t len;
-    size_t offset; /* of the value in struct policy_request */
-    const char *twice;
-} attributes[] = {
-#define X(id) {#id, sizeof(#id) - 1, offsetof(struct policy_request, id), #id " given twice"},
+enum attribute_id {
+#define X(id) ATTRIBUTE_##id,
     POLICY_ATTRIBUTES(X)
 #undef X
 };
 
-#define ATTRIBUTE_COUNT (sizeof(attributes) / sizeof(attributes[0]))
+static const struct attribute {
+    size_t offset; /* of the value in struct policy_request */
+    const char *twice;
+} attributes[] = {
+#define X(id) [ATTRIBUTE_##id] = {offsetof(struct policy_request, id), #id " given twice"},
+    POLICY_ATTRIBUTES(X)
+#undef X
+};
 
 static const struct attribute *attribute_find(const char *name, size_t len)
 {
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++)
-        if (attributes[i].len == len && memcmp(attributes[i].name, name, len) == 0)
-            return &attributes[i];
+#define X(id) \
+    if (len == sizeof(#id) - 1 && memcmp(name, #id, sizeof(#id) - 1) == 0) \
+        return &attributes[ATTRIBUTE_##id];
+    POLICY_ATTRIBUTES(X)
+#undef X
     return NULL;
 }
 

@@ -78,15 +78,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         s->on_ready(s->arg);
 }
 
+/* Writes what there is to be sent; what is left then waits until the socket takes it. */
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct stream *s = arg;
 
     (void)what;
     s->broken |= evbuffer_write(s->unsent, fd) < 0 && !passes(errno);
-    if (!s->broken && evbuffer_get_length(s->unsent) > 0)
+    if (!s->broken && evbuffer_get_length(s->unsent) > 0) {
+        s->broken |= event_add(s->writable, NULL) != 0;
         return;
-    s->broken |= event_del(s->writable) != 0;
+    }
     s->on_ready(s->arg);
 }
 
@@ -94,7 +96,7 @@ bool stream_open(struct stream *s, struct loop *l, int fd, size_t most, loop_fn 
 {
     *s = (struct stream){.fd = fd, .most = most, .on_ready = on_ready, .arg = arg, .deaf = true};
     s->readable = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, s);
-    s->writable = event_new(loop_base(l), fd, EV_WRITE | EV_PERSIST, on_writable, s);
+    s->writable = event_new(loop_base(l), fd, EV_WRITE, on_writable, s);
     s->unsent = evbuffer_new();
     if (s->readable != NULL && s->writable != NULL && s->unsent != NULL)
         listen_to(s, true);
@@ -139,22 +141,11 @@ void stream_hold(struct stream *s, bool held)
         listen_to(s, true);
 }
 
-/* What is left is sent when the socket takes it. */
-static void send_later(struct stream *s, const char *data, size_t len)
-{
-    s->broken |= evbuffer_add(s->unsent, data, len) != 0 || event_add(s->writable, NULL) != 0;
-}
-
 void stream_send(struct stream *s, const char *data, size_t len)
 {
-    ssize_t n = 0;
-
     if (evbuffer_get_length(s->unsent) == 0)
-        n = send(s->fd, data, len, MSG_NOSIGNAL);
-    if (n < 0 && !passes(errno))
-        s->broken = true;
-    else if (n < (ssize_t)len)
-        send_later(s, data + (n > 0 ? n : 0), len - (size_t)(n > 0 ? n : 0));
+        event_active(s->writable, EV_WRITE, 0); /* behind those that are active already */
+    s->broken |= evbuffer_add(s->unsent, data, len) != 0;
 }
 
 size_t stream_unsent(const struct stream *s)

@@ -1,6 +1,7 @@
 /*
- * A client's stream socket: what it sent, in one piece, and what it is told, written at once where
- * the socket takes it. An answer costs one read and one write.
+ * A client's stream socket: what it sent, in one piece, and what it is told. An answer costs one
+ * read and one write; the writes are done together at the end of a turn of the loop, so that
+ * whoever waits for more than one answer is woken once for them.
  *
  * Threads: the loop's only. Ownership: the descriptor is the stream's from stream_open() on.
  */
@@ -32,7 +33,7 @@ struct stream {
 
 /*
  * Keeps at most `most` octets of input. on_ready(arg) is called when there is more of it or it has
- * ended, when all that was not sent yet has gone, and when the connection broke; it may close the
+ * ended, when all that was to be sent has gone, and when the connection broke; it may close the
  * stream. False when out of memory: then `fd` is still the caller's.
  */
 bool stream_open(struct stream *s, struct loop *l, int fd, size_t most, loop_fn on_ready,
@@ -49,10 +50,10 @@ void stream_drop(struct stream *s, size_t len);
 /* While it is held, no more input is taken: what is there stays where it is. */
 void stream_hold(struct stream *s, bool held);
 
-/* When that fails, the stream is broken; on_ready() is not called for it. */
+/* It goes out at the end of the turn of the loop, never inside this call. */
 void stream_send(struct stream *s, const char *data, size_t len);
 
-/* How many octets the client did not take yet. */
+/* How many octets are still to be written. */
 size_t stream_unsent(const struct stream *s);
 
 #endif

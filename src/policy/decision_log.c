@@ -12,13 +12,19 @@ struct line {
     size_t len; /* always less than that */
 };
 
-static void put(struct line *l, const char *text)
+static void put_octets(struct line *l, const char *text, size_t len)
 {
-    size_t room = sizeof(l->text) - 1 - l->len, len = strnlen(text, room);
+    size_t room = sizeof(l->text) - 1 - l->len;
 
+    len = len < room ? len : room;
     memcpy(l->text + l->len, text, len);
     l->len += len;
     l->text[l->len] = '\0';
+}
+
+static inline void put(struct line *l, const char *text)
+{
+    put_octets(l, text, strlen(text));
 }
 
 static void put_key(struct line *l, const char *key)
@@ -62,9 +68,8 @@ static void put_readable(struct line *l, const char *text)
 
     str_readable(at, room < VALUE_SIZE ? room : VALUE_SIZE, text, strlen(text));
     l->len += strlen(at);
-    for (; *at != '\0'; at++)
-        if (*at == '"' || *at == '\\')
-            *at = '\'';
+    while ((at = strpbrk(at, "\"\\")) != NULL)
+        *at = '\'';
 }
 
 /* What others said, between `before` and `behind`; quoted where logfmt needs it. */
