@@ -8,30 +8,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-journal.h>
 #endif
 
 #include "base/str.h"
+#include "base/syslog_socket.h"
 #include "base/thread.h"
 
 #define LOG_LINE_MAX 4096
-#define LOG_RING_MAX 4096 /* lines queued at most; later ones are dropped and counted */
+#define LOG_BATCH_MAX \
+    (1U << 20) /* octets that wait at most; later lines are dropped and counted \
+                */
+#define REST_NS \
+    1000000 /* between batches: to be woken for each line would be dearer than \
+               the line */
 
-struct log_line {
-    enum log_level level;
-    char *text;
+/* Lines one behind the other, each its level, its text and a NUL. */
+struct batch {
+    size_t used;
+    char octets[LOG_BATCH_MAX];
 };
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t filled;
     struct log_opts opts;
-    struct log_line ring[LOG_RING_MAX];
-    size_t head, count;
+    struct batch batches[2];
+    unsigned filling; /* which of them; the writer has the other */
     uint64_t dropped;
     bool open, closing;
+    bool asleep; /* the writer, until it is woken */
     pthread_t writer;
 } the_log = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -94,36 +103,73 @@ static void emit(const struct log_opts *opts, enum log_level level, const char *
     }
 }
 
-/* Waits for a line, or for the report of lost ones; false at the end. */
-static bool log_next(struct log_line *line, uint64_t *dropped, struct log_opts *opts)
+/* Waits for lines; false at the end, when there are no more. */
+static bool take_batch(struct batch **batch, uint64_t *dropped, struct log_opts *opts)
 {
-    bool more;
-
     pthread_mutex_lock(&the_log.lock);
-    while (the_log.count == 0 && !the_log.closing)
+    *batch = &the_log.batches[the_log.filling];
+    while ((*batch)->used == 0 && !the_log.closing) {
+        the_log.asleep = true;
         pthread_cond_wait(&the_log.filled, &the_log.lock);
-    more = the_log.count > 0;
-    if (more) {
-        *line = the_log.ring[the_log.head];
-        the_log.head = (the_log.head + 1) % LOG_RING_MAX;
-        the_log.count--;
     }
+    the_log.asleep = false;
+    the_log.filling = !the_log.filling;
     *dropped = the_log.dropped;
     the_log.dropped = 0;
     *opts = the_log.opts;
     pthread_mutex_unlock(&the_log.lock);
-    return more;
+    return (*batch)->used > 0;
+}
+
+/* The next line of a batch; false behind the last. */
+static bool next_line(const struct batch *b, const char **at, struct syslog_line *line)
+{
+    enum log_level level;
+
+    if (*at == b->octets + b->used)
+        return false;
+    level = (enum log_level) * *at;
+    *line = (struct syslog_line){(int)level, level_prefix(level), *at + 1};
+    *at += 1 + strlen(line->text) + 1;
+    return true;
+}
+
+static void emit_to_syslog(const struct log_opts *opts, const struct batch *b)
+{
+    static struct syslog_socket to = {.path = _PATH_LOG, .fd = -1};
+    struct syslog_line lines[SYSLOG_AT_ONCE];
+    const char *at = b->octets;
+    unsigned count;
+
+    do {
+        for (count = 0; count < SYSLOG_AT_ONCE && next_line(b, &at, &lines[count]);)
+            count++;
+        syslog_socket_send(&to, opts->ident, lines, count);
+    } while (count == SYSLOG_AT_ONCE);
+}
+
+static void emit_batch(const struct log_opts *opts, const struct batch *b)
+{
+    const char *at = b->octets;
+    struct syslog_line line;
+
+    if (opts->target == LOG_TARGET_SYSLOG)
+        emit_to_syslog(opts, b);
+    else
+        while (next_line(b, &at, &line))
+            emit(opts, (enum log_level)line.level, line.text);
 }
 
 static void *log_writer(void *arg)
 {
-    struct log_line line;
+    static const struct timespec rest = {.tv_nsec = REST_NS};
+    struct batch *batch;
     struct log_opts opts;
     uint64_t dropped;
 
-    while (log_next(&line, &dropped, &opts)) {
-        emit(&opts, line.level, line.text);
-        free(line.text);
+    while (take_batch(&batch, &dropped, &opts)) {
+        emit_batch(&opts, batch);
+        batch->used = 0;
         if (dropped > 0) {
             char text[80];
 
@@ -131,6 +177,7 @@ static void *log_writer(void *arg)
                              (unsigned long long)dropped);
             emit(&opts, LOG_LEVEL_WARNING, text);
         }
+        (void)nanosleep(&rest, NULL);
     }
     return arg;
 }
@@ -182,44 +229,52 @@ bool log_debug_enabled(void)
 }
 
 /* Queues a copy; true when it was taken care of (queued, or dropped and counted). */
-static bool log_enqueue(enum log_level level, const char *text)
+static bool enqueue(enum log_level level, const char *text)
 {
+    size_t len = strnlen(text, LOG_LINE_MAX - 1);
+    struct batch *b;
     bool open;
-    char *copy = strdup(text);
 
     pthread_mutex_lock(&the_log.lock);
     open = the_log.open;
-    if (open && copy != NULL && the_log.count < LOG_RING_MAX) {
-        size_t tail = (the_log.head + the_log.count) % LOG_RING_MAX;
-
-        the_log.ring[tail].level = level;
-        the_log.ring[tail].text = copy;
-        the_log.count++;
-        copy = NULL;
-        pthread_cond_signal(&the_log.filled);
+    b = &the_log.batches[the_log.filling];
+    if (open && len + 2 <= sizeof(b->octets) - b->used) {
+        b->octets[b->used++] = (char)level;
+        memcpy(b->octets + b->used, text, len);
+        b->octets[b->used + len] = '\0';
+        b->used += len + 1;
     } else if (open) {
         the_log.dropped++;
     }
+    if (the_log.asleep) {
+        the_log.asleep = false;
+        pthread_cond_signal(&the_log.filled);
+    }
     pthread_mutex_unlock(&the_log.lock);
-    free(copy);
     return open;
 }
 
-void log_write(enum log_level level, const char *fmt, ...)
+void log_line(enum log_level level, const char *line)
 {
-    char raw[LOG_LINE_MAX], text[LOG_LINE_MAX];
     struct log_opts opts;
-    va_list ap;
 
-    va_start(ap, fmt);
-    (void)vsnprintf(raw, sizeof(raw), fmt, ap);
-    va_end(ap);
-    str_readable(text, sizeof(text), raw, strlen(raw));
-    if (log_enqueue(level, text))
+    if (enqueue(level, line))
         return;
     pthread_mutex_lock(&the_log.lock);
     opts = the_log.opts;
     pthread_mutex_unlock(&the_log.lock);
     opts.target = LOG_TARGET_STDERR;
-    emit(&opts, level, text);
+    emit(&opts, level, line);
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+    char raw[LOG_LINE_MAX], line[LOG_LINE_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(raw, sizeof(raw), fmt, ap);
+    va_end(ap);
+    str_readable(line, sizeof(line), raw, strlen(raw));
+    log_line(level, line);
 }

@@ -1,9 +1,10 @@
 /*
  * The log: one line an event, to syslog, the journal or stderr.
  *
- * Threads: any thread may log. Lines go through a bounded ring to a writer thread of the log's
+ * Threads: any thread may log. Lines go through a bounded buffer to a writer thread of the log's
  * own, so a stalled journal stops nothing; what does not fit is dropped and counted, and the count
- * is logged once there is room. Before log_open() and after log_close() lines go to stderr,
+ * is logged once there is room. The writer takes all that is there, and rests for a millisecond
+ * before it takes more. Before log_open() and after log_close() lines go to stderr,
  * unbuffered and in the calling thread: that is where usage and configuration errors end up.
  */
 #ifndef BASE_LOG_H
@@ -42,6 +43,9 @@ bool log_debug_enabled(void);
 
 /* One line, at most 4 KiB; control characters in it are replaced. */
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for a line that is readable already (str_readable). */
+void log_line(enum log_level level, const char *line);
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -166,10 +166,29 @@ enum netaddr_scope netaddr_scope(const struct netaddr *addr)
     return scope_v6(addr->bytes);
 }
 
+/* inet_ntop() does that by printf, and it is done for every line of the log. */
+static void format_ipv4(const uint8_t bytes[4], char buf[NETADDR_TEXT_MAX])
+{
+    char *at = buf;
+
+    for (int i = 0; i < 4; i++) {
+        unsigned n = bytes[i];
+
+        if (n >= 100)
+            *at++ = (char)('0' + n / 100);
+        if (n >= 10)
+            *at++ = (char)('0' + n / 10 % 10);
+        *at++ = (char)('0' + n % 10);
+        *at++ = i < 3 ? '.' : '\0';
+    }
+}
+
 const char *netaddr_format(const struct netaddr *addr, char buf[NETADDR_TEXT_MAX])
 {
-    if (addr->family == AF_UNSPEC ||
-        inet_ntop(addr->family, addr->bytes, buf, NETADDR_TEXT_MAX) == NULL)
+    if (addr->family == AF_INET)
+        format_ipv4(addr->bytes, buf);
+    else if (addr->family == AF_UNSPEC ||
+             inet_ntop(addr->family, addr->bytes, buf, NETADDR_TEXT_MAX) == NULL)
         buf[0] = '\0';
     return buf;
 }

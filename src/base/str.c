@@ -83,11 +83,22 @@ static size_t readable_length(const unsigned char *p, size_t n)
     return len > 1 && !control ? len : 0;
 }
 
+/* How many octets of `src` are printable ASCII: most of nearly every line. */
+static size_t plain_span(const char *src, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && src[n] >= 0x20 && src[n] <= 0x7e)
+        n++;
+    return n;
+}
+
 void str_readable(char *dst, size_t size, const char *src, size_t len)
 {
-    size_t used = 0;
+    size_t used = plain_span(src, len < size ? len : size - 1);
 
-    for (size_t i = 0, n; i < len; i += n) {
+    memcpy(dst, src, used);
+    for (size_t i = used, n; i < len; i += n) {
         size_t kept = readable_length((const unsigned char *)src + i, len - i);
 
         n = kept > 0 ? kept : 1;

@@ -52,14 +52,16 @@ void codec_get_bytes(struct codec_reader *r, void *dst, size_t n)
 
 uint64_t codec_get_uint(struct codec_reader *r, size_t octets, uint64_t max)
 {
-    uint8_t le[8] = {0};
     uint64_t value = 0;
 
-    codec_get_bytes(r, le, octets);
+    r->ok = r->ok && octets <= r->left;
+    if (!r->ok)
+        return 0;
     for (size_t i = 0; i < octets; i++)
-        value |= (uint64_t)le[i] << (8 * i);
-    if (value > max)
-        r->ok = false;
+        value |= (uint64_t)r->at[i] << (8 * i);
+    r->at += octets;
+    r->left -= octets;
+    r->ok = value <= max;
     return r->ok ? value : 0;
 }
 

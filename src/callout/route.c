@@ -90,13 +90,16 @@ bool route_add_target(struct route *r, const struct route_target *target, struct
 
 const struct route *route_find(const struct route_table *t, const char *domain)
 {
-    char pattern[sizeof(((struct route *)0)->domain)];
-    const struct route *r = t != NULL ? find(t, domain) : NULL;
+    char text[sizeof(((struct route *)0)->domain)]; /* its ends become "*.parent" */
+    const struct route *r;
 
-    for (const char *dot = strchr(domain, '.'); t != NULL && r == NULL && dot != NULL;
-         dot = strchr(dot + 1, '.'))
-        if (str_format(pattern, sizeof(pattern), "*%s", dot))
-            r = find(t, pattern);
+    if (t == NULL || t->entries == NULL || !str_copy(text + 1, sizeof(text) - 1, domain))
+        return NULL;
+    r = find(t, domain);
+    for (char *dot = strchr(text + 1, '.'); r == NULL && dot != NULL; dot = strchr(dot + 1, '.')) {
+        dot[-1] = '*';
+        r = find(t, dot - 1);
+    }
     return r;
 }
 

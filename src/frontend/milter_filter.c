@@ -35,7 +35,7 @@ struct waiting {
     pthread_mutex_t lock;
     pthread_cond_t decided;
     bool is_decided;
-    struct decision decision;
+    struct decision *decision;
 };
 
 /* libmilter hands its callbacks nothing of ours but what belongs to a connection. */
@@ -243,7 +243,7 @@ static void on_decision(void *arg, const struct decision *d)
     struct waiting *w = arg;
 
     pthread_mutex_lock(&w->lock);
-    w->decision = *d;
+    *w->decision = *d;
     w->is_decided = true;
     pthread_cond_signal(&w->decided);
     pthread_mutex_unlock(&w->lock);
@@ -252,7 +252,7 @@ static void on_decision(void *arg, const struct decision *d)
 /* The decision comes within the longest wait: see rcpt_decide(). */
 static void decide(const struct rcpt_env *env, struct rcpt *r, struct decision *out)
 {
-    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, {0}};
+    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, out};
 
     if (rcpt_decide(r, env, verifier_loop(env->verifier), on_decision, &w, out))
         return;
@@ -261,7 +261,6 @@ static void decide(const struct rcpt_env *env, struct rcpt *r, struct decision *
     while (!w.is_decided)
         pthread_cond_wait(&w.decided, &w.lock);
     pthread_mutex_unlock(&w.lock);
-    *out = w.decision;
     pthread_cond_destroy(&w.decided);
     pthread_mutex_destroy(&w.lock);
 }
@@ -301,12 +300,13 @@ static sfsistat reply(SMFICTX *ctx, const struct decision *d)
  */
 static enum path_kind read_recipient(SMFICTX *ctx, const char *text, struct address *out)
 {
-    const char *why, *made = macro(ctx, "{rcpt_addr}");
+    const char *why, *made;
     enum path_kind kind = path_parse(text, strlen(text), out, &why);
     struct address other;
 
     if ((kind != PATH_BAD && kind != PATH_LOCAL) || strchr(text, '@') == NULL)
         return kind;
+    made = macro(ctx, "{rcpt_addr}");
     /* Postfix quotes it as on the wire, Sendmail does not. */
     if (path_parse(made, strlen(made), &other, &why) != PATH_ADDRESS &&
         (strchr(made, '@') == NULL || !address_from_internal(made, strlen(made), &other, &why)))

@@ -3,36 +3,50 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/str.h"
-
 #define STRING_OF_(x) #x
 #define STRING_OF(x)  STRING_OF_(x)
 
-static const struct attribute {
-    const char *name;
-    size_t offset; /* in struct policy_request; POLICY_ATTRIBUTE_MAX + 1 bytes there */
-    const char *twice;
-} attributes[] = {
-#define X(id) {#id, offsetof(struct policy_request, id), #id " given twice"},
+enum attribute_id {
+#define X(id) ATTRIBUTE_##id,
     POLICY_ATTRIBUTES(X)
 #undef X
 };
 
-#define ATTRIBUTE_COUNT (sizeof(attributes) / sizeof(attributes[0]))
+static const struct attribute {
+    size_t offset; /* of the value in struct policy_request */
+    const char *twice;
+} attributes[] = {
+#define X(id) [ATTRIBUTE_##id] = {offsetof(struct policy_request, id), #id " given twice"},
+    POLICY_ATTRIBUTES(X)
+#undef X
+};
 
 static const struct attribute *attribute_find(const char *name, size_t len)
 {
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++)
-        if (strlen(attributes[i].name) == len && memcmp(attributes[i].name, name, len) == 0)
-            return &attributes[i];
+#define X(id) \
+    if (len == sizeof(#id) - 1 && memcmp(name, #id, sizeof(#id) - 1) == 0) \
+        return &attributes[ATTRIBUTE_##id];
+    POLICY_ATTRIBUTES(X)
+#undef X
     return NULL;
 }
 
+/* Ends the value in its place: where its line ends, or before, and then it is true. */
+static bool keep_value(char *value, size_t len, struct policy_request *out,
+                       const struct attribute *a)
+{
+    bool cut = len > POLICY_ATTRIBUTE_MAX;
+
+    value[cut ? POLICY_ATTRIBUTE_MAX : len] = '\0';
+    *(const char **)((char *)out + a->offset) = value;
+    return cut;
+}
+
 /* line = name "=" *octet; the name has no "=", the value may. `seen` is a set of attributes. */
-static bool line_parse(const char *line, size_t len, struct policy_request *out, unsigned *seen,
+static bool line_parse(char *line, size_t len, struct policy_request *out, unsigned *seen,
                        const char **why)
 {
-    const char *equals = memchr(line, '=', len);
+    char *equals = memchr(line, '=', len);
     const struct attribute *a;
     unsigned bit;
 
@@ -49,20 +63,24 @@ static bool line_parse(const char *line, size_t len, struct policy_request *out,
     bit = 1U << (a - attributes);
     if (*seen & bit)
         *why = a->twice;
-    else if (!str_copyn((char *)out + a->offset, POLICY_ATTRIBUTE_MAX + 1, equals + 1,
-                        len - (size_t)(equals - line) - 1))
+    else if (keep_value(equals + 1, len - (size_t)(equals - line) - 1, out, a))
         out->recipient_cut |= a->offset == offsetof(struct policy_request, recipient);
     *seen |= bit;
     return *why == NULL;
 }
 
-bool policy_request_parse(const char *data, size_t len, struct policy_request *out,
-                          const char **why)
+bool policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why)
 {
-    const char *end = data + len, *newline;
+    static const struct policy_request empty = {
+#define X(id) .id = "",
+        POLICY_ATTRIBUTES(X)
+#undef X
+    };
+    const char *end = data + len;
+    char *newline;
     unsigned seen = 0;
 
-    memset(out, 0, sizeof(*out));
+    *out = empty;
     *why = NULL;
     if (len > POLICY_REQUEST_MAX)
         *why = "request longer than " STRING_OF(POLICY_REQUEST_MAX) " octets";
@@ -72,7 +90,7 @@ bool policy_request_parse(const char *data, size_t len, struct policy_request *o
         *why = "last line without an end";
     if (*why != NULL)
         return false;
-    for (const char *line = data; line < end; line = newline + 1) {
+    for (char *line = data; line < end; line = newline + 1) {
         newline = memchr(line, '\n', (size_t)(end - line));
         if (newline == NULL || !line_parse(line, (size_t)(newline - line), out, &seen, why))
             return false;

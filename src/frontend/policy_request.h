@@ -27,18 +27,18 @@
     X(queue_id)
 
 struct policy_request {
-#define X(name) char name[POLICY_ATTRIBUTE_MAX + 1];
+#define X(name) const char *name;
     POLICY_ATTRIBUTES(X)
 #undef X
     bool recipient_cut; /* and with that no address any more */
 };
 
 /*
- * Reads the lines of one request, each ended by '\n', without the empty line. False: close the
- * connection; *why is a constant reason ("line without =", "NUL byte", "not an
- * smtpd_access_policy request", "recipient given twice").
+ * Reads the lines of one request, each ended by '\n', without the empty line. The values stay where
+ * they are in `data`, each ended by a NUL in its place. False: close the connection; *why is a
+ * constant reason ("line without =", "NUL byte", "not an smtpd_access_policy request", "recipient
+ * given twice").
  */
-bool policy_request_parse(const char *data, size_t len, struct policy_request *out,
-                          const char **why);
+bool policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why);
 
 #endif

@@ -1,7 +1,5 @@
 #include "frontend/policy_service.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +8,14 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "frontend/policy_request.h"
+#include "frontend/stream.h"
 #include "policy/rcpt.h"
 
 #define LISTENERS_MAX   32
 #define ACCEPT_PAUSE_MS 1000  /* after an accept() that failed, e.g. for want of descriptors */
 #define OUTPUT_MAX      65536 /* answers a client may leave unread before no more are worked on */
+#define INPUT_MAX       (POLICY_REQUEST_MAX + 2) /* a request with its empty line, or one too long */
+#define ANSWER_SIZE     (TEMPLATE_MAX + 64)
 
 struct policy_service {
     struct frontend *fe;
@@ -27,17 +28,17 @@ struct policy_service {
     void *idle_arg;
 };
 
-/* One client. While `busy`, its request waits for the verifier and the struct must stay. */
+/* One client. While `busy`, its request waits for the verifier, and must stay. */
 struct connection {
     struct policy_service *service;
-    struct bufferevent *bev; /* NULL: the client is gone, only the answer is awaited */
+    struct stream stream;
     bool busy;
-    bool eof;        /* the client sends no more; it may still read */
-    size_t searched; /* bytes of the input known to hold no empty line */
+    size_t searched;    /* octets of the input known to hold no empty line */
+    size_t request_len; /* of the input, while it is dealt with */
     char peer[NETADDR_TEXT_MAX];
-    struct policy_request request;
+    struct policy_request request; /* in the stream's input */
     struct address address, sender;
-    char domain[POLICY_ATTRIBUTE_MAX + 1];
+    char domain[ADDRESS_DOMAIN_MAX + 2]; /* one that is cut is no domain, either */
     struct rcpt rcpt;
     struct connection *prev, *next;
 };
@@ -56,11 +57,7 @@ static void connection_close(struct connection *c)
 {
     struct policy_service *ps = c->service;
 
-    if (c->bev != NULL)
-        bufferevent_free(c->bev);
-    c->bev = NULL;
-    if (c->busy)
-        return;
+    stream_close(&c->stream);
     DL_DELETE(ps->connections, c);
     free(c);
     check_idle(ps);
@@ -68,40 +65,42 @@ static void connection_close(struct connection *c)
 
 static void send_action(struct connection *c, const struct decision *d)
 {
-    struct evbuffer *out;
+    static const char dunno[] = "action=DUNNO\n\n";
+    char answer[ANSWER_SIZE];
 
-    if (c->bev == NULL)
+    if (d->action == ACTION_ACCEPT) {
+        stream_send(&c->stream, dunno, sizeof(dunno) - 1);
         return;
-    out = bufferevent_get_output(c->bev);
-    if (d->action == ACTION_ACCEPT)
-        (void)evbuffer_add_printf(out, "action=DUNNO\n\n");
-    else
-        (void)evbuffer_add_printf(out, "action=%u %s %s\n\n", d->code, d->enhanced, d->text);
+    }
+    (void)str_format(answer, sizeof(answer), "action=%u %s %s\n\n", d->code, d->enhanced, d->text);
+    stream_send(&c->stream, answer, strlen(answer));
+}
+
+/* The request is dealt with. */
+static void connection_answer(struct connection *c, const struct decision *d)
+{
+    c->busy = false;
+    send_action(c, d);
+    stream_drop(&c->stream, c->request_len);
 }
 
 static void connection_pump(struct connection *c);
 
 static void on_decision(void *arg, const struct decision *d)
 {
-    struct connection *c = arg;
-
-    c->busy = false;
-    send_action(c, d);
-    if (c->bev == NULL)
-        connection_close(c);
-    else
-        connection_pump(c);
+    connection_answer(arg, d);
+    connection_pump(arg);
 }
 
 /* What is behind the last @, but for a dot at its end; "" where that is nothing. */
-static void recipient_domain(const struct policy_request *rq, char domain[POLICY_ATTRIBUTE_MAX + 1])
+static void recipient_domain(const struct policy_request *rq, char *domain, size_t size)
 {
     const char *at = strrchr(rq->recipient, '@');
     size_t len = at != NULL ? strlen(at + 1) : 0;
 
     if (len > 0 && at[len] == '.')
         len--;
-    (void)str_copyn(domain, POLICY_ATTRIBUTE_MAX + 1, len > 0 ? at + 1 : "", len);
+    (void)str_copyn(domain, size, len > 0 ? at + 1 : "", len);
 }
 
 /* NULL where the text is no address. */
@@ -128,20 +127,18 @@ static void ask(struct connection *c)
         .domain = c->domain,
     };
     c->busy = true;
-    if (rcpt_decide(&c->rcpt, &fe->rcpt, fe->loop, on_decision, c, &d)) {
-        c->busy = false;
-        send_action(c, &d);
-    }
+    if (rcpt_decide(&c->rcpt, &fe->rcpt, fe->loop, on_decision, c, &d))
+        connection_answer(c, &d);
 }
 
-static void connection_answer_request(struct connection *c)
+static void connection_serve(struct connection *c)
 {
     static const struct decision none = {.action = ACTION_ACCEPT};
     const struct policy_request *rq = &c->request;
 
-    recipient_domain(rq, c->domain);
+    recipient_domain(rq, c->domain, sizeof(c->domain));
     if (strcmp(rq->protocol_state, "RCPT") != 0 || (c->domain[0] == '\0' && !rq->recipient_cut))
-        send_action(c, &none); /* nothing to say, and no decision */
+        connection_answer(c, &none); /* nothing to say, and no decision */
     else
         ask(c);
 }
@@ -161,82 +158,70 @@ static enum step connection_refuse(struct connection *c, const char *why)
 }
 
 /* The length of the next request with its empty line; 0: not here yet. */
-static size_t next_request(struct connection *c, struct evbuffer *in)
+static size_t next_request(struct connection *c, const char *text, size_t len)
 {
-    size_t len = evbuffer_get_length(in);
-    struct evbuffer_ptr from, found;
+    const char *end = text + len, *from = text + c->searched, *newline = NULL;
 
-    if (len == 0 || evbuffer_ptr_set(in, &from, c->searched, EVBUFFER_PTR_SET) != 0)
-        return 0;
-    found = evbuffer_search(in, "\n\n", 2, &from);
-    if (found.pos < 0) {
-        c->searched = len - 1;
-        return 0;
+    while (from < end && (newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
+        from = newline + 1;
+        if (from < end && *from == '\n') {
+            c->searched = 0;
+            return (size_t)(from + 1 - text);
+        }
     }
-    c->searched = 0;
-    return (size_t)found.pos + 2;
+    c->searched = newline != NULL ? (size_t)(newline - text) : len;
+    return 0;
 }
 
 static enum step connection_step(struct connection *c)
 {
-    struct evbuffer *in = bufferevent_get_input(c->bev);
-    size_t len = next_request(c, in);
-    const char *text, *why = "out of memory";
-    bool ok;
+    size_t there, len;
+    char *text = stream_input(&c->stream, &there);
+    const char *why;
 
-    if (len > POLICY_REQUEST_MAX || (len == 0 && evbuffer_get_length(in) > POLICY_REQUEST_MAX))
+    len = next_request(c, text, there);
+    if (len > POLICY_REQUEST_MAX || (len == 0 && there > POLICY_REQUEST_MAX))
         return connection_refuse(c, "request longer than 65536 octets");
     if (len == 0)
         return STEP_WAIT;
-    text = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
-    ok = text != NULL && policy_request_parse(text, len - 1, &c->request, &why);
-    evbuffer_drain(in, len);
-    if (!ok)
+    if (!policy_request_parse(text, len - 1, &c->request, &why))
         return connection_refuse(c, why);
-    connection_answer_request(c);
+    c->request_len = len;
+    connection_serve(c);
     return STEP_AGAIN;
 }
 
 /* Closes a connection that has nothing left to do. */
 static void connection_settle(struct connection *c)
 {
-    if (c->busy || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+    size_t there;
+
+    if (c->busy || (stream_unsent(&c->stream) > 0 && !c->stream.broken))
         return;
-    if (c->eof && evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
+    (void)stream_input(&c->stream, &there);
+    if (c->stream.eof && there > 0)
         (void)connection_refuse(c, "request cut short");
-    else if (c->eof || c->service->stopping)
+    else if (c->stream.eof || c->stream.broken || c->service->stopping)
         connection_close(c);
 }
 
 /* Answers what can be answered now, in order, one request at a time. */
 static void connection_pump(struct connection *c)
 {
-    struct evbuffer *out = bufferevent_get_output(c->bev);
+    struct stream *st = &c->stream;
     enum step s = STEP_AGAIN;
 
-    while (s == STEP_AGAIN && !c->busy && evbuffer_get_length(out) < OUTPUT_MAX)
+    while (s == STEP_AGAIN && !c->busy && !st->broken && stream_unsent(st) < OUTPUT_MAX)
         s = connection_step(c);
-    if (s != STEP_GONE)
-        connection_settle(c);
+    if (s == STEP_GONE)
+        return;
+    stream_hold(st, c->busy || stream_unsent(st) >= OUTPUT_MAX);
+    connection_settle(c);
 }
 
-static void on_ready(struct bufferevent *bev, void *arg)
+static void on_ready(void *arg)
 {
-    (void)bev;
     connection_pump(arg);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-    struct connection *c = arg;
-
-    (void)bev;
-    if (what & BEV_EVENT_EOF) {
-        c->eof = true;
-        connection_pump(c);
-    } else {
-        connection_close(c);
-    }
 }
 
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int salen,
@@ -248,9 +233,7 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 
     (void)l;
     (void)salen;
-    if (c != NULL)
-        c->bev = bufferevent_socket_new(loop_base(ps->fe->loop), fd, BEV_OPT_CLOSE_ON_FREE);
-    if (c == NULL || c->bev == NULL) {
+    if (c == NULL || !stream_open(&c->stream, ps->fe->loop, fd, INPUT_MAX, on_ready, c)) {
         log_error("policy: connection refused: out of memory");
         evutil_closesocket(fd);
         free(c);
@@ -262,9 +245,6 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
     else
         (void)str_copy(c->peer, sizeof(c->peer), "unix");
     DL_APPEND(ps->connections, c);
-    bufferevent_setcb(c->bev, on_ready, on_ready, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, POLICY_REQUEST_MAX + 2);
-    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
 static void set_accepting(struct policy_service *ps, bool on)
@@ -337,8 +317,7 @@ void policy_service_stop(struct policy_service *ps, loop_fn on_idle, void *arg)
     ps->stopping = true;
     stop_listening(ps);
     DL_FOREACH_SAFE (ps->connections, c, tmp)
-        if (c->bev != NULL)
-            connection_settle(c);
+        connection_settle(c);
     ps->on_idle = on_idle;
     ps->idle_arg = arg;
     check_idle(ps);
@@ -353,10 +332,8 @@ void policy_service_free(struct policy_service **psp)
         return;
     if (ps->resume != NULL)
         stop_listening(ps);
-    DL_FOREACH_SAFE (ps->connections, c, tmp) {
-        c->busy = false;
+    DL_FOREACH_SAFE (ps->connections, c, tmp)
         connection_close(c);
-    }
     loop_timer_free(&ps->resume);
     free(ps);
     *psp = NULL;

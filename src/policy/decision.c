@@ -190,16 +190,10 @@ uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c,
     return set;
 }
 
-static enum action stricter(enum action a, enum action b)
-{
-    return a > b ? a : b;
-}
-
 static enum action choose(const struct decision_opts *opts, const struct decision_about *about,
                           const struct verdict *v)
 {
     enum action a = reason_action(opts, about->mail_class, v->reason);
-    unsigned flags = about->address != NULL ? address_flags(about->address) : 0;
 
     if (v->reason == REASON_SKIPPED)
         return a;
@@ -209,9 +203,12 @@ static enum action choose(const struct decision_opts *opts, const struct decisio
         else if (about->route->outage == ROUTE_OUTAGE_TEMPFAIL)
             a = ACTION_TEMPFAIL;
     }
-    for (int f = 0; f < ADDRESS_FLAG_COUNT; f++)
-        if ((flags & (1U << f)) != 0)
-            a = stricter(a, opts->flag_actions[about->mail_class][f]);
+    for (int f = 0; f < ADDRESS_FLAG_COUNT && about->address != NULL; f++) {
+        enum action flagged = opts->flag_actions[about->mail_class][f];
+
+        if (flagged > a && (address_flags(about->address) & (1U << f)) != 0)
+            a = flagged;
+    }
     return a;
 }
 

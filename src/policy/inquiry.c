@@ -3,21 +3,25 @@
 #include "policy/class.h"
 #include "policy/flags.h"
 
-bool inquiry_wanted(const struct policy_opts *o, enum mail_class c, const char *domain)
+static bool is_wanted(const struct policy_opts *o, enum mail_class c, const char *domain,
+                      const struct route *route)
 {
-    bool routed = route_find(o->routes, domain) != NULL;
-
-    if (domain_is_local(o, domain))
+    if (c == CLASS_SENDER ? route != NULL : route == NULL && c != CLASS_OUTBOUND)
         return false;
-    return c == CLASS_SENDER ? !routed : routed || c == CLASS_OUTBOUND;
+    return !domain_is_local(o, domain);
 }
 
-static bool is_exempt(const struct policy_opts *o, enum mail_class c, const struct address *a)
+bool inquiry_wanted(const struct policy_opts *o, enum mail_class c, const char *domain)
+{
+    return is_wanted(o, c, domain, route_find(o->routes, domain));
+}
+
+static bool is_exempt(const struct policy_opts *o, enum mail_class c, const struct address *a,
+                      const struct route *route)
 {
     if (c == CLASS_SENDER)
         return exempt_has_address(o->exempt_senders, a);
-    return exempt_has_address(o->exempt_recipients, a) ||
-           (address_is_contact(a) && route_find(o->routes, a->domain) != NULL);
+    return exempt_has_address(o->exempt_recipients, a) || (route != NULL && address_is_contact(a));
 }
 
 /* What a 2yz is worth: where it could change the action, or the asker said so. */
@@ -42,15 +46,17 @@ bool inquiry_start(const struct policy_opts *o, enum mail_class c, struct verifi
 {
     struct verifier_request asked = *rq;
     const struct route *route = route_find(o->routes, rq->address->domain);
-    struct address key = *rq->address;
+    struct address key;
 
-    if (!inquiry_wanted(o, c, rq->address->domain) || is_exempt(o, c, rq->address)) {
+    if (!is_wanted(o, c, rq->address->domain, route) || is_exempt(o, c, rq->address, route)) {
         verdict_init(now, REASON_SKIPPED, SOURCE_OVERLAY);
         return true;
     }
-    if (!o->fold_local_part)
+    if (!o->fold_local_part) {
+        key = *rq->address;
         address_keep_case(&key);
-    asked.address = &key;
+        asked.address = &key;
+    }
     asked.stale_ok = decision_accepting(&o->decision, c, route);
     asked.null_sender = c == CLASS_SENDER;
     asked.want_catch_all = c != CLASS_SENDER && route == NULL && !rq->no_probe &&

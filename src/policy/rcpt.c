@@ -85,15 +85,17 @@ static void on_recipient(void *arg, const struct verdict *v, const char *trace)
 /* True when the decision is there. */
 static bool ask_recipient(struct rcpt *r)
 {
-    bool wanted = (!r->own || r->route != NULL) && inquiry_wanted(r->opts, r->mail_class, r->key);
+    bool asked = !r->own || r->route != NULL;
     struct verdict v;
 
-    if (!wanted)
-        verdict_init(&v, REASON_SKIPPED, SOURCE_OVERLAY);
-    else if (r->address == NULL)
+    if (asked && r->address != NULL) {
+        if (!ask(r, r->mail_class, r->address, on_recipient, &v))
+            return false;
+    } else if (asked && inquiry_wanted(r->opts, r->mail_class, r->key)) {
         verdict_init(&v, REASON_BAD_SYNTAX, SOURCE_SYNTAX);
-    else if (!ask(r, r->mail_class, r->address, on_recipient, &v))
-        return false;
+    } else {
+        verdict_init(&v, REASON_SKIPPED, SOURCE_OVERLAY);
+    }
     count(r, r->mail_class, &v);
     (void)decided(r, r->mail_class, &v);
     finish(r);

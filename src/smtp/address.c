@@ -212,10 +212,10 @@ static bool label_to_ascii(const char *label, size_t len, char *out, size_t size
  * Appends one label to out->domain, a U-label as its A-label. What is ASCII is taken as it is:
  * there are domains whose A-labels IDNA2008 does not allow, and they take mail.
  */
-static bool label_append(const char *label, size_t len, struct address *out, const char **why)
+static bool label_append(const char *label, size_t len, struct address *out, size_t *used,
+                         const char **why)
 {
     char ascii[LABEL_MAX + 1];
-    size_t used = strlen(out->domain);
     bool international = false;
 
     for (size_t i = 0; i < len; i++)
@@ -225,20 +225,25 @@ static bool label_append(const char *label, size_t len, struct address *out, con
     if (international) {
         if (!label_to_ascii(label, len, ascii, sizeof(ascii), why))
             return false;
-    } else {
-        if (!label_check(label, len, why))
-            return false;
-        (void)str_copyn(ascii, sizeof(ascii), label, len);
+        label = ascii;
+        len = strlen(ascii);
+    } else if (!label_check(label, len, why)) {
+        return false;
     }
-    if (!str_format(out->domain + used, sizeof(out->domain) - used, "%s%s", used > 0 ? "." : "",
-                    ascii))
+    if (*used + 1 + len > ADDRESS_DOMAIN_MAX)
         return fail(why, "domain longer than 255 octets");
+    if (*used > 0)
+        out->domain[(*used)++] = '.';
+    (void)str_copyn(out->domain + *used, sizeof(out->domain) - *used, label, len);
+    *used += len;
     return true;
 }
 
 /* Domain = sub-domain *("." sub-domain), sub-domain =/ U-label; or an address literal. */
 static bool domain_set(const char *text, size_t len, struct address *out, const char **why)
 {
+    size_t used = 0;
+
     out->domain[0] = '\0';
     memset(&out->literal, 0, sizeof(out->literal));
     out->literal.family = AF_UNSPEC;
@@ -254,12 +259,22 @@ static bool domain_set(const char *text, size_t len, struct address *out, const 
         const char *dot = memchr(text + start, '.', len - start);
         size_t end = dot != NULL ? (size_t)(dot - text) : len;
 
-        if (!label_append(text + start, end - start, out, why))
+        if (!label_append(text + start, end - start, out, &used, why))
             return false;
         start = end + 1;
     }
     str_lower(out->domain);
     return true;
+}
+
+static bool join(const char *local, const char *domain, char *out, size_t size)
+{
+    size_t len = strlen(local);
+
+    if (!str_copyn(out, size, local, len) || len + 1 == size)
+        return false;
+    out[len] = '@';
+    return str_copy(out + len + 1, size - len - 1, domain);
 }
 
 static bool canonical_set(struct address *out, bool fold, const char **why)
@@ -270,7 +285,7 @@ static bool canonical_set(struct address *out, bool fold, const char **why)
     if (fold)
         str_lower(raw);
     return local_quote(raw, len, local, why) &&
-           str_format(out->canonical, sizeof(out->canonical), "%s@%s", local, out->domain);
+           join(local, out->domain, out->canonical, sizeof(out->canonical));
 }
 
 /* With local and domain set: the total length, the canonical form, whether SMTPUTF8 is needed. */
@@ -363,5 +378,5 @@ void address_keep_case(struct address *a)
 
 void address_format(const struct address *a, char buf[ADDRESS_TEXT_SIZE])
 {
-    (void)str_format(buf, ADDRESS_TEXT_SIZE, "%s@%s", a->local, a->domain);
+    (void)join(a->local, a->domain, buf, ADDRESS_TEXT_SIZE);
 }

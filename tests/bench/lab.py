@@ -216,6 +216,10 @@ class Lab:
         if not reached:
             self.short.append(work)
 
+    def ratio(self, work, ratio):
+        """The same where nothing is to be reached."""
+        print(f"{ratio:8.2f} ×{'':17}{work}", flush=True)
+
     def detail(self, what, sample, **more):
         """What the ratios were made of."""
         rate = sample["count"] / sample["seconds"]

@@ -241,6 +241,14 @@ static struct mta *prepare(struct load *l)
     return mtas;
 }
 
+static void finish(struct load *l, struct mta *mtas)
+{
+    free(mtas);
+    quantiles_free(&l->times);
+    recipients_free(&l->recipients);
+    close(l->epoll);
+}
+
 int main(int argc, char **argv)
 {
     struct load l = {.connections = 1, .wanted = 100000, .per_message = 1};
@@ -256,5 +264,6 @@ int main(int argc, char **argv)
         go_on(&l, &mtas[i]);
     talk(&l);
     quantiles_print(&l.times, now_ns() - began);
+    finish(&l, mtas);
     return EXIT_SUCCESS;
 }

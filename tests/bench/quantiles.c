@@ -22,19 +22,19 @@ void quantiles_free(struct quantiles *q)
 void quantiles_add(struct quantiles *q, uint64_t ns)
 {
     if (q->count < q->room)
-        q->ns[q->count++] = ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+        q->ns[q->count++] = ns;
 }
 
 static int compare(const void *a, const void *b)
 {
-    const uint32_t *x = a, *y = b;
+    const uint64_t *x = a, *y = b;
 
     return (*x > *y) - (*x < *y);
 }
 
 static double at(const struct quantiles *q, double share)
 {
-    return q->ns[(size_t)(share * (double)(q->count - 1))];
+    return (double)q->ns[(size_t)(share * (double)(q->count - 1))];
 }
 
 struct quantiles_report quantiles_take(struct quantiles *q)

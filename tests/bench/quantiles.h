@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct quantiles {
-    uint32_t *ns;
+    uint64_t *ns;
     size_t count, room;
 };
 

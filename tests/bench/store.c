@@ -18,7 +18,7 @@
 
 #define ROUNDS    7
 #define LOOKUPS   200000 /* in a round */
-#define SAMPLES   50000000
+#define SAMPLES   20000000
 #define QUIET_S   10 /* asked for comparison, */
 #define SORTING_S 5  /* and evaluated */
 

@@ -9,11 +9,10 @@ only on the open session all that is known but the recipient.
 import itertools
 import os
 import signal
-import time
 
 from harness import dns
 
-from lab import cpu_seconds, rate
+from lab import rate
 
 DESTINATIONS = 200
 FAR_MS = 50
@@ -51,7 +50,8 @@ class Cold:
 
     def ask(self, where, count, at_once, first=0, domains=DESTINATIONS):
         sample = self.lab.load("load_policy", "-u", "-s", first, "-c", at_once, "-n", count,
-                               "-f", f"u%u@{where}.example", "-d", domains, self.socket)
+                               "-f", f"u%u@{where}.example", "-d", domains, self.socket,
+                               server=self.daemon.proc.pid, rest=SETTLED)
         actions = sample.pop("actions")
         if actions["DUNNO"] != count:
             raise RuntimeError(f"not all of {where}.example accept: {actions}")
@@ -59,12 +59,7 @@ class Cold:
 
     def ask_strangers(self, name, count, at_once):
         """At domains of whom nothing is known."""
-        pid = self.daemon.proc.pid
-        before = cpu_seconds(pid)
-        sample = self.ask(f"{name}%u-{next(self.times)}", count, at_once)
-        time.sleep(SETTLED)
-        sample["cpu_us"] = (cpu_seconds(pid) - before) * 1e6 / count
-        return sample
+        return self.ask(f"{name}%u-{next(self.times)}", count, at_once)
 
     def bare(self, first, count, at_once):
         with self.lab.on_server_cpu():

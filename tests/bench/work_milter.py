@@ -1,7 +1,7 @@
 """Answers out of the store by the milter protocol, and a filter of libmilter that accepts all."""
 import os
 
-from lab import memory, rate
+from lab import busy, memory, rate
 
 
 def run(lab):
@@ -15,7 +15,7 @@ def run(lab):
 
     def ask(path, pid, connections):
         nonlocal decisions
-        sample = lab.load("load_milter", "-c", connections, "-n", lab.amount(50000, 1000),
+        sample = lab.load("load_milter", "-c", connections, "-n", lab.amount(30000, 1000),
                           "-p", people, path, server=pid)
         decisions += sample["count"] if path == ours else 0
         return sample
@@ -23,10 +23,12 @@ def run(lab):
     for connections in (16, 64):
         of = lab.in_turn(calloutd=lambda c=connections: ask(ours, calloutd.pid, c),
                          null=lambda c=connections: ask(null, reference.pid, c))
+        mine, best = of["calloutd"], of["null"]
         lab.row(f"milter, {connections} connections: rate, calloutd / null libmilter filter",
-                rate(of["calloutd"]) / rate(of["null"]), 0.9)
-        lab.detail("calloutd", of["calloutd"], RSS=f"{memory(calloutd.pid)['anonymous'] >> 20} MiB")
-        lab.detail("null", of["null"])
+                rate(mine) / rate(best), 0.9)
+        lab.detail("calloutd", mine, busy=busy(mine),
+                   RSS=f"{memory(calloutd.pid)['anonymous'] / 2**20:.1f} MiB")
+        lab.detail("null", best, busy=busy(best))
     callouts = calloutd.status()["callouts"]
     lab.problems += calloutd.stop() + log.problems(decisions)
     if callouts > 0:

@@ -16,9 +16,13 @@ static void check_value(const char *value, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct policy_request r;
+    static char text[POLICY_REQUEST_MAX + 16];
     const char *why = NULL;
 
-    if (!policy_request_parse((const char *)data, size, &r, &why)) {
+    if (size > sizeof(text))
+        return 0;
+    memcpy(text, data, size);
+    if (!policy_request_parse(text, size, &r, &why)) {
         REQUIRE(why != NULL && why[0] != '\0');
         return 0;
     }

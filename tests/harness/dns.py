@@ -19,7 +19,9 @@ $TTL {ttl}
 a.root-servers.test. IN A 203.0.113.53
 probe.example.net. IN A 203.0.113.250
 """
+# Without a limit to the rate of answers: it would be 200 a second to one client, the others dropped.
 NSD_CONF = """server:
+    rrl-ratelimit: 0
     ip-address: 127.0.0.1@{port}
     server-count: 1
     username: ""

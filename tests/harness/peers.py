@@ -215,7 +215,7 @@ rfc1413_hosts =
 rfc1413_query_timeout = 0s
 tls_advertise_hosts =
 keep_environment =
-acl_smtp_mail = acl_mail
+{settings}acl_smtp_mail = acl_mail
 acl_smtp_rcpt = acl_rcpt
 begin acl
 acl_mail:
@@ -244,17 +244,18 @@ remote:
 
 
 class Exim(Mta):
-    """`at_mail`, `at_rcpt`: lines of these commands' ACLs, before its own. Nobody may relay: it talks
-    to others only to verify senders."""
+    """`at_mail`, `at_rcpt`: lines of these commands' ACLs, before its own; `settings`: main options.
+    Nobody may relay: it talks to others only to verify."""
 
-    def __init__(self, workdir, name, port, hostname, domain, users, at_mail="", at_rcpt=""):
+    def __init__(self, workdir, name, port, hostname, domain, users, at_mail="", at_rcpt="", settings=""):
         super().__init__(workdir, name, port)
         self.exim = peer("exim4-daemon-light", "usr/sbin/exim4")
         self.spool = f"/var/spool/{name}"
         shutil.chown(self.dir, "Debian-exim", "Debian-exim")
         self.conf = self.write("exim.conf", EXIM.format(
             exim=self.exim, spool=self.spool, dir=self.dir, port=port, hostname=hostname,
-            domain=domain, users=" : ".join(users), at_mail=at_mail, at_rcpt=at_rcpt))
+            domain=domain, users=" : ".join(users), at_mail=at_mail, at_rcpt=at_rcpt,
+            settings=settings))
         self.logfile = os.path.join(self.dir, "mainlog")
 
     def start(self):

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -77,6 +78,51 @@ START_TEST(long_lines_are_cut_and_none_is_lost)
 }
 END_TEST
 
+/* Whether the lines that come, and those that are said to be lost, are so many. */
+static bool adds_up(int fd, unsigned long expected)
+{
+    static const char told[] = "test: warning: log full: dropped=";
+    unsigned long came = 0, lost = 0;
+    FILE *f = fdopen(fd, "r");
+
+    while (f != NULL && fgets(out, sizeof(out), f) != NULL) {
+        if (strncmp(out, told, strlen(told)) == 0)
+            lost += strtoul(out + strlen(told), NULL, 10);
+        else
+            came++;
+    }
+    return lost > 0 && came + lost == expected;
+}
+
+#define MANY 30000 /* of 100 octets: more than are kept */
+
+/* Nobody reads at first. */
+START_TEST(a_stalled_log_stops_nothing_and_tells_what_it_lost)
+{
+    struct log_opts opts = {.target = LOG_TARGET_STDERR, .ident = "test"};
+    int ends[2], status, saved = dup(STDERR_FILENO);
+    pid_t reader;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    close(ends[1]);
+    ck_assert(log_open(&opts, NULL));
+    for (int i = 0; i < MANY; i++)
+        log_info("%099d", i);
+    reader = fork();
+    if (reader == 0) {
+        close(STDERR_FILENO); /* the pipe ends when the parent's is closed, too */
+        _exit(adds_up(ends[0], MANY) ? 0 : 1);
+    }
+    log_close();
+    ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+    close(saved);
+    close(ends[0]);
+    ck_assert_int_eq(waitpid(reader, &status, 0), reader);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -84,6 +130,7 @@ int main(void)
 
     tcase_add_test(t, lines_in_order);
     tcase_add_test(t, long_lines_are_cut_and_none_is_lost);
+    tcase_add_test(t, a_stalled_log_stops_nothing_and_tells_what_it_lost);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
