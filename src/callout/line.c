@@ -200,6 +200,8 @@ static bool start_session(struct line *l, struct turn *t)
     l->targets->refs++;
     l->session = session_start(e->loop, t->session, e->tls, l->targets->list, l->targets->count,
                                &t->job, &h);
+    if (l->session != NULL)
+        session_trace(l->session, t->handler.on_trace != NULL);
     return l->session != NULL;
 }
 
@@ -284,6 +286,7 @@ bool line_serves(const struct line *l, const struct turn *t)
 bool line_take(struct line *l, struct turn *t)
 {
     l->turn = t; /* it hears what is said from now on */
+    session_trace(l->session, t->handler.on_trace != NULL);
     trace_target(t, l->peer, "on a session kept with");
     if (session_ask(l->session, &t->job, true)) {
         t->target = target_of(l, t);

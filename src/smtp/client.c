@@ -224,7 +224,7 @@ static void enter_quit(struct client *c)
     c->out_len = 0;
     c->early = false;
     if (c->parser != NULL)
-        *c->parser = (struct reply_parser){0};
+        reply_parser_init(c->parser);
     say(c, "QUIT");
 }
 
@@ -475,14 +475,23 @@ static void tidy(struct client *c, enum reply_event last)
     c->parser = NULL;
 }
 
+static bool listens(struct client *c)
+{
+    if (c->parser != NULL)
+        return true;
+    c->parser = malloc(sizeof(*c->parser));
+    if (!has_memory(c, c->parser))
+        return false;
+    reply_parser_init(c->parser);
+    return true;
+}
+
 void client_receive(struct client *c, const char *data, size_t len)
 {
     enum reply_event event = REPLY_END;
 
     assert(c->state != CLIENT_CONNECT);
-    if (c->parser == NULL)
-        c->parser = calloc(1, sizeof(*c->parser));
-    if (!has_memory(c, c->parser))
+    if (!listens(c))
         return;
     while (len > 0 && may_hear(c)) {
         bool quitting = c->state == CLIENT_QUIT;

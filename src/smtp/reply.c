@@ -194,11 +194,27 @@ static enum reply_event read_line(struct reply_parser *p)
     return p->line[3] == '-' ? REPLY_LINE : REPLY_END;
 }
 
+static void clear_reply(struct smtp_reply *r)
+{
+    r->code = r->lines = 0;
+    r->enhanced = (struct enhanced_code){0};
+    r->text[0] = '\0';
+}
+
+void reply_parser_init(struct reply_parser *p)
+{
+    clear_reply(&p->reply);
+    p->error = NULL;
+    p->line_done = false;
+    p->line_len = 0;
+    p->line[0] = '\0';
+}
+
 /* Makes room for the next line, and for the next reply where the last one ended. */
 static void start_line(struct reply_parser *p)
 {
     if (p->error != NULL || p->line[3] != '-')
-        p->reply = (struct smtp_reply){0};
+        clear_reply(&p->reply);
     p->error = NULL;
     p->line_done = false;
     p->line_len = 0;

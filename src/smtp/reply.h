@@ -41,8 +41,8 @@ enum reply_event {
 };
 
 /*
- * Zero-initialise to start. After REPLY_LINE, REPLY_END and REPLY_BAD the fields below hold until
- * the next feed, which after the latter two begins a new reply.
+ * Zero-initialised, or by reply_parser_init(), to start. After REPLY_LINE, REPLY_END and REPLY_BAD
+ * the fields below hold until the next feed, which after the latter two begins a new reply.
  */
 struct reply_parser {
     struct smtp_reply reply; /* after REPLY_LINE: as far as it was read */
@@ -52,6 +52,9 @@ struct reply_parser {
     char line[REPLY_LINE_MAX + 1]; /* the line with its code and without its end, made printable
                                       like `reply.text`; also of a line that was refused */
 };
+
+/* The same as zeroes, for less. */
+void reply_parser_init(struct reply_parser *p);
 
 /*
  * Reads at most one line, so that a caller sees each (EHLO keywords) and no byte behind it is

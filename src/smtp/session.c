@@ -1,6 +1,8 @@
 #include "smtp/session.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +29,7 @@ struct session {
     bool tls_given_up;        /* it is another one, in plaintext */
     bool tls_started;         /* on the present connection */
     bool unwanted;            /* session_quit() */
+    bool traced;              /* on_trace is called */
     bool reported;            /* on_outcome was called ... */
     bool reporting;           /* ... and has not returned */
     bool answered;            /* not for the first time */
@@ -44,10 +47,17 @@ static enum tls_mode tls_mode(const struct session *s)
     return s->target->no_tls ? TLS_NONE : s->opts.tls;
 }
 
-static void remark(struct session *s, const char *line)
+__attribute__((format(printf, 2, 3))) static void remark(struct session *s, const char *fmt, ...)
 {
-    if (s->handler.on_trace != NULL)
-        s->handler.on_trace(s->handler.arg, '*', line);
+    char line[256];
+    va_list ap;
+
+    if (!s->traced)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    s->handler.on_trace(s->handler.arg, '*', line);
 }
 
 /* Deadlines */
@@ -145,7 +155,7 @@ static void init_client(struct session *s)
         .tls_required = tls >= TLS_ENCRYPT,
         .lmtp = s->opts.lmtp,
         .on_state = on_state,
-        .on_trace = s->handler.on_trace != NULL ? on_trace : NULL,
+        .on_trace = s->traced ? on_trace : NULL,
         .arg = s,
     };
 
@@ -165,11 +175,8 @@ static void on_data(void *arg, const char *data, size_t len)
 static void on_secured(void *arg, const char *version)
 {
     struct session *s = arg;
-    char line[64];
 
-    str_format(line, sizeof(line), "secured with %s%s", version,
-               connection_resumes_tls(s->conn) ? ", resumed" : "");
-    remark(s, line);
+    remark(s, "secured with %s%s", version, connection_resumes_tls(s->conn) ? ", resumed" : "");
     client_secured(&s->client, version);
     step(s);
 }
@@ -208,14 +215,13 @@ static void on_address_late(void *arg, size_t index)
 
 static void remark_connected(struct session *s)
 {
-    char ip[NETADDR_TEXT_MAX], line[128];
+    char ip[NETADDR_TEXT_MAX];
 
     if (s->target->path != NULL)
-        str_format(line, sizeof(line), "connected to %s", s->target->path);
-    else
-        str_format(line, sizeof(line), "connected to %s port %u",
-                   netaddr_format(&s->target->ip, ip), (unsigned)s->target->port);
-    remark(s, line);
+        remark(s, "connected to %s", s->target->path);
+    else if (s->traced)
+        remark(s, "connected to %s port %u", netaddr_format(&s->target->ip, ip),
+               (unsigned)s->target->port);
 }
 
 static void on_connected(void *arg, size_t index, const struct session_target *target, int fd)
@@ -294,12 +300,10 @@ static void fall_back(struct session *s)
 {
     const struct outcome *o = &s->client.outcome;
     bool afresh = may_shake_afresh(s);
-    char line[256];
 
-    str_format(line, sizeof(line), "TLS failed (%s); a new connection %s",
-               o->detail[0] != '\0' ? o->detail : smtp_failure_name(o->failure),
-               afresh ? "for a whole handshake" : "without it");
-    remark(s, line);
+    remark(s, "TLS failed (%s); a new connection %s",
+           o->detail[0] != '\0' ? o->detail : smtp_failure_name(o->failure),
+           afresh ? "for a whole handshake" : "without it");
     connection_close(&s->conn);
     s->tls_afresh = s->tls_afresh || afresh;
     s->tls_given_up = !afresh;
@@ -427,6 +431,7 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     s->tls = tls;
     s->target = &targets[0];
     s->handler = *handler;
+    s->traced = handler->on_trace != NULL;
     take_job(s, job, true);
     begin(s, targets, count);
     return s;
@@ -470,6 +475,12 @@ bool session_keep(struct session *s, int64_t idle_ms)
     s->idle_ms = idle_ms;
     arm(s);
     return true;
+}
+
+void session_trace(struct session *s, bool wanted)
+{
+    s->traced = wanted && s->handler.on_trace != NULL;
+    s->client.opts.on_trace = s->traced ? on_trace : NULL;
 }
 
 const char *session_helo_name(const struct session *s)

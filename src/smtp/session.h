@@ -117,6 +117,9 @@ bool session_keep(struct session *s, int64_t idle_ms);
  */
 bool session_takes(const struct session *s, const char *domain, bool new_transaction);
 
+/* Whether on_trace is called, from now on. It is from the beginning. */
+void session_trace(struct session *s, bool wanted);
+
 /* The name it goes by, as long as it lives. */
 const char *session_helo_name(const struct session *s);
 

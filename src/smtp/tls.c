@@ -205,10 +205,18 @@ static enum tls_step step_of(const struct tls *t, int rc)
     }
 }
 
+static bool is_refused(const struct tls *t)
+{
+    return t->verify && SSL_get_verify_result(t->ssl) != X509_V_OK;
+}
+
 enum tls_step tls_handshake(struct tls *t)
 {
+    enum tls_step step;
+
     clear_errors();
-    return step_of(t, SSL_do_handshake(t->ssl));
+    step = step_of(t, SSL_do_handshake(t->ssl));
+    return step == TLS_DONE && is_refused(t) ? TLS_FAILED : step;
 }
 
 enum tls_step tls_read(struct tls *t, char *buf, size_t size, size_t *used)
@@ -228,9 +236,12 @@ const char *tls_version(const struct tls *t)
     return SSL_get_version(t->ssl);
 }
 
+/* A certificate that is refused was shown in a whole handshake. */
 bool tls_resumes(const struct tls *t)
 {
-    return SSL_is_init_finished(t->ssl) ? SSL_session_reused(t->ssl) == 1 : t->offered;
+    if (SSL_is_init_finished(t->ssl))
+        return SSL_session_reused(t->ssl) == 1;
+    return t->offered && !is_refused(t);
 }
 
 void tls_blame(struct tls *t)
@@ -241,11 +252,10 @@ void tls_blame(struct tls *t)
 
 void tls_explain(const struct tls *t, char *buf, size_t size)
 {
-    long verified = SSL_get_verify_result(t->ssl);
-
     buf[0] = '\0';
-    if (t->verify && verified != X509_V_OK)
-        str_format(buf, size, "certificate: %s", X509_verify_cert_error_string(verified));
+    if (is_refused(t))
+        str_format(buf, size, "certificate: %s",
+                   X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)));
     else if (ERR_peek_error() != 0) /* else what failed is the connection */
         explain(buf, size);
 }

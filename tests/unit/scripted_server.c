@@ -36,26 +36,32 @@ static void add_extension(X509 *cert, int nid, const char *value)
     X509_EXTENSION_free(ext);
 }
 
-static void make_certificate(void)
+static X509 *new_certificate(EVP_PKEY *for_key)
 {
+    X509 *made = X509_new();
     X509_NAME *name;
 
+    ck_assert(for_key != NULL && made != NULL);
+    X509_set_version(made, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(made), 1);
+    X509_gmtime_adj(X509_getm_notBefore(made), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(made), 3600);
+    X509_set_pubkey(made, for_key);
+    name = X509_get_subject_name(made);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(made, name);
+    add_extension(made, NID_subject_alt_name, "DNS:mx.example,IP:127.0.0.1");
+    add_extension(made, NID_basic_constraints, "critical,CA:TRUE");
+    ck_assert_int_ne(X509_sign(made, for_key, EVP_sha256()), 0);
+    return made;
+}
+
+static void make_certificate(void)
+{
     if (certificate != NULL)
         return;
     key = EVP_EC_gen("P-256");
-    certificate = X509_new();
-    ck_assert(key != NULL && certificate != NULL);
-    X509_set_version(certificate, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-    X509_set_issuer_name(certificate, name);
-    add_extension(certificate, NID_subject_alt_name, "DNS:mx.example,IP:127.0.0.1");
-    add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
-    ck_assert_int_ne(X509_sign(certificate, key, EVP_sha256()), 0);
+    certificate = new_certificate(key);
 }
 
 void scripted_server_save_certificate(const char *path)
@@ -144,6 +150,32 @@ static void do_tls(struct scripted_server *s, bool wanted)
         complain(s, "handshake", wanted ? "failed" : "succeeded");
 }
 
+static void do_certain_tls(struct scripted_server *s, bool resumed)
+{
+    do_tls(s, true);
+    if (s->ssl != NULL && (SSL_session_reused(s->ssl) == 1) != resumed)
+        complain(s, "handshake is not", resumed ? "resumed" : "whole");
+}
+
+static void do_forget(struct scripted_server *s)
+{
+    unsigned char keys[80] = {1};
+
+    if (SSL_CTX_set_tlsext_ticket_keys(s->tls, keys, sizeof(keys)) != 1)
+        complain(s, "cannot forget", "tickets");
+}
+
+static void do_another(struct scripted_server *s)
+{
+    EVP_PKEY *other = EVP_EC_gen("P-256");
+    X509 *made = new_certificate(other);
+
+    if (SSL_CTX_use_certificate(s->tls, made) != 1 || SSL_CTX_use_PrivateKey(s->tls, other) != 1)
+        complain(s, "cannot use", "another certificate");
+    X509_free(made);
+    EVP_PKEY_free(other);
+}
+
 static void drain(struct scripted_server *s)
 {
     char bytes[4096];
@@ -216,6 +248,14 @@ static void do_step(struct scripted_server *s, const char *step)
         do_tls(s, false);
     else if (strcmp(step, "!tls demanding") == 0)
         do_demanding_tls(s);
+    else if (strcmp(step, "!tls whole") == 0 || strcmp(step, "!tls resumed") == 0)
+        do_certain_tls(s, strcmp(step, "!tls resumed") == 0);
+    else if (strcmp(step, "!tls1.2") == 0)
+        SSL_CTX_set_max_proto_version(s->tls, TLS1_2_VERSION);
+    else if (strcmp(step, "!forget") == 0)
+        do_forget(s);
+    else if (strcmp(step, "!another") == 0)
+        do_another(s);
     else if (strcmp(step, "!not tls") == 0)
         do_not_tls(s);
     else if (strcmp(step, "!flood") == 0)
