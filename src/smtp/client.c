@@ -122,6 +122,7 @@ static bool is_bye(const struct smtp_reply *r)
 __attribute__((format(printf, 2, 3))) static bool say(struct client *c, const char *fmt, ...)
 {
     char line[CLIENT_COMMAND_MAX - 1]; /* CRLF for the terminator */
+    char *out;
     va_list ap;
     int n;
 
@@ -138,10 +139,10 @@ __attribute__((format(printf, 2, 3))) static bool say(struct client *c, const ch
         enter(c, CLIENT_QUIT);
         return false;
     }
-    if (c->out == NULL)
-        c->out = malloc(CLIENT_OUT_MAX);
-    if (!has_memory(c, c->out))
+    out = realloc(c->out, c->out_len + (size_t)n + 2);
+    if (!has_memory(c, out))
         return false;
+    c->out = out;
     memcpy(c->out + c->out_len, line, (size_t)n);
     memcpy(c->out + c->out_len + n, "\r\n", 2);
     c->out_len += (size_t)n + 2;
@@ -223,8 +224,6 @@ static void enter_quit(struct client *c)
 {
     c->out_len = 0;
     c->early = false;
-    if (c->parser != NULL)
-        reply_parser_init(c->parser);
     say(c, "QUIT");
 }
 
@@ -417,9 +416,9 @@ static void hear_reply(struct client *c, const struct smtp_reply *r)
 }
 
 /* Nothing was asked: the server takes its leave, or the outcome is in doubt. */
-static void hear_unasked(struct client *c, enum reply_event event)
+static void hear_unasked(struct client *c, const struct smtp_reply *r, enum reply_event event)
 {
-    bool leaving = event != REPLY_BAD && is_bye(&c->parser->reply);
+    bool leaving = event != REPLY_BAD && is_bye(r);
 
     if (leaving && event != REPLY_END)
         return;
@@ -428,19 +427,19 @@ static void hear_unasked(struct client *c, enum reply_event event)
     enter(c, CLIENT_QUIT);
 }
 
-static void hear_line(struct client *c, enum reply_event event)
+static void hear_line(struct client *c, const struct reply_parser *p, enum reply_event event)
 {
-    const struct smtp_reply *r = &c->parser->reply;
+    const struct smtp_reply *r = &p->reply;
 
     if (c->opts.on_trace != NULL)
-        c->opts.on_trace(c->opts.arg, '<', c->parser->line);
+        c->opts.on_trace(c->opts.arg, '<', p->line);
     if (c->state == CLIENT_READY) {
-        hear_unasked(c, event);
+        hear_unasked(c, r, event);
         return;
     }
     if (event == REPLY_BAD) {
         if (c->state != CLIENT_QUIT)
-            broken(c, c->parser->error);
+            broken(c, p->error);
         return;
     }
     if (c->early && c->state != CLIENT_QUIT && r->code != 421) {
@@ -448,7 +447,7 @@ static void hear_line(struct client *c, enum reply_event event)
         return;
     }
     if (c->state == CLIENT_EHLO && r->code / 100 == 2 && r->lines > 1)
-        note_keyword(c, reply_parser_text(c->parser));
+        note_keyword(c, reply_parser_text(p));
     if (event == REPLY_END)
         hear_reply(c, r);
 }
@@ -466,49 +465,59 @@ static bool may_hear(struct client *c)
     return true;
 }
 
-/* What is half heard is all that is kept of it. */
-static void tidy(struct client *c, enum reply_event last)
+static void forget_reply(struct client *c)
 {
-    if (c->state != CLIENT_CLOSED && (last == REPLY_MORE || last == REPLY_LINE))
-        return;
     free(c->parser);
     c->parser = NULL;
 }
 
-static bool listens(struct client *c)
+static void keep_parser(struct client *c, const struct reply_parser *p, enum reply_event last)
 {
-    if (c->parser != NULL)
-        return true;
-    c->parser = malloc(sizeof(*c->parser));
-    if (!has_memory(c, c->parser))
-        return false;
-    reply_parser_init(c->parser);
-    return true;
+    bool half = c->state != CLIENT_CLOSED && (last == REPLY_MORE || last == REPLY_LINE);
+
+    if (half && c->parser == NULL) {
+        c->parser = malloc(sizeof(*c->parser));
+        if (has_memory(c, c->parser))
+            *c->parser = *p;
+    } else if (!half) {
+        forget_reply(c);
+    }
 }
 
-void client_receive(struct client *c, const char *data, size_t len)
+static void hear(struct client *c, struct reply_parser *p, const char *data, size_t len)
 {
     enum reply_event event = REPLY_END;
 
-    assert(c->state != CLIENT_CONNECT);
-    if (!listens(c))
-        return;
     while (len > 0 && may_hear(c)) {
         bool quitting = c->state == CLIENT_QUIT;
         size_t used;
 
-        event = reply_parser_feed(c->parser, data, len, &used);
+        event = reply_parser_feed(p, data, len, &used);
         data += used;
         len -= used;
         if (event != REPLY_MORE)
-            hear_line(c, event);
+            hear_line(c, p, event);
         if (event == REPLY_END || event == REPLY_BAD)
             c->early = false;
+        if (!quitting && c->state == CLIENT_QUIT) { /* what is half heard is not waited for */
+            reply_parser_init(p);
+            event = REPLY_END;
+        }
         c->quit_heard += quitting ? used : 0;
         if (c->quit_heard > QUIT_HEARD_MAX && c->state == CLIENT_QUIT)
             enter(c, CLIENT_CLOSED);
     }
-    tidy(c, event);
+    keep_parser(c, p, event);
+}
+
+void client_receive(struct client *c, const char *data, size_t len)
+{
+    struct reply_parser fresh;
+
+    assert(c->state != CLIENT_CONNECT);
+    if (c->parser == NULL)
+        reply_parser_init(&fresh);
+    hear(c, c->parser != NULL ? c->parser : &fresh, data, len);
 }
 
 void client_init(struct client *c, const struct client_opts *opts)
@@ -552,7 +561,7 @@ void client_quit(struct client *c)
 {
     assert(c->state == CLIENT_READY);
     enter(c, CLIENT_QUIT);
-    tidy(c, REPLY_MORE);
+    forget_reply(c);
 }
 
 void client_injected(struct client *c)
@@ -570,7 +579,7 @@ void client_lost(struct client *c, enum smtp_failure failure, const char *detail
     fail(c, failure, detail);
     c->out_len = 0;
     enter(c, CLIENT_CLOSED);
-    tidy(c, REPLY_END);
+    forget_reply(c);
 }
 
 /*
@@ -589,7 +598,7 @@ void client_timeout(struct client *c, const char *detail)
     default:
         fail(c, SMTP_FAILURE_TIMEOUT, detail);
         enter(c, CLIENT_QUIT);
-        tidy(c, REPLY_MORE);
+        forget_reply(c);
     }
 }
 

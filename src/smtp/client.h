@@ -88,7 +88,7 @@ struct client {
     struct outcome outcome;
     struct limits limits;
     struct reply_parser *parser; /* of what is half heard; else NULL */
-    char *out;                   /* CLIENT_OUT_MAX octets, what is said but not taken; else NULL */
+    char *out;                   /* what is said but not taken, or NULL */
 };
 
 void client_init(struct client *c, const struct client_opts *opts);
