@@ -56,22 +56,26 @@ void brake_free(struct brake **bp)
     *bp = NULL;
 }
 
+static const char by_login[] = "sasl ", by_address[] = "ip ";
+
 /* False where there is nobody to count. */
 static bool client_key(const struct mail_client *client, char key[KEY_SIZE])
 {
-    char text[NETADDR_TEXT_MAX];
     struct netaddr ip;
 
     memset(key, 0, KEY_SIZE);
     if (client->sasl_username != NULL && client->sasl_username[0] != '\0') {
-        (void)str_format(key, KEY_SIZE, "sasl %s", client->sasl_username);
+        memcpy(key, by_login, sizeof(by_login));
+        (void)str_copy(key + sizeof(by_login) - 1, KEY_SIZE - sizeof(by_login) + 1,
+                       client->sasl_username);
         return true;
     }
     if (client->address == NULL || !netaddr_parse(client->address, &ip))
         return false;
     if (ip.family == AF_INET6)
         memset(ip.bytes + 8, 0, 8); /* a /64 is one customer's */
-    (void)str_format(key, KEY_SIZE, "ip %s", netaddr_format(&ip, text));
+    memcpy(key, by_address, sizeof(by_address));
+    (void)netaddr_format(&ip, key + sizeof(by_address) - 1);
     return true;
 }
 

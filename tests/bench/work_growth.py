@@ -16,7 +16,7 @@ FEW = 10  # destinations
 AT_ONCE = 100
 REST = 0.3  # seconds: the last QUITs
 SETTINGS = {
-    "limit.total": "2000", "limit.max_waiting": "2000",
+    "limit.per_connection": "1", "limit.total": "2000", "limit.max_waiting": "2000",
     # An answer that is no answer of the remote server's shows.
     'action "outbound".unknown': "tempfail", 'action "outbound".deferred': "tempfail",
 }

@@ -14,7 +14,7 @@ static bool parse(const char *text, struct policy_request *r, const char **why)
     static char copy[1024];
 
     ck_assert_uint_lt(strlen(text), sizeof(copy));
-    strcpy(copy, text);
+    memcpy(copy, text, strlen(text) + 1);
     return policy_request_parse(copy, strlen(text), r, why);
 }
 

@@ -30,9 +30,10 @@ static void on_time(void *arg)
 
 static void setup(void)
 {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     int ends[2];
 
-    (void)signal(SIGPIPE, SIG_IGN);
+    ck_assert_int_eq(sigaction(SIGPIPE, &ignore, NULL), 0);
     loop = loop_new("test");
     ck_assert_ptr_nonnull(loop);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
