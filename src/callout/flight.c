@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "callout/address_store.h"
 #include "callout/callout.h"
+#include "callout/delivery.h"
 #include "callout/lookup.h"
 #include "callout/reprobe.h"
 #include "callout/route.h"
@@ -62,45 +63,13 @@ struct flight {
     uint8_t key[];
 };
 
-struct delivery {
-    verifier_cb cb;
-    void *arg;
-    struct verdict verdict;
-    char *trace;
-};
-
-static void deliver(void *arg)
-{
-    struct delivery *d = arg;
-
-    d->cb(d->arg, &d->verdict, d->trace);
-    free(d->trace);
-    free(d);
-}
-
-/* Answers one asker. `trace` is copied; may be NULL. */
-static void flight_deliver(struct loop *on, verifier_cb cb, void *arg, const struct verdict *v,
-                           const char *trace)
-{
-    struct delivery *d = calloc(1, sizeof(*d));
-
-    if (d == NULL)
-        abort(); /* a lost answer would be a client that hangs for ever */
-    d->cb = cb;
-    d->arg = arg;
-    d->verdict = *v;
-    if (trace != NULL)
-        d->trace = strdup(trace);
-    loop_post(on, deliver, d);
-}
-
 static void waiter_answer(struct waiter *w, const struct verdict *v)
 {
     struct flight *f = w->flight;
 
     DL_DELETE(f->waiters, w);
     f->engine->waiter_count--;
-    flight_deliver(w->on, w->cb, w->arg, v, w->trace ? trace_text(f->trace) : NULL);
+    delivery_send(w->on, w->cb, w->arg, v, w->trace ? trace_text(f->trace) : NULL);
     loop_timer_free(&w->timer);
     free(w);
 }
@@ -302,7 +271,7 @@ static void flight_set_down(struct flight *f, const struct verdict *v)
 {
     f->landed = calloc(1, sizeof(*f->landed));
     if (f->landed == NULL)
-        abort(); /* as in flight_deliver() */
+        abort(); /* as in delivery_send() */
     f->landed->verdict = f->landed->stands = *v;
     f->engine->landed_count++;
 }
@@ -409,7 +378,7 @@ static void flight_add_waiter(struct flight *f, const struct flight_ask *ask)
 
         free(w);
         verdict_init(&v, REASON_OVERLOAD, SOURCE_PROBE);
-        flight_deliver(ask->on, ask->cb, ask->arg, &v, NULL);
+        delivery_send(ask->on, ask->cb, ask->arg, &v, NULL);
         return;
     }
     w->flight = f;
@@ -607,7 +576,7 @@ bool flight_join(struct engine *e, const struct flight_ask *ask)
         verdict_init(&v, REASON_LOCAL_FAULT, SOURCE_PROBE);
     }
     if (ask->cb != NULL)
-        flight_deliver(ask->on, ask->cb, ask->arg, &v, NULL);
+        delivery_send(ask->on, ask->cb, ask->arg, &v, NULL);
     return false;
 }
 

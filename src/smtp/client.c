@@ -5,40 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/str.h"
 
 #define QUIT_HEARD_MAX 65536 /* octets listened to after QUIT */
-
-enum {
-#define X(id) KEYWORD_INDEX_##id,
-    CLIENT_KEYWORDS(X)
-#undef X
-};
-
-enum {
-#define X(id) KEYWORD_##id = 1 << KEYWORD_INDEX_##id,
-    CLIENT_KEYWORDS(X)
-#undef X
-};
 
 /* The two questions: what is said on entry, what does a reply mean. */
 static const struct behaviour {
     void (*enter)(struct client *c);
     void (*reply)(struct client *c, const struct smtp_reply *r);
 } behaviours[CLIENT_STATE_COUNT];
-
-static enum smtp_stage stage_of(enum client_state state)
-{
-    static const enum smtp_stage stages[] = {
-#define X(id, name, stage) [CLIENT_##id] = SMTP_STAGE_##stage,
-        CLIENT_STATES(X)
-#undef X
-    };
-
-    return stages[state];
-}
 
 /* The only setter of the state. */
 static void enter(struct client *c, enum client_state next)
@@ -57,7 +33,7 @@ static void enter(struct client *c, enum client_state next)
 static struct outcome *new_outcome(struct client *c, enum smtp_failure failure)
 {
     c->has_outcome = true;
-    c->outcome.stage = stage_of(c->state);
+    c->outcome.stage = client_state_stage(c->state);
     c->outcome.failure = failure;
     c->outcome.reply = (struct smtp_reply){0};
     c->outcome.detail[0] = '\0';
@@ -389,23 +365,6 @@ static const struct behaviour behaviours[CLIENT_STATE_COUNT] = {
     [CLIENT_QUIT] = {enter_quit, quit_reply},
 };
 
-/* EHLO's lines after the first: a keyword, then parameters. */
-static void note_keyword(struct client *c, const char *line)
-{
-    static const char *const names[] = {
-#define X(id) #id,
-        CLIENT_KEYWORDS(X)
-#undef X
-    };
-    size_t n = strcspn(line, " ");
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strlen(names[i]) == n && strncasecmp(line, names[i], n) == 0)
-            c->keywords |= 1u << i;
-    if (n == strlen("LIMITS") && strncasecmp(line, "LIMITS", n) == 0)
-        limits_learn(&c->limits, line + n);
-}
-
 /* 421 may come at any time and in answer to anything (RFC 5321 section 3.8). */
 static void hear_reply(struct client *c, const struct smtp_reply *r)
 {
@@ -447,7 +406,7 @@ static void hear_line(struct client *c, const struct reply_parser *p, enum reply
         return;
     }
     if (c->state == CLIENT_EHLO && r->code / 100 == 2 && r->lines > 1)
-        note_keyword(c, reply_parser_text(p));
+        keywords_learn(&c->keywords, &c->limits, reply_parser_text(p));
     if (event == REPLY_END)
         hear_reply(c, r);
 }
@@ -625,15 +584,4 @@ size_t client_take(struct client *c, char out[CLIENT_OUT_MAX])
     c->out = NULL;
     c->out_len = 0;
     return n;
-}
-
-const char *client_state_name(enum client_state state)
-{
-    static const char *const names[] = {
-#define X(id, name, stage) [CLIENT_##id] = name,
-        CLIENT_STATES(X)
-#undef X
-    };
-
-    return names[state];
 }

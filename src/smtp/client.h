@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #include "smtp/address.h"
+#include "smtp/keywords.h"
 #include "smtp/limits.h"
 #include "smtp/outcome.h"
 #include "smtp/reply.h"
@@ -51,12 +52,6 @@ enum client_state {
         CLIENT_STATE_COUNT
 };
 
-/* What EHLO told (RFC 5321 section 4.1.1.1), as a set of bits. */
-#define CLIENT_KEYWORDS(X) \
-    X(PIPELINING) \
-    X(STARTTLS) \
-    X(SMTPUTF8)
-
 struct client_opts {
     const char *helo_name;
     const char *sender;              /* in wire form, "" for the null sender */
@@ -74,7 +69,7 @@ struct client_opts {
 struct client {
     struct client_opts opts;
     enum client_state state;
-    unsigned keywords;
+    unsigned keywords; /* smtp/keywords */
     bool secured;      /* TLS is on */
     bool tls_asked;    /* STARTTLS was said on this connection */
     bool tls_due;      /* 530 at a pipelined MAIL: STARTTLS once RCPT is answered */
@@ -133,5 +128,6 @@ void client_timeout(struct client *c, const char *detail);
 size_t client_take(struct client *c, char out[CLIENT_OUT_MAX]);
 
 const char *client_state_name(enum client_state state);
+enum smtp_stage client_state_stage(enum client_state state);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "smtp/client.h"
 #include "smtp/connection.h"
 #include "smtp/dial.h"
@@ -19,7 +18,7 @@ struct session {
     struct tls_context *tls;             /* borrowed */
     const struct session_target *target; /* the preferred one; then the one connected to */
     struct session_handler handler;
-    char sender[ADDRESS_TEXT_SIZE];
+    char *sender;
     struct address recipient;
     int64_t deadline;         /* up to the outcome */
     struct loop_timer *timer; /* of the present state; armed as long as the session lives */
@@ -375,6 +374,7 @@ static void end(struct session *s)
     connection_close(&s->conn);
     loop_timer_free(&s->timer);
     s->handler.on_closed(s->handler.arg);
+    free(s->sender);
     free(s);
 }
 
@@ -402,12 +402,20 @@ static void step(struct session *s)
 
 /* The owner's side */
 
-static void take_job(struct session *s, const struct session_job *job, bool new_transaction)
+/* False when out of memory. */
+static bool take_job(struct session *s, const struct session_job *job, bool new_transaction)
 {
-    if (new_transaction)
-        (void)str_copy(s->sender, sizeof(s->sender), job->sender);
+    if (new_transaction && (s->sender == NULL || strcmp(s->sender, job->sender) != 0)) {
+        char *sender = strdup(job->sender);
+
+        if (sender == NULL)
+            return false;
+        free(s->sender);
+        s->client.opts.sender = s->sender = sender;
+    }
     s->recipient = *job->recipient;
     s->deadline = job->deadline;
+    return true;
 }
 
 struct session *session_start(struct loop *loop, const struct session_opts *opts,
@@ -422,7 +430,8 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     if (s == NULL)
         return NULL;
     s->timer = loop_timer_new(loop, on_timer, s);
-    if (s->timer == NULL) {
+    if (s->timer == NULL || !take_job(s, job, true)) {
+        loop_timer_free(&s->timer);
         free(s);
         return NULL;
     }
@@ -432,7 +441,6 @@ struct session *session_start(struct loop *loop, const struct session_opts *opts
     s->target = &targets[0];
     s->handler = *handler;
     s->traced = handler->on_trace != NULL;
-    take_job(s, job, true);
     begin(s, targets, count);
     return s;
 }
@@ -455,7 +463,8 @@ bool session_ask(struct session *s, const struct session_job *job, bool new_tran
         return false;
     if (!new_transaction && job->recipient->smtputf8 && !s->client.mail_utf8)
         return false;
-    take_job(s, job, new_transaction);
+    if (!take_job(s, job, new_transaction))
+        return false;
     s->next_transaction = new_transaction;
     s->next_wanted = true;
     if (s->reporting)

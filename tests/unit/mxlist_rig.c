@@ -39,11 +39,16 @@ void mxlist_setup(void)
     random_fn = random_last;
 }
 
-void mxlist_teardown(void)
+void mxlist_unresolve(void)
 {
     for (size_t i = 0; i < MX_HOSTS_MAX; i++)
         for (int f = 0; f < MX_FAMILIES; f++)
             dns_answer_unref(&list.hosts[i].answers[f]);
+}
+
+void mxlist_teardown(void)
+{
+    mxlist_unresolve();
     dns_answer_unref(&mx_answer);
 }
 

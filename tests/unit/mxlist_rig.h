@@ -27,6 +27,9 @@ struct netaddr address(const char *text);
 void mxlist_setup(void);
 void mxlist_teardown(void);
 
+/* The hosts have no answers any more. */
+void mxlist_unresolve(void);
+
 struct dns_answer *answer_empty(enum dns_status status);
 
 /* "10 mx1.test, 20 mx2.test"; "." is the root. */

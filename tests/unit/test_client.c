@@ -374,6 +374,7 @@ START_TEST(test_limits)
     expect_takes(&r.c, false, true, false);
     rig_run(&r, (const char *const[]){"<2\\", NULL}); /* something is coming */
     expect_takes(&r.c, false, false, false);
+    client_lost(&r.c, SMTP_FAILURE_CLOSED, ""); /* lets go of it */
     rig_init(&r, MAY);
     rig_run(&r, forgotten);
     expect_takes(&r.c, true, true, false);

@@ -231,7 +231,7 @@ START_TEST(hosts_that_fail)
     ck_assert_str_eq(planned(), "20 b.test 192.0.2.3");
     ck_assert_int_eq(plan.result, MX_OK);
     ck_assert_uint_eq(plan.ttl, 300);
-    mxlist_teardown();
+    mxlist_unresolve();
     resolve("a.test", "SERVFAIL", "SERVFAIL");
     resolve("b.test", "NXDOMAIN", "NXDOMAIN");
     (void)planned();

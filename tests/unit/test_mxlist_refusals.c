@@ -66,7 +66,7 @@ START_TEST(this_host_cuts)
 {
     for (int i = 0; i < 2; i++) {
         random_fn = i == 0 ? random_last : random_first;
-        mxlist_teardown();
+        mxlist_unresolve();
         ck_assert(
             hosts_of(answer_mx("20 b.test, 20 me.test, 20 c.test, 10 a.test, 30 d.test"), 300));
         resolve("a.test", "NODATA", "192.0.2.1");
@@ -129,7 +129,7 @@ START_TEST(least_ttl)
     resolve_ttl("b.test", "2001:db8::1", 150, "SERVFAIL", 0);
     (void)planned();
     ck_assert_uint_eq(plan.ttl, 150);
-    mxlist_teardown();
+    mxlist_unresolve();
     resolve_ttl("a.test", "NODATA", 5, "127.0.0.1", 200);
     resolve_ttl("b.test", "NODATA", 150, "NODATA", 9);
     (void)planned();
