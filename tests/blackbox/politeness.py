@@ -565,8 +565,8 @@ def test_pause_widens(w):
 
 def test_no_connection(w):
     """The second callout in a row that came to no connection makes a pause, while others can be connected
-    to; it is not held against them."""
-    server, d = world(w, {**POLITE, "timeout.connect": "1s"})
+    to, one connection for each recipient; it is not held against them."""
+    server, d = world(w, {**POLITE, "timeout.connect": "1s", "limit.per_connection": "1"})
     namespace.swallow(MX)
     calm = Neighbour(w, d)
     w.equal("answers", kinds(client.ask_all(d.control, people(2), 2)), ["deferred/unreachable"])
