@@ -57,8 +57,8 @@ uint64_t codec_get_uint(struct codec_reader *r, size_t octets, uint64_t max)
     r->ok = r->ok && octets <= r->left;
     if (!r->ok)
         return 0;
-    for (size_t i = 0; i < octets; i++)
-        value |= (uint64_t)r->at[i] << (8 * i);
+    for (size_t i = octets; i-- > 0;)
+        value = value << 8 | r->at[i];
     r->at += octets;
     r->left -= octets;
     r->ok = value <= max;
