@@ -1,5 +1,6 @@
 #include "policy/decision_log.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -49,10 +50,13 @@ static void put_readable(struct line *l, const char *text)
         *at = '\'';
 }
 
-static bool is_bare(char c)
-{
-    return c > ' ' && c <= '~' && c != '=' && c != '"' && c != '\\';
-}
+/* What needs no quotes and no other character in its place: all that is printed but = " and \ */
+static const bool bare[UCHAR_MAX + 1] = {
+    ['!'] = true,
+    ['#' ... '<'] = true,
+    ['>' ... '['] = true,
+    [']' ... '~'] = true,
+};
 
 /* A value that logfmt has as it is, as nearly all are. False for another, and nothing was put. */
 static bool put_bare(struct line *l, const char *text)
@@ -62,7 +66,7 @@ static bool put_bare(struct line *l, const char *text)
 
     if (room > VALUE_SIZE)
         room = VALUE_SIZE;
-    for (; n < room && is_bare(text[n]); n++)
+    for (; n < room && bare[(unsigned char)text[n]]; n++)
         at[n] = text[n];
     if (n == room || text[n] != '\0')
         return false;

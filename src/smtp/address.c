@@ -1,7 +1,7 @@
 #include "smtp/address.h"
 
 #include <idn2.h>
-#include <stdio.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -14,19 +14,25 @@ static bool fail(const char **why, const char *reason)
     return false;
 }
 
-static bool is_alnum(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+/* Let-dig and the hyphen of Ldh-str: RFC 5321 section 4.1.2. */
+static const bool ldh[UCHAR_MAX + 1] = {
+    ['-'] = true,
+    ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true,
+    ['a' ... 'z'] = true,
+};
 
-/* Length of the atext character at `p`, 0 for anything else: RFC 5322 3.2.3, RFC 6531 3.3. */
+/* RFC 5322 section 3.2.3. */
+static const bool atext[UCHAR_MAX + 1] = {
+    ['!'] = true,         ['#' ... '\''] = true, ['*'] = true, ['+'] = true,
+    ['-'] = true,         ['/' ... '9'] = true,  ['='] = true, ['?'] = true,
+    ['A' ... 'Z'] = true, ['^' ... '~'] = true,
+};
+
+/* Length of the atext character at `p`, 0 for anything else: also RFC 6531 section 3.3. */
 static size_t atext_length(const unsigned char *p, size_t n)
 {
-    if (is_alnum(p[0]))
-        return 1;
-    if (p[0] >= 0x80)
-        return str_utf8_length(p, n);
-    return p[0] != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", p[0]) != NULL;
+    return p[0] < 0x80 ? atext[p[0]] : str_utf8_length(p, n);
 }
 
 /* Dot-string = Atom *("." Atom), Atom = 1*atext: how many octets of `s` are one; 0 is none. */
@@ -188,7 +194,7 @@ static size_t label_fold(const char *label, size_t len, char out[LABEL_MAX], con
     if (len == 0)
         return fail(why, "empty label in domain");
     for (size_t i = 0; i < len; i++) {
-        if (!is_alnum((unsigned char)label[i]) && label[i] != '-')
+        if (!ldh[(unsigned char)label[i]])
             return fail(why, "character in domain");
         if (i < LABEL_MAX)
             out[i] = lower(label[i]);
