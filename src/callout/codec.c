@@ -1,5 +1,6 @@
 #include "callout/codec.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define ENHANCED_PART_MAX 999 /* RFC 3463 section 2 */
@@ -57,8 +58,8 @@ uint64_t codec_get_uint(struct codec_reader *r, size_t octets, uint64_t max)
     r->ok = r->ok && octets <= r->left;
     if (!r->ok)
         return 0;
-    for (size_t i = 0; i < octets; i++)
-        value |= (uint64_t)r->at[i] << (8 * i);
+    for (size_t i = octets; i-- > 0;)
+        value = value << 8 | r->at[i];
     r->at += octets;
     r->left -= octets;
     r->ok = value <= max;
@@ -67,7 +68,16 @@ uint64_t codec_get_uint(struct codec_reader *r, size_t octets, uint64_t max)
 
 int64_t codec_get_time(struct codec_reader *r)
 {
-    return (int64_t)codec_get_uint(r, 8, INT64_MAX);
+    uint64_t le;
+
+    r->ok = r->ok && sizeof(le) <= r->left;
+    if (!r->ok)
+        return 0;
+    memcpy(&le, r->at, sizeof(le));
+    r->at += sizeof(le);
+    r->left -= sizeof(le);
+    r->ok = le64toh(le) <= INT64_MAX;
+    return r->ok ? (int64_t)le64toh(le) : 0;
 }
 
 void codec_get_enhanced(struct codec_reader *r, struct enhanced_code *out)

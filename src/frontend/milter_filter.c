@@ -26,8 +26,8 @@ struct milter_conn {
     bool by_smtp;
     char sasl[TEXT_MAX];
     char certificate[TEXT_MAX];
-    struct address sender;
-    enum path_kind sender_kind;
+    char sender[TEXT_MAX]; /* where MAIL came; one that is cut is no path, either */
+    bool has_sender;
 };
 
 /* One RCPT, in the thread that waits for its decision. */
@@ -130,7 +130,6 @@ static struct milter_conn *connection(SMFICTX *ctx)
         return NULL;
     }
     c->by_smtp = true;
-    c->sender_kind = PATH_BAD;
     return c;
 }
 
@@ -216,13 +215,13 @@ static const char *certificate(SMFICTX *ctx)
 static sfsistat on_mail(SMFICTX *ctx, char **argv)
 {
     struct milter_conn *c = connection(ctx);
-    const char *why;
 
     if (c == NULL)
         return SMFIS_NOREPLY;
     (void)str_copy(c->sasl, sizeof(c->sasl), macro(ctx, "{auth_authen}"));
     (void)str_copy(c->certificate, sizeof(c->certificate), certificate(ctx));
-    c->sender_kind = path_parse(argv[0], strlen(argv[0]), &c->sender, &why);
+    (void)str_copy(c->sender, sizeof(c->sender), argv[0]);
+    c->has_sender = true;
     return SMFIS_NOREPLY;
 }
 
@@ -315,6 +314,13 @@ static enum path_kind read_recipient(SMFICTX *ctx, const char *text, struct addr
     return PATH_ADDRESS;
 }
 
+static enum path_kind read_sender(const char *text, struct address *out)
+{
+    const char *why;
+
+    return path_parse(text, strlen(text), out, &why);
+}
+
 static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *text)
 {
     struct milter_conn *c = connection(ctx);
@@ -334,8 +340,8 @@ static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *tex
     r.client = (struct mail_client){c->sasl, c->certificate, c->client};
     r.unrefusable = !c->by_smtp;
     r.own = is_of_the_mta(macro(ctx, "{rcpt_mailer}"));
-    r.sender = c->sender_kind == PATH_ADDRESS ? &c->sender : NULL;
-    r.null_sender = c->sender_kind == PATH_NULL;
+    r.sender = c->has_sender ? c->sender : NULL;
+    r.read_sender = read_sender;
     r.address = kind == PATH_ADDRESS ? &address : NULL;
     r.domain = address.domain;
     decide(env, &r, &d);

@@ -37,7 +37,7 @@ struct connection {
     size_t request_len; /* of the input, while it is dealt with */
     char peer[NETADDR_TEXT_MAX];
     struct policy_request request; /* in the stream's input */
-    struct address address, sender;
+    struct address address;
     char domain[ADDRESS_DOMAIN_MAX + 2]; /* one that is cut is no domain, either */
     struct rcpt rcpt;
     struct connection *prev, *next;
@@ -111,6 +111,13 @@ static const struct address *read_address(const char *text, struct address *out)
     return address_from_internal(text, strlen(text), out, &why) ? out : NULL;
 }
 
+static enum path_kind read_sender(const char *text, struct address *out)
+{
+    if (text[0] == '\0')
+        return PATH_NULL;
+    return read_address(text, out) != NULL ? PATH_ADDRESS : PATH_BAD;
+}
+
 static void ask(struct connection *c)
 {
     const struct policy_request *rq = &c->request;
@@ -120,8 +127,8 @@ static void ask(struct connection *c)
     c->rcpt = (struct rcpt){
         .client = {rq->sasl_username, rq->ccert_fingerprint, rq->client_address},
         .queue_id = rq->queue_id,
-        .sender = read_address(rq->sender, &c->sender),
-        .null_sender = rq->sender[0] == '\0',
+        .sender = rq->sender,
+        .read_sender = read_sender,
         .text = rq->recipient,
         .address = rq->recipient_cut ? NULL : read_address(rq->recipient, &c->address),
         .domain = c->domain,

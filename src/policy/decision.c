@@ -172,22 +172,28 @@ static bool is_outage(enum verdict_reason reason, enum smtp_stage stage)
     }
 }
 
+/* The reasons of an outage, where a route's is answered with a tempfail. */
+static uint64_t tempfailed_outages(const struct route *route)
+{
+    uint64_t set = 0;
+
+    if (route == NULL || route->outage != ROUTE_OUTAGE_TEMPFAIL)
+        return 0;
+    for (int r = 0; r < VERDICT_REASON_COUNT; r++)
+        if (is_outage((enum verdict_reason)r, SMTP_STAGE_CONNECT))
+            set |= UINT64_C(1) << r;
+    return set;
+}
+
 uint64_t decision_accepting(const struct decision_opts *opts, enum mail_class c,
                             const struct route *route)
 {
     uint64_t set = 0;
 
-    for (int i = 0; i < VERDICT_REASON_COUNT; i++) {
-        enum verdict_reason r = (enum verdict_reason)i;
-        enum action a = reason_action(opts, c, r);
-
-        if (route != NULL && route->outage == ROUTE_OUTAGE_TEMPFAIL &&
-            is_outage(r, SMTP_STAGE_CONNECT))
-            a = ACTION_TEMPFAIL;
-        if (a == ACTION_ACCEPT)
-            set |= UINT64_C(1) << r;
-    }
-    return set;
+    for (int r = 0; r < VERDICT_REASON_COUNT; r++)
+        set |= (uint64_t)(opts->actions[c][r] == ACTION_ACCEPT) << r;
+    set |= UINT64_C(1) << REASON_SKIPPED; /* as in reason_action() */
+    return set & ~tempfailed_outages(route);
 }
 
 static enum action choose(const struct decision_opts *opts, const struct decision_about *about,

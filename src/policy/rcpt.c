@@ -18,7 +18,7 @@ static void log_decision(const struct rcpt *r, enum mail_class c, const struct v
                         .queue_id = r->queue_id};
 
     if (c == CLASS_SENDER) {
-        address_format(r->sender, sender);
+        address_format(&r->sender_address, sender);
         who.address = sender;
     }
     decision_log(&who, c, v, d);
@@ -29,7 +29,7 @@ static bool decided(struct rcpt *r, enum mail_class c, const struct verdict *v)
 {
     struct decision_about about = {
         .mail_class = c,
-        .address = c == CLASS_SENDER ? r->sender : r->address,
+        .address = c == CLASS_SENDER ? &r->sender_address : r->address,
         .text = r->text,
         .unrefusable = r->unrefusable,
     };
@@ -131,18 +131,35 @@ static bool is_own_sender(const struct policy_opts *o, const struct address *sen
 /* Mail for postmaster and abuse comes in whoever sends it: they are told of mistakes there. */
 static bool sender_wanted(const struct rcpt *r)
 {
-    return r->opts->sender_callout && r->mail_class == CLASS_INBOUND && r->sender != NULL &&
-           !is_own_sender(r->opts, r->sender) &&
+    return r->opts->sender_callout && r->mail_class == CLASS_INBOUND &&
+           r->sender_kind == PATH_ADDRESS && !is_own_sender(r->opts, &r->sender_address) &&
            (r->address == NULL || !address_is_contact(r->address));
+}
+
+static void read_sender(struct rcpt *r)
+{
+    const struct policy_opts *o = r->opts;
+    bool needed =
+        o->exempt_senders != NULL || (o->sender_callout && r->mail_class == CLASS_INBOUND);
+
+    r->sender_kind = PATH_BAD;
+    if (needed && r->sender != NULL)
+        r->sender_kind = r->read_sender(r->sender, &r->sender_address);
+}
+
+static bool has_exempt_sender(const struct rcpt *r)
+{
+    const struct exempt *e = r->opts->exempt_senders;
+
+    return (r->sender_kind == PATH_NULL && exempt_has_address(e, NULL)) ||
+           (r->sender_kind == PATH_ADDRESS && exempt_has_address(e, &r->sender_address));
 }
 
 static bool is_exempt(const struct rcpt *r)
 {
     const struct policy_opts *o = r->opts;
 
-    return exempt_has_client(o->exempt_clients, r->client.address) ||
-           ((r->null_sender || r->sender != NULL) &&
-            exempt_has_address(o->exempt_senders, r->sender)) ||
+    return exempt_has_client(o->exempt_clients, r->client.address) || has_exempt_sender(r) ||
            (r->address != NULL && exempt_has_address(o->exempt_recipients, r->address));
 }
 
@@ -177,7 +194,7 @@ static bool begin(struct rcpt *r, int64_t now)
     r->braked = brake_holds(r->env->brake, &r->opts->brake, &r->client, now);
     if (!sender_wanted(r))
         return ask_recipient(r);
-    return ask(r, CLASS_SENDER, r->sender, on_sender, &v) && go_on(r, &v);
+    return ask(r, CLASS_SENDER, &r->sender_address, on_sender, &v) && go_on(r, &v);
 }
 
 bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
@@ -188,6 +205,7 @@ bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rc
     r->env = env;
     r->opts = policy_get(env->policy);
     r->mail_class = mail_class_of(r->opts, &r->client);
+    read_sender(r);
     find_route(r);
     r->deadline = at + r->opts->wait_ms;
     r->on = on;

@@ -15,6 +15,7 @@
 #include "callout/verifier.h"
 #include "policy/class.h"
 #include "policy/policy.h"
+#include "smtp/path.h"
 
 /* What all recipients of the daemon share; borrowed. */
 struct rcpt_env {
@@ -28,6 +29,9 @@ struct rcpt;
 /* Fires on the loop given, once; the rcpt is free to be used again, or freed. */
 typedef void (*rcpt_cb)(void *arg, const struct decision *d);
 
+/* Reads a sender in the form in which the frontend has it. */
+typedef enum path_kind (*rcpt_read_fn)(const char *text, struct address *out);
+
 /*
  * Filled by the frontend, whose strings and addresses stay where they are until it is decided.
  * NULL and "" stand for what is not known.
@@ -35,10 +39,10 @@ typedef void (*rcpt_cb)(void *arg, const struct decision *d);
 struct rcpt {
     struct mail_client client;
     const char *queue_id;
-    bool unrefusable;             /* the mail did not come by SMTP: accept, and log */
-    bool own;                     /* the MTA's own recipient: not called out, but by a route */
-    const struct address *sender; /* to be asked about, if anybody: NULL also for the null sender */
-    bool null_sender;
+    bool unrefusable;              /* the mail did not come by SMTP: accept, and log */
+    bool own;                      /* the MTA's own recipient: not called out, but by a route */
+    const char *sender;            /* as it was handed over; NULL: there was none */
+    rcpt_read_fn read_sender;      /* called where the sender counts: most is decided without */
     const char *text;              /* the recipient as it was handed over, for the log */
     const struct address *address; /* NULL: no quoting makes an address of the text */
     const char *domain;            /* where that has no valid syntax: what is behind its last @ */
@@ -48,6 +52,8 @@ struct rcpt {
     const struct policy_opts *opts;
     char key[ADDRESS_DOMAIN_MAX + 1]; /* the recipient's domain, as routes have it */
     const struct route *route;        /* NULL: none */
+    enum path_kind sender_kind;       /* PATH_BAD also where nobody needs to know */
+    struct address sender_address;    /* of PATH_ADDRESS */
     enum mail_class mail_class;
     bool braked;
     int64_t deadline; /* clock_mono_ms of the answer */

@@ -1,7 +1,7 @@
 #include "smtp/address.h"
 
 #include <idn2.h>
-#include <stdio.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -14,17 +14,25 @@ static bool fail(const char **why, const char *reason)
     return false;
 }
 
-static bool is_alnum(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+/* Let-dig and the hyphen of Ldh-str: RFC 5321 section 4.1.2. */
+static const bool ldh[UCHAR_MAX + 1] = {
+    ['-'] = true,
+    ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true,
+    ['a' ... 'z'] = true,
+};
 
-/* Length of the atext character at `p`, 0 for anything else: RFC 5322 3.2.3, RFC 6531 3.3. */
+/* RFC 5322 section 3.2.3. */
+static const bool atext[UCHAR_MAX + 1] = {
+    ['!'] = true,         ['#' ... '\''] = true, ['*'] = true, ['+'] = true,
+    ['-'] = true,         ['/' ... '9'] = true,  ['='] = true, ['?'] = true,
+    ['A' ... 'Z'] = true, ['^' ... '~'] = true,
+};
+
+/* Length of the atext character at `p`, 0 for anything else: also RFC 6531 section 3.3. */
 static size_t atext_length(const unsigned char *p, size_t n)
 {
-    if (p[0] >= 0x80)
-        return str_utf8_length(p, n);
-    return is_alnum(p[0]) || (p[0] != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", p[0]) != NULL);
+    return p[0] < 0x80 ? atext[p[0]] : str_utf8_length(p, n);
 }
 
 /* Dot-string = Atom *("." Atom), Atom = 1*atext: how many octets of `s` are one; 0 is none. */
@@ -34,15 +42,16 @@ static size_t dot_string_span(const unsigned char *s, size_t len, const char **w
     size_t i = 0;
 
     while (i < len && s[i] != '@') {
-        size_t n = atext_length(s + i, len - i);
+        size_t n;
 
-        if (n == 0 && s[i] == '.') {
+        if (s[i] == '.') {
             if (after_dot)
                 break;
             after_dot = true;
             i++;
             continue;
         }
+        n = atext_length(s + i, len - i);
         if (n == 0)
             return fail(why, s[i] >= 0x80 ? "local part is not UTF-8" : "character in local part");
         after_dot = false;
@@ -85,15 +94,11 @@ static size_t quoted_string_span(const unsigned char *s, size_t len, const char 
     return i < len ? i + 1 : fail(why, "unterminated quoted local part");
 }
 
-/* Takes the quotes and escapes off a valid local part; returns the length. */
+/* Takes the quotes and escapes off a valid quoted local part; returns the length. */
 static size_t local_unquote(const char *local, char raw[ADDRESS_LOCAL_MAX + 1])
 {
     size_t len = strlen(local), n = 0;
 
-    if (local[0] != '"') {
-        memcpy(raw, local, len + 1);
-        return len;
-    }
     for (size_t i = 1; i + 1 < len; i++) {
         if (local[i] == '\\')
             i++;
@@ -113,8 +118,11 @@ static bool local_quote(const char *raw, size_t len, char out[ADDRESS_LOCAL_MAX 
 
     if (len > ADDRESS_LOCAL_MAX)
         return fail(why, "local part longer than 64 octets");
-    if (len > 0 && dot_string_span(s, len, &ignored) == len)
-        return str_copyn(out, ADDRESS_LOCAL_MAX + 1, raw, len);
+    if (len > 0 && dot_string_span(s, len, &ignored) == len) {
+        memcpy(out, raw, len);
+        out[len] = '\0';
+        return true;
+    }
     out[n++] = '"';
     for (size_t i = 0, step; i < len; i += step) {
         step = qcontent_length(s + i, len - i);
@@ -174,38 +182,53 @@ static bool literal_set(const char *text, size_t len, struct address *out, const
     return true;
 }
 
-/* sub-domain = Let-dig [Ldh-str], of 63 octets at most. */
-static bool label_check(const char *label, size_t len, const char **why)
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* sub-domain = Let-dig [Ldh-str], of 63 octets at most: into small letters, and its length; 0 is
+   none. */
+static size_t label_fold(const char *label, size_t len, char out[LABEL_MAX], const char **why)
 {
     if (len == 0)
         return fail(why, "empty label in domain");
-    for (size_t i = 0; i < len; i++)
-        if (!is_alnum((unsigned char)label[i]) && label[i] != '-')
+    for (size_t i = 0; i < len; i++) {
+        if (!ldh[(unsigned char)label[i]])
             return fail(why, "character in domain");
+        if (i < LABEL_MAX)
+            out[i] = lower(label[i]);
+    }
     if (label[0] == '-' || label[len - 1] == '-')
         return fail(why, "hyphen at the edge of a label");
-    if (len > LABEL_MAX)
-        return fail(why, "label longer than 63 octets");
-    return true;
+    return len <= LABEL_MAX ? len : fail(why, "label longer than 63 octets");
 }
 
-/* A U-label to its A-label (RFC 5891 section 5); `size` >= 64. */
-static bool label_to_ascii(const char *label, size_t len, char *out, size_t size, const char **why)
+/* The same of a U-label, by way of its A-label: RFC 5891 section 5. */
+static size_t label_to_ascii(const char *label, size_t len, char out[LABEL_MAX], const char **why)
 {
     char u[ADDRESS_DOMAIN_MAX + 1];
     uint8_t *a = NULL;
-    bool ok;
     int rc;
 
+    if (memchr(label, '\0', len) != NULL)
+        return fail(why, "character in domain");
     (void)str_copyn(u, sizeof(u), label, len);
     rc = idn2_lookup_u8((const uint8_t *)u, &a, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (rc != IDN2_OK)
         return fail(why, rc == IDN2_TOO_BIG_LABEL ? "label longer than 63 octets"
                                                   : "label that IDNA2008 does not allow");
-    ok = label_check((const char *)a, strlen((const char *)a), why) &&
-         str_copy(out, size, (const char *)a);
+    len = label_fold((const char *)a, strlen((const char *)a), out, why);
     idn2_free(a);
-    return ok;
+    return len;
+}
+
+static bool is_ascii(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return false;
+    return true;
 }
 
 /*
@@ -215,27 +238,20 @@ static bool label_to_ascii(const char *label, size_t len, char *out, size_t size
 static bool label_append(const char *label, size_t len, struct address *out, size_t *used,
                          const char **why)
 {
-    char ascii[LABEL_MAX + 1];
-    bool international = false;
+    const char *bad = "";
+    char read[LABEL_MAX];
+    size_t n = label_fold(label, len, read, &bad);
 
-    for (size_t i = 0; i < len; i++)
-        international |= (unsigned char)label[i] >= 0x80;
-    if (memchr(label, '\0', len) != NULL)
-        return fail(why, "character in domain");
-    if (international) {
-        if (!label_to_ascii(label, len, ascii, sizeof(ascii), why))
-            return false;
-        label = ascii;
-        len = strlen(ascii);
-    } else if (!label_check(label, len, why)) {
-        return false;
-    }
-    if (*used + 1 + len > ADDRESS_DOMAIN_MAX)
+    if (n == 0 && !is_ascii(label, len))
+        n = label_to_ascii(label, len, read, &bad);
+    if (n == 0)
+        return fail(why, bad);
+    if (*used + 1 + n > ADDRESS_DOMAIN_MAX)
         return fail(why, "domain longer than 255 octets");
     if (*used > 0)
         out->domain[(*used)++] = '.';
-    (void)str_copyn(out->domain + *used, sizeof(out->domain) - *used, label, len);
-    *used += len;
+    memcpy(out->domain + *used, read, n);
+    *used += n;
     return true;
 }
 
@@ -263,7 +279,7 @@ static bool domain_set(const char *text, size_t len, struct address *out, const 
             return false;
         start = end + 1;
     }
-    str_lower(out->domain);
+    out->domain[used] = '\0';
     return true;
 }
 
@@ -277,7 +293,7 @@ static bool join(const char *local, const char *domain, char *out, size_t size)
     return str_copy(out + len + 1, size - len - 1, domain);
 }
 
-static bool canonical_set(struct address *out, bool fold, const char **why)
+static bool canonical_quoted(struct address *out, bool fold, const char **why)
 {
     char raw[ADDRESS_LOCAL_MAX + 1], local[ADDRESS_LOCAL_MAX + 1];
     size_t len = local_unquote(out->local, raw);
@@ -288,14 +304,28 @@ static bool canonical_set(struct address *out, bool fold, const char **why)
            join(local, out->domain, out->canonical, sizeof(out->canonical));
 }
 
+/* A dot-string is its own canonical form, but for its case. */
+static bool canonical_set(struct address *out, bool fold, const char **why)
+{
+    size_t n = 0;
+
+    if (out->local[0] == '"')
+        return canonical_quoted(out, fold, why);
+    for (; out->local[n] != '\0'; n++)
+        out->canonical[n] = fold ? lower(out->local[n]) : out->local[n];
+    out->canonical[n] = '@';
+    (void)str_copy(out->canonical + n + 1, sizeof(out->canonical) - n - 1, out->domain);
+    return true;
+}
+
 /* With local and domain set: the total length, the canonical form, whether SMTPUTF8 is needed. */
 static bool address_finish(struct address *out, const char **why)
 {
-    if (strlen(out->local) + 1 + strlen(out->domain) > ADDRESS_MAX)
+    size_t local_len = strlen(out->local);
+
+    if (local_len + 1 + strlen(out->domain) > ADDRESS_MAX)
         return fail(why, "address longer than 254 octets");
-    out->smtputf8 = false;
-    for (const char *p = out->local; *p != '\0'; p++)
-        out->smtputf8 |= (unsigned char)*p >= 0x80;
+    out->smtputf8 = !is_ascii(out->local, local_len);
     return canonical_set(out, true, why);
 }
 
