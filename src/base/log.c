@@ -18,13 +18,10 @@
 #include "base/syslog_socket.h"
 #include "base/thread.h"
 
-#define LOG_LINE_MAX 4096
-#define LOG_BATCH_MAX \
-    (1U << 20) /* octets that wait at most; later lines are dropped and counted \
-                */
-#define REST_NS \
-    1000000 /* between batches: to be woken for each line would be dearer than \
-               the line */
+#define LOG_LINE_MAX  4096
+#define LOG_BATCH_MAX (1U << 20) /* octets that wait; what is beyond is dropped, and counted */
+#define REST_NS       1000000    /* between batches: to be woken is dearer than the line */
+#define CLOSE_S       5          /* for the writer to write what is left */
 
 /* Lines one behind the other, each its level, its text and a NUL. */
 struct batch {
@@ -42,10 +39,12 @@ static struct {
     bool open, closing;
     bool asleep; /* the writer, until it is woken */
     pthread_t writer;
+    struct syslog_socket syslogd; /* the writer's, while there is one */
 } the_log = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .filled = PTHREAD_COND_INITIALIZER,
     .opts = {.target = LOG_TARGET_STDERR, .ident = "calloutd"},
+    .syslogd = {.path = _PATH_LOG, .fd = -1},
 };
 static atomic_bool debug_on;
 
@@ -136,7 +135,6 @@ static bool next_line(const struct batch *b, const char **at, struct syslog_line
 
 static void emit_to_syslog(const struct log_opts *opts, const struct batch *b)
 {
-    static struct syslog_socket to = {.path = _PATH_LOG, .fd = -1};
     struct syslog_line lines[SYSLOG_AT_ONCE];
     const char *at = b->octets;
     unsigned count;
@@ -144,7 +142,7 @@ static void emit_to_syslog(const struct log_opts *opts, const struct batch *b)
     do {
         for (count = 0; count < SYSLOG_AT_ONCE && next_line(b, &at, &lines[count]);)
             count++;
-        syslog_socket_send(&to, opts->ident, lines, count);
+        syslog_socket_send(&the_log.syslogd, opts->ident, lines, count);
     } while (count == SYSLOG_AT_ONCE);
 }
 
@@ -208,6 +206,19 @@ void log_reconfigure(const struct log_opts *opts)
     atomic_store(&debug_on, opts->debug);
 }
 
+/* False where it is held up for too long by who reads the log: then the process ends without it. */
+static bool writer_ended(void)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_S;
+    if (pthread_timedjoin_np(the_log.writer, NULL, &until) == 0)
+        return true;
+    (void)pthread_detach(the_log.writer);
+    return false;
+}
+
 void log_close(void)
 {
     pthread_mutex_lock(&the_log.lock);
@@ -219,7 +230,9 @@ void log_close(void)
     the_log.closing = true;
     pthread_cond_signal(&the_log.filled);
     pthread_mutex_unlock(&the_log.lock);
-    pthread_join(the_log.writer, NULL);
+    if (!writer_ended())
+        return; /* what it uses stays as it is */
+    syslog_socket_close(&the_log.syslogd);
     closelog();
 }
 

@@ -4,8 +4,9 @@
  * Threads: any thread may log. Lines go through a bounded buffer to a writer thread of the log's
  * own, so a stalled journal stops nothing; what does not fit is dropped and counted, and the count
  * is logged once there is room. The writer takes all that is there, and rests for a millisecond
- * before it takes more. Before log_open() and after log_close() lines go to stderr,
- * unbuffered and in the calling thread: that is where usage and configuration errors end up.
+ * before it takes more: a crash loses what was logged in it. Before log_open() and after
+ * log_close() lines go to stderr, unbuffered and in the calling thread: that is where usage and
+ * configuration errors end up.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -33,10 +34,12 @@ struct log_opts {
 /* Starts the writer thread. Signals are blocked in it. Call after fork. */
 bool log_open(const struct log_opts *opts, struct error *err);
 
-/* Changes the target and the level of an open log (SIGHUP). */
+/* Changes the target and the level of an open log (SIGHUP). Lines that still wait go to the new
+   target. */
 void log_reconfigure(const struct log_opts *opts);
 
-/* Writes what is queued and ends the writer. Safe to call twice. */
+/* Writes what is queued and ends the writer; gives up after some seconds where nobody takes the
+   lines, and is then not to be opened again. Safe to call twice. */
 void log_close(void);
 
 bool log_debug_enabled(void);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define INPUT_FIRST 2048 /* octets of a buffer that grows; more than a request of Postfix has */
+#define INPUT_KEPT  8192 /* of one that is kept while nothing is in it */
 
 static bool passes(int error)
 {
@@ -86,8 +87,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     s->broken |= evbuffer_write(s->unsent, fd) < 0 && !passes(errno);
     if (!s->broken && evbuffer_get_length(s->unsent) > 0) {
-        s->broken |= event_add(s->writable, NULL) != 0;
-        return;
+        s->broken = event_add(s->writable, NULL) != 0;
+        if (!s->broken)
+            return;
     }
     s->on_ready(s->arg);
 }
@@ -109,6 +111,8 @@ bool stream_open(struct stream *s, struct loop *l, int fd, size_t most, loop_fn 
 
 void stream_close(struct stream *s)
 {
+    if (s->fd >= 0 && !s->broken && evbuffer_get_length(s->unsent) > 0)
+        (void)evbuffer_write(s->unsent, s->fd);
     if (s->readable != NULL)
         event_free(s->readable);
     if (s->writable != NULL)
@@ -124,14 +128,20 @@ void stream_close(struct stream *s)
 char *stream_input(const struct stream *s, size_t *len)
 {
     *len = s->until - s->from;
-    return s->input + s->from;
+    return s->input != NULL ? s->input + s->from : NULL;
 }
 
 void stream_drop(struct stream *s, size_t len)
 {
     s->from += len;
-    if (s->from == s->until)
-        s->from = s->until = 0;
+    if (s->from < s->until)
+        return;
+    s->from = s->until = 0;
+    if (s->size > INPUT_KEPT) {
+        free(s->input);
+        s->input = NULL;
+        s->size = 0;
+    }
 }
 
 void stream_hold(struct stream *s, bool held)

@@ -38,10 +38,12 @@ struct stream {
  */
 bool stream_open(struct stream *s, struct loop *l, int fd, size_t most, loop_fn on_ready,
                  void *arg);
-void stream_close(struct stream *s); /* may be called twice */
 
-/* What there is of the input. It stays where it is until the next on_ready(), and is the caller's
-   to write to. */
+/* What was to be sent goes out before, as far as the socket takes it. May be called twice. */
+void stream_close(struct stream *s);
+
+/* What there is of the input; NULL before there was any. It stays where it is until it is dropped
+   or on_ready() is called again, and is the caller's to write to. */
 char *stream_input(const struct stream *s, size_t *len);
 
 /* The first `len` octets of the input were dealt with. */

@@ -138,7 +138,7 @@ class Lab:
 
     def _stop(self, made):
         made.stop()
-        if made.proc.returncode > 0:
+        if made.proc.returncode not in (0, -signal.SIGTERM):
             self.problems.append(f"{os.path.basename(made.argv[0])} ended with {made.proc.returncode}")
 
     def daemon(self, settings, allowed=(), directory=None):
@@ -249,6 +249,11 @@ def busy(sample):
     """How much of its processor the one that is measured used: where that is little, the load, or
     somebody else, was what took so long."""
     return f"{rate(sample) * sample['cpu_us'] / 1e4:.0f} %"
+
+
+def by_processor(mine, best):
+    """The ratio of rates where no load is too slow for either: of what their processor takes."""
+    return best["cpu_us"] / mine["cpu_us"]
 
 
 def microseconds(ns):

@@ -215,7 +215,8 @@ static bool read_options(int argc, char **argv, struct load *l)
             ok = recipients_option(&l->recipients, c, optarg);
     }
     l->path = argv[optind];
-    return ok && optind == argc - 1 && recipients_usable(&l->recipients);
+    return ok && optind == argc - 1 && l->connections <= l->wanted &&
+           recipients_usable(&l->recipients);
 }
 
 static int usage(const char *name)

@@ -23,6 +23,7 @@
 
 struct client {
     int fd;
+    uint64_t number; /* of its question */
     uint64_t asked_at;
     struct policy_reply reply;
 };
@@ -66,7 +67,7 @@ static void client_ask(struct load *l, struct client *c)
     if (l->ends_at != 0 && c->asked_at >= l->ends_at)
         return;
     policy_reply_reset(&c->reply);
-    l->sent++;
+    c->number = l->sent++;
     if (send(c->fd, text, len, MSG_NOSIGNAL) != (ssize_t)len)
         fail("send", strerror(errno));
 }
@@ -82,7 +83,7 @@ static void client_read(struct load *l, struct client *c)
     if (n < 0)
         fail("read", strerror(errno));
     if (n == 0 || !policy_reply_feed(&c->reply, data, (size_t)n, &whole, &why)) {
-        fprintf(stderr, "<%s>: \"%s\": %s\n", recipients_at(&l->recipients, l->sent - 1),
+        fprintf(stderr, "<%s>: \"%s\": %s\n", recipients_at(&l->recipients, c->number),
                 c->reply.text, why);
         exit(EXIT_FAILURE);
     }

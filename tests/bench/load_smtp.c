@@ -331,6 +331,8 @@ int main(int argc, char **argv)
     run(&l, all);
     print(&l);
     quantiles_free(&l.times);
+    recipients_free(&l.recipients);
+    (void)close(l.epoll);
     free(all);
     return EXIT_SUCCESS;
 }

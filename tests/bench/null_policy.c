@@ -1,4 +1,7 @@
-/* The least that a policy server can be: whatever is asked, nothing is said against it. */
+/*
+ * The least that a policy server can be: whatever is asked, nothing is said against it. Answers to
+ * what came together go out together, as who waits for several is then woken once.
+ */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +20,7 @@
 struct client {
     int fd;
     bool line_ended; /* by the last octet that came */
+    unsigned owed;   /* answers */
 };
 
 static void fail(const char *what)
@@ -64,21 +68,44 @@ static unsigned count_requests(struct client *c, const char *data, size_t len)
     return count;
 }
 
-static void client_serve(struct client *c)
+/* False when it has gone. */
+static bool client_read(struct client *c)
 {
-    static const char answer[] = ANSWER;
     char data[READ_MAX];
     ssize_t n = read(c->fd, data, sizeof(data));
-    unsigned count;
 
     if (n <= 0) {
         client_close(c);
-        return;
+        return false;
     }
-    count = count_requests(c, data, (size_t)n);
-    while (count-- > 0)
+    c->owed = count_requests(c, data, (size_t)n);
+    return true;
+}
+
+static void client_answer(struct client *c)
+{
+    static const char answer[] = ANSWER;
+
+    for (; c->owed > 0; c->owed--)
         if (send(c->fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0)
             return; /* its end is what comes next */
+}
+
+static void serve(int epoll, int listener, const struct epoll_event *events, int count)
+{
+    struct client *asked[EVENTS_MAX];
+    int n = 0;
+
+    for (int i = 0; i < count; i++) {
+        struct client *c = events[i].data.ptr;
+
+        if (c == NULL)
+            client_accept(epoll, listener);
+        else if (client_read(c))
+            asked[n++] = c;
+    }
+    for (int i = 0; i < n; i++)
+        client_answer(asked[i]);
 }
 
 int main(int argc, char **argv)
@@ -100,11 +127,6 @@ int main(int argc, char **argv)
 
         if (n < 0 && errno != EINTR)
             fail("epoll_wait");
-        for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr == NULL)
-                client_accept(epoll, listener);
-            else
-                client_serve(events[i].data.ptr);
-        }
+        serve(epoll, listener, events, n);
     }
 }

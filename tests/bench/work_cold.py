@@ -12,7 +12,7 @@ import signal
 
 from harness import dns
 
-from lab import rate
+from lab import busy, by_processor, rate
 
 DESTINATIONS = 200
 FAR_MS = 50
@@ -103,9 +103,10 @@ def many(cold, name, first, delay_ms):
                       bare=lambda: cold.bare(first, count, count))
     what = f"cold: {count:,} at once, {DESTINATIONS} destinations, {delay_ms} ms a reply"
     lab.row(f"{what}: rate, calloutd / bare client", rate(did["calloutd"]) / rate(did["bare"]), 0.7)
+    lab.ratio("the same, by what their processor takes", by_processor(did["calloutd"], did["bare"]))
     lab.row(f"{what}: CPU per 1,000", did["calloutd"]["cpu_us"], 150, most=True, unit="ms")
-    lab.detail("calloutd", did["calloutd"])
-    lab.detail("bare", did["bare"])
+    for name, sample in did.items():
+        lab.detail(name, sample, busy=busy(sample))
 
 
 def run(lab):

@@ -1,7 +1,7 @@
 """Answers out of the store by the milter protocol, and a filter of libmilter that accepts all."""
 import os
 
-from lab import busy, memory, rate
+from lab import busy, by_processor, memory, rate
 
 
 def run(lab):
@@ -26,6 +26,7 @@ def run(lab):
         mine, best = of["calloutd"], of["null"]
         lab.row(f"milter, {connections} connections: rate, calloutd / null libmilter filter",
                 rate(mine) / rate(best), 0.9)
+        lab.ratio("the same, by what their processor takes", by_processor(mine, best))
         lab.detail("calloutd", mine, busy=busy(mine),
                    RSS=f"{memory(calloutd.pid)['anonymous'] / 2**20:.1f} MiB")
         lab.detail("null", best, busy=busy(best))

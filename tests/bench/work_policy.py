@@ -1,7 +1,7 @@
 """Answers out of the store by the policy protocol, and a server that has only one answer."""
 import os
 
-from lab import busy, memory, rate
+from lab import busy, by_processor, memory, rate
 
 CONNECTIONS = 16
 
@@ -29,6 +29,7 @@ def run(lab):
                      null=lambda: lab.load(*ask, null, server=reference.pid))
     mine, best = of["calloutd"], of["null"]
     lab.row("policy: rate, calloutd / null policy server", rate(mine) / rate(best), 0.5)
+    lab.ratio("the same, by what their processor takes", by_processor(mine, best))
     lab.row("policy: p99, calloutd / null policy server", mine["p99"] / best["p99"], 2, most=True)
     lab.row("policy: CPU a request, calloutd - null policy server", mine["cpu_us"] - best["cpu_us"],
             5, most=True, unit="µs")

@@ -122,6 +122,18 @@ def test_bad_clients_hurt_only_themselves(w):
     w.equal("logged reasons", d.log().count("policy: connection closed"), 6)
 
 
+def test_answers_before_a_bad_request(w):
+    """What was asked before the garbage, in the same write, is answered."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown", times=1))
+    w.daemon(allowed=[CLOSED])
+    with client.PolicyClient() as c:
+        c.ask("nobody@example.org")
+        c.sock.sendall(client.policy_request("nobody@example.org") + b"garbage\n\n")
+        w.matches("answer", c.receive(), "^550 5.1.1")
+        w.equal("what follows", c.file.read(), b"")
+
+
 def test_client_goes_while_it_waits(w):
     """The callout goes on without the client, and its answer is stored."""
     w.dns()
@@ -137,6 +149,40 @@ def test_client_goes_while_it_waits(w):
     d.wait_idle()
     with client.PolicyClient() as other:
         w.matches("the next one", other.ask("nobody@example.org"), "^550 5.1.1")
+
+
+def test_half_closed_clients(w):
+    """Who has said all, several requests at once, and ends its side gets all answers, and then the end."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown", times=1))
+    d = w.daemon()
+    with client.PolicyClient() as c:
+        c.sock.sendall(3 * client.policy_request("nobody@example.org"))
+        c.sock.shutdown(socket.SHUT_WR)
+        w.equal("answers", {c.receive()[:9] for _ in range(3)}, {"550 5.1.1"})
+        w.equal("what follows", c.file.read(), b"")
+    d.wait_idle()
+
+
+def test_stop_with_answers_unread(w):
+    """Who does not read its answers is worked for no more, and does not keep calloutd from ending."""
+    w.dns()
+    w.servers(answering("550 5.1.1 User unknown", times=1))
+    d = w.daemon(allowed=["stop: clients did not take their answers in time"])
+    reader, deaf = client.PolicyClient(), client.PolicyClient()
+    reader.ask("nobody@example.org")
+    deaf.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.sock.settimeout(2)
+    try:
+        while True:
+            deaf.sock.sendall(100 * client.policy_request("nobody@example.org", protocol_state="DATA"))
+    except OSError:
+        pass
+    w.matches("an answer beside it", reader.ask("nobody@example.org"), "^550 5.1.1")
+    w.problems += d.stop()
+    w.equal("what the reader gets", reader.file.read(), b"")
+    reader.close()
+    deaf.close()
 
 
 def test_not_for_us(w):

@@ -123,6 +123,22 @@ START_TEST(a_stalled_log_stops_nothing_and_tells_what_it_lost)
 }
 END_TEST
 
+/* As a pipe that is full, or a syslogd that is stopped: the process can end. */
+START_TEST(a_log_that_nobody_reads_can_be_closed)
+{
+    struct log_opts opts = {.target = LOG_TARGET_STDERR, .ident = "test"};
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    ck_assert(log_open(&opts, NULL));
+    for (int i = 0; i < 1000; i++)
+        log_info("%099d", i);
+    log_close();
+    log_close();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -131,6 +147,8 @@ int main(void)
     tcase_add_test(t, lines_in_order);
     tcase_add_test(t, long_lines_are_cut_and_none_is_lost);
     tcase_add_test(t, a_stalled_log_stops_nothing_and_tells_what_it_lost);
+    tcase_add_test(t, a_log_that_nobody_reads_can_be_closed);
+    tcase_set_timeout(t, 20);
     suite_add_tcase(s, t);
     return suite_run(s);
 }

@@ -157,6 +157,43 @@ START_TEST(its_end_is_told_once)
 }
 END_TEST
 
+START_TEST(nothing_is_there_before_anything_came)
+{
+    size_t len = 1;
+
+    ck_assert_ptr_null(stream_input(&stream, &len));
+    ck_assert_uint_eq(len, 0);
+}
+END_TEST
+
+START_TEST(what_was_to_be_sent_is_not_lost_by_closing)
+{
+    char text[16] = "";
+
+    stream_send(&stream, "bye", 3);
+    stream_close(&stream);
+    ck_assert_int_eq(read(client, text, sizeof(text)), 3);
+    ck_assert_str_eq(text, "bye");
+    ck_assert_int_eq(read(client, text, sizeof(text)), 0);
+    run(50);
+    ck_assert_uint_eq(calls, 0);
+}
+END_TEST
+
+START_TEST(a_big_buffer_is_given_back)
+{
+    static char text[MOST];
+
+    say(text, sizeof(text));
+    expect_input(text, sizeof(text));
+    ck_assert_uint_eq(stream.size, MOST);
+    stream_drop(&stream, sizeof(text));
+    ck_assert_uint_eq(stream.size, 0);
+    say("next", 4);
+    expect_input("next", 4);
+}
+END_TEST
+
 START_TEST(who_has_gone_breaks_it)
 {
     close(client);
@@ -178,6 +215,9 @@ int main(void)
     tcase_add_test(t, held_input_stays_where_it_is);
     tcase_add_test(t, what_is_not_read_waits);
     tcase_add_test(t, its_end_is_told_once);
+    tcase_add_test(t, nothing_is_there_before_anything_came);
+    tcase_add_test(t, what_was_to_be_sent_is_not_lost_by_closing);
+    tcase_add_test(t, a_big_buffer_is_given_back);
     tcase_add_test(t, who_has_gone_breaks_it);
     suite_add_tcase(s, t);
     return suite_run(s);

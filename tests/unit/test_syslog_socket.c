@@ -1,5 +1,6 @@
 /* base/syslog_socket: lines in the form of syslog(3), to whoever listens now. */
 #include <check.h>
+#include <pthread.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +99,82 @@ START_TEST(a_syslogd_that_starts_again_gets_what_follows)
 }
 END_TEST
 
+#define MANY 4096
+
+static void *read_late(void *arg)
+{
+    char line[8192];
+    int next = 0;
+
+    (void)arg;
+    (void)usleep(100000);
+    for (ssize_t n; next < MANY && (n = recv(listener, line, sizeof(line) - 1, 0)) > 0; next++) {
+        line[n] = '\0';
+        ck_assert_int_eq(atoi(strstr(line, "]: ") + 3), next);
+    }
+    return NULL;
+}
+
+START_TEST(a_slow_syslogd_gets_all_in_order)
+{
+    static char texts[MANY][16];
+    static struct syslog_line lines[MANY];
+    pthread_t reader;
+
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "%d", i);
+        lines[i] = (struct syslog_line){LOG_INFO, "", texts[i]};
+    }
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_late, NULL), 0);
+    for (int i = 0; i < MANY; i += SYSLOG_AT_ONCE)
+        syslog_socket_send(&to, "test", lines + i, SYSLOG_AT_ONCE);
+    ck_assert_int_eq(pthread_join(reader, NULL), 0);
+    expect_no_more();
+}
+END_TEST
+
+static void *start_another(void *arg)
+{
+    int old = listener;
+
+    (void)arg;
+    (void)usleep(100000);
+    listen_there(SOCK_DGRAM);
+    close(old);
+    return NULL;
+}
+
+/* Who waits for one that is stopped goes on with the next; what was in its queue is lost. */
+START_TEST(a_syslogd_that_ends_with_its_queue_full_holds_nothing_up)
+{
+    pthread_t starter;
+    int fd;
+
+    send_one("to the first");
+    for (fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+         sendto(fd, "x", 1, 0, (struct sockaddr *)&un, sizeof(un)) == 1;)
+        continue;
+    close(fd);
+    ck_assert_int_eq(pthread_create(&starter, NULL, start_another, NULL), 0);
+    send_one("to the second");
+    ck_assert_int_eq(pthread_join(starter, NULL), 0);
+    expect("to the second$");
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(a_long_line_is_one_datagram)
+{
+    static char text[4096], got[8192];
+
+    memset(text, 'x', sizeof(text) - 1);
+    send_one(text);
+    ck_assert_int_gt(recv(listener, got, sizeof(got), MSG_DONTWAIT), (int)sizeof(text) - 1);
+    ck_assert_ptr_nonnull(strstr(got, text));
+    expect_no_more();
+}
+END_TEST
+
 /* They are syslog(3)'s then; here nobody hears it either. */
 START_TEST(what_cannot_be_sent_holds_nothing_up)
 {
@@ -120,6 +197,9 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, each_line_is_a_datagram);
     tcase_add_test(t, a_syslogd_that_starts_again_gets_what_follows);
+    tcase_add_test(t, a_slow_syslogd_gets_all_in_order);
+    tcase_add_test(t, a_syslogd_that_ends_with_its_queue_full_holds_nothing_up);
+    tcase_add_test(t, a_long_line_is_one_datagram);
     tcase_add_test(t, what_cannot_be_sent_holds_nothing_up);
     suite_add_tcase(s, t);
     return suite_run(s);
