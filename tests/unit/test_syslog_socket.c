@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/syslog_socket.h"
@@ -99,6 +100,14 @@ START_TEST(a_syslogd_that_starts_again_gets_what_follows)
 }
 END_TEST
 
+/* So long the listener does nothing. */
+static void let_it_fill(void)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+
+    (void)nanosleep(&pause, NULL);
+}
+
 #define MANY 4096
 
 static void *read_late(void *arg)
@@ -107,10 +116,10 @@ static void *read_late(void *arg)
     int next = 0;
 
     (void)arg;
-    (void)usleep(100000);
+    let_it_fill();
     for (ssize_t n; next < MANY && (n = recv(listener, line, sizeof(line) - 1, 0)) > 0; next++) {
         line[n] = '\0';
-        ck_assert_int_eq(atoi(strstr(line, "]: ") + 3), next);
+        ck_assert_int_eq(strtol(strstr(line, "]: ") + 3, NULL, 10), next);
     }
     return NULL;
 }
@@ -138,7 +147,7 @@ static void *start_another(void *arg)
     int old = listener;
 
     (void)arg;
-    (void)usleep(100000);
+    let_it_fill();
     listen_there(SOCK_DGRAM);
     close(old);
     return NULL;
