@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
 
@@ -30,8 +31,14 @@ struct loop {
     struct letter *head, *tail;
 };
 
+/*
+ * Most deadlines are put off again and again, and few ever come: libevent's heap is told of a
+ * sooner time only. What was put off is armed anew when its first time comes.
+ */
 struct loop_timer {
     struct event ev;
+    bool armed;
+    int64_t set_for, due; /* of an armed one: when `ev` fires, and when it is to; clock_mono_ms */
     loop_fn fn;
     void *arg;
 };
@@ -208,12 +215,27 @@ void loop_post(struct loop *l, loop_fn fn, void *arg)
         wake(l);
 }
 
+static void set_timer(struct loop_timer *t, int64_t ms)
+{
+    const struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+
+    t->set_for = t->due;
+    if (event_add(&t->ev, &tv) != 0)
+        abort(); /* only out of memory; an unarmed deadline would hang somebody */
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *t = arg;
+    int64_t left = t->due > t->set_for ? t->due - clock_mono_ms() : 0;
 
     (void)fd;
     (void)what;
+    if (left > 0) {
+        set_timer(t, left);
+        return;
+    }
+    t->armed = false;
     t->fn(t->arg);
 }
 
@@ -231,24 +253,23 @@ struct loop_timer *loop_timer_new(struct loop *l, loop_fn fn, void *arg)
 
 void loop_timer_arm(struct loop_timer *t, int64_t ms)
 {
-    struct timeval tv;
-
     if (ms < 0)
         ms = 0;
-    tv.tv_sec = (time_t)(ms / 1000);
-    tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-    if (event_add(&t->ev, &tv) != 0)
-        abort(); /* only out of memory; an unarmed deadline would hang somebody */
+    t->due = clock_mono_ms() + ms;
+    if (!t->armed || t->due < t->set_for)
+        set_timer(t, ms);
+    t->armed = true;
 }
 
 void loop_timer_disarm(struct loop_timer *t)
 {
+    t->armed = false;
     event_del(&t->ev);
 }
 
 bool loop_timer_armed(const struct loop_timer *t)
 {
-    return event_pending(&t->ev, EV_TIMEOUT, NULL) != 0;
+    return t->armed;
 }
 
 void loop_timer_free(struct loop_timer **tp)

@@ -1,16 +1,33 @@
 #include "base/rng.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+#define DRAWN 64 /* with one system call; the kernel gives up to 256 octets whole */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards these two */
+static uint32_t drawn[DRAWN];
+static size_t left;
+
+static void draw(void)
+{
+    while (getrandom(drawn, sizeof(drawn), 0) != (ssize_t)sizeof(drawn))
+        if (errno != EINTR)
+            abort(); /* every kernel we run on has getrandom(2) */
+    left = DRAWN;
+}
 
 static uint32_t rng_u32(void)
 {
     uint32_t r;
 
-    while (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-        if (errno != EINTR)
-            abort(); /* every kernel we run on has getrandom(2) */
+    pthread_mutex_lock(&lock);
+    if (left == 0)
+        draw();
+    r = drawn[--left];
+    pthread_mutex_unlock(&lock);
     return r;
 }
 

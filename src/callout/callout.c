@@ -335,12 +335,15 @@ static void on_trace(void *arg, char dir, const char *line)
 static void refusal_name(const struct callout *c, const struct mx_candidate *host,
                          enum smtp_stage stage, char name[DESTINATION_NAME_SIZE])
 {
-    const struct provider *p = providers_of_host(c->providers, host->name);
+    const struct provider *p = NULL;
 
-    if (stage == SMTP_STAGE_RCPT)
+    if (stage == SMTP_STAGE_RCPT) {
         (void)str_format(name, DESTINATION_NAME_SIZE, "domain/%s", c->ask.recipient->domain);
-    else
-        destination_name(host, c->ask.routed ? NULL : p, name);
+        return;
+    }
+    if (!c->ask.routed)
+        p = providers_of_host(c->providers, host->name);
+    destination_name(host, p, name);
 }
 
 /* True when the recipient is being asked about once more, with the fallback. */

@@ -15,20 +15,29 @@
  */
 #define FACT_VERSION 2
 
+/* Once a callout: without printf. */
+static void put_name(char out[DESTINATION_NAME_SIZE], const char *kind, const char *name)
+{
+    size_t len = strlen(kind);
+
+    memcpy(out, kind, len);
+    (void)str_copy(out + len, DESTINATION_NAME_SIZE - len, name);
+}
+
 void destination_name(const struct mx_candidate *host, const struct provider *provider,
                       char out[DESTINATION_NAME_SIZE])
 {
     char text[256];
 
     if (provider != NULL)
-        (void)str_format(out, DESTINATION_NAME_SIZE, "provider/%s", provider->name);
+        put_name(out, "provider/", provider->name);
     else if (host->name[0] != '\0')
-        (void)str_format(out, DESTINATION_NAME_SIZE, "mx/%s",
-                         registrable_domain(host->name, text, sizeof(text)) ? text : host->name);
+        put_name(out, "mx/",
+                 registrable_domain(host->name, text, sizeof(text)) ? text : host->name);
     else if (host->path != NULL)
-        (void)str_format(out, DESTINATION_NAME_SIZE, "unix%s", host->path);
+        put_name(out, "unix", host->path);
     else
-        (void)str_format(out, DESTINATION_NAME_SIZE, "ip/%s", netaddr_format(&host->ip, text));
+        put_name(out, "ip/", netaddr_format(&host->ip, text));
 }
 
 bool destination_name_valid(const char *text)

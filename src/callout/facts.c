@@ -55,7 +55,8 @@ static struct refusal *find(const struct facts *f, const char *domain, bool null
 {
     struct refusal *r;
 
-    (void)str_format(key, KEY_SIZE, "%s%s", null_sender ? "<>" : "", domain);
+    (void)str_copy(key, KEY_SIZE, "<>");
+    (void)str_copy(key + (null_sender ? 2 : 0), ADDRESS_DOMAIN_MAX + 1, domain);
     HASH_FIND_STR(f->refusals, key, r);
     return r;
 }

@@ -369,21 +369,26 @@ bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_trans
     return true;
 }
 
-/* Its line to the next who waits, or kept for one who comes; else it ends by itself. */
-static void hand_on(struct line *l)
+/* By who waits, or may come. */
+static bool is_of_use(const struct line *l)
 {
-    struct desk *d = l->desk;
-    struct engine *e = d->gate->engine;
+    const struct desk *d = l->desk;
+    const struct engine *e = d->gate->engine;
     struct turn *t = first_turn(d);
     bool wanted = t != NULL && wait_of(t) == 0;
 
+    return !e->stopping && line_is_good(l) &&
+           (wanted || (e->opts.idle_ms > 0 && d->gate->starved == NULL));
+}
+
+/* Its line to the next who waits, or kept for one who comes. */
+static void hand_on(struct line *l)
+{
+    struct desk *d = l->desk;
+
     l->turn = NULL;
-    if (e->stopping || !line_is_good(l))
-        return;
-    if (!wanted && (e->opts.idle_ms == 0 || d->gate->starved != NULL))
-        return;
-    line_set_kept(l, session_keep(l->session, e->opts.idle_ms));
-    if (l->kept && t != NULL)
+    line_set_kept(l, session_keep(l->session, d->gate->engine->opts.idle_ms));
+    if (l->kept && d->waiting > 0)
         dispatch(d);
 }
 
@@ -398,7 +403,7 @@ void turn_end(struct turn **tp)
     l = t->line;
     if (l == NULL) {
         leave_queue(t);
-    } else if (session_takes(l->session, t->domain, true)) {
+    } else if (is_of_use(l) && session_takes(l->session, t->domain, true)) {
         hand_on(l);
     } else {
         l->turn = NULL;

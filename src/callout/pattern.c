@@ -96,9 +96,22 @@ void pattern_free(struct pattern **pp)
     free(p);
 }
 
-bool pattern_matches(const struct pattern *p, const char *text, size_t len)
+/* A room is nothing but PCRE2's match data. */
+struct pattern_room *pattern_room_new(void)
 {
-    pcre2_match_data *found = pcre2_match_data_create(1, NULL);
+    return (struct pattern_room *)pcre2_match_data_create(1, NULL);
+}
+
+void pattern_room_free(struct pattern_room **room)
+{
+    pcre2_match_data_free((pcre2_match_data *)*room);
+    *room = NULL;
+}
+
+bool pattern_matches_in(struct pattern_room *room, const struct pattern *p, const char *text,
+                        size_t len)
+{
+    pcre2_match_data *found = (pcre2_match_data *)room;
     int n;
 
     if (found == NULL)
@@ -106,6 +119,14 @@ bool pattern_matches(const struct pattern *p, const char *text, size_t len)
     n = pcre2_match(p->code, (PCRE2_SPTR)text, len, 0, 0, found, p->limits);
     if (n == PCRE2_ERROR_JIT_STACKLIMIT) /* JIT's stack is smaller than the heap we allow */
         n = pcre2_match(p->code, (PCRE2_SPTR)text, len, 0, PCRE2_NO_JIT, found, p->limits);
-    pcre2_match_data_free(found);
     return n >= 0; /* 0: found, but for the groups, which nobody asks for */
+}
+
+bool pattern_matches(const struct pattern *p, const char *text, size_t len)
+{
+    struct pattern_room *room = pattern_room_new();
+    bool matches = pattern_matches_in(room, p, text, len);
+
+    pattern_room_free(&room);
+    return matches;
 }

@@ -24,4 +24,13 @@ void pattern_free(struct pattern **p); /* sets *p to NULL; NULL is allowed */
 /* Anywhere in `text`. One that runs into its limits does not match. */
 bool pattern_matches(const struct pattern *p, const char *text, size_t len);
 
+/* The same for who tries many, each in the same room: one thread's at a time. */
+struct pattern_room;
+
+/* NULL when out of memory: nothing matches in that. */
+struct pattern_room *pattern_room_new(void);
+void pattern_room_free(struct pattern_room **room); /* sets *room to NULL; NULL is allowed */
+bool pattern_matches_in(struct pattern_room *room, const struct pattern *p, const char *text,
+                        size_t len);
+
 #endif

@@ -289,12 +289,14 @@ static const struct provider *name_destination(struct probe_run *p)
         if (c->preference == least->preference && strcmp(c->name, least->name) < 0)
             least = c;
     }
-    if (!p->opts.routed)
+    if (!p->opts.routed) {
         provider = providers_of_host(p->opts.providers, least->name);
-    destination_name(least, provider, name);
-    (void)str_format(p->destination, sizeof(p->destination), "%s%s", p->opts.routed ? "route/" : "",
-                     name);
-    return provider;
+        destination_name(least, provider, p->destination);
+        return provider;
+    }
+    destination_name(least, NULL, name);
+    (void)str_format(p->destination, sizeof(p->destination), "route/%s", name);
+    return NULL;
 }
 
 /* Ends the turn before. */

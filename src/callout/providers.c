@@ -203,28 +203,35 @@ const struct provider *providers_find(const struct providers *p, const char *nam
 
 const struct provider *providers_of_host(const struct providers *p, const char *host)
 {
-    char name[HOST_SIZE], pattern[HOST_SIZE];
+    char text[HOST_SIZE + 1]; /* its ends become "*.parent" */
+    char *name = text + 1;
     const struct provider *found;
 
-    if (p == NULL || !str_copy(name, sizeof(name), host))
+    if (p == NULL || !str_copy(name, HOST_SIZE, host))
         return NULL;
     str_lower(name);
     found = name[0] != '*' ? find_host(p, name) : NULL;
-    for (const char *dot = strchr(name, '.'); found == NULL && dot != NULL;
-         dot = strchr(dot + 1, '.'))
-        if (str_format(pattern, sizeof(pattern), "*%s", dot))
-            found = find_host(p, pattern);
+    for (char *dot = strchr(name, '.'); found == NULL && dot != NULL; dot = strchr(dot + 1, '.')) {
+        dot[-1] = '*';
+        found = find_host(p, dot - 1);
+    }
     return found;
 }
 
 const struct provider *providers_of_greeting(const struct providers *p, const char *greeting)
 {
     size_t len = strlen(greeting);
+    struct pattern_room *room;
+    size_t i = 0;
 
-    for (size_t i = 0; p != NULL && i < p->greeting_count; i++)
-        if (pattern_matches(p->greetings[i].pattern, greeting, len))
-            return p->greetings[i].provider;
-    return NULL;
+    if (p == NULL || p->greeting_count == 0)
+        return NULL;
+    room = pattern_room_new();
+    while (i < p->greeting_count &&
+           !pattern_matches_in(room, p->greetings[i].pattern, greeting, len))
+        i++;
+    pattern_room_free(&room);
+    return i < p->greeting_count ? p->greetings[i].provider : NULL;
 }
 
 bool provider_has(const struct provider *p, enum provider_quirk quirk)

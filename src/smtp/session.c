@@ -503,5 +503,6 @@ void session_quit(struct session *s)
     if (s->client.has_outcome && s->client.state != CLIENT_READY)
         return; /* QUIT was said, or is once RCPT is answered; nothing is waited for any longer */
     s->unwanted = true;
-    arm(s);
+    if (!s->reporting) /* else QUIT is next */
+        arm(s);
 }

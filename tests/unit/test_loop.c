@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "suite.h"
 
@@ -141,6 +142,36 @@ START_TEST(timers_fire_once_in_order)
 }
 END_TEST
 
+/* A time that is put off does not come before the last that was named; a sooner one comes. */
+START_TEST(timers_are_put_off_and_brought_forward)
+{
+    struct firing f = {.loop = loop_new("test")};
+    struct loop_timer *early = loop_timer_new(f.loop, fire_early, &f);
+    struct loop_timer *late = loop_timer_new(f.loop, fire_late, &f);
+    struct loop_timer *never = loop_timer_new(f.loop, fire_never, &f);
+    int64_t began = clock_mono_ms();
+
+    loop_timer_arm(late, 5);
+    loop_timer_arm(late, 60);
+    loop_timer_arm(early, 60000);
+    loop_timer_arm(early, 120000);
+    loop_timer_arm(early, 30);
+    loop_timer_arm(never, 5);
+    loop_timer_arm(never, 20);
+    loop_timer_disarm(never);
+    loop_timer_arm(never, 60000);
+    loop_run(f.loop);
+    ck_assert_str_eq(f.order, "el");
+    ck_assert_int_ge(clock_mono_ms() - began, 60);
+    ck_assert(!loop_timer_armed(late));
+    ck_assert(loop_timer_armed(never));
+    loop_timer_free(&early);
+    loop_timer_free(&late);
+    loop_timer_free(&never);
+    loop_free(&f.loop);
+}
+END_TEST
+
 START_TEST(a_loop_in_its_own_thread_stops)
 {
     struct loop *l = loop_new("test");
@@ -164,6 +195,7 @@ int main(void)
     tcase_add_test(t, letters_arrive_once_and_in_order);
     tcase_add_test(t, mailbox_is_emptied_when_freed);
     tcase_add_test(t, timers_fire_once_in_order);
+    tcase_add_test(t, timers_are_put_off_and_brought_forward);
     tcase_add_test(t, a_loop_in_its_own_thread_stops);
     suite_add_tcase(s, t);
     return suite_run(s);
