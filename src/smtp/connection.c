@@ -13,11 +13,13 @@
 struct connection {
     struct event_base *base;
     struct event ready;
-    short awaited; /* by `ready`: EV_READ, perhaps with EV_WRITE; 0: it is not in use */
+    short awaited; /* by `ready`: EV_READ, EV_WRITE or both; 0: it is not in use */
     int fd;
     struct connection_handler handler;
     struct tls *tls; /* NULL: plaintext */
     bool secured;    /* the handshake is over */
+    bool more;       /* OpenSSL holds, or has seen, what the loop does not see */
+    bool blocked;    /* OpenSSL has an answer to give first, which the socket does not take */
     char *rest;      /* what the socket did not take at once */
     size_t rest_len;
 };
@@ -45,16 +47,29 @@ enum smtp_failure connection_failure(int err)
 
 static void on_ready(evutil_socket_t fd, short what, void *arg);
 
-/* False when out of memory. */
-static bool await(struct connection *c, short what)
+static short due(const struct connection *c)
 {
-    if (c->awaited == what)
-        return true;
-    if (c->awaited != 0)
-        event_del(&c->ready);
-    c->awaited = what;
-    return event_assign(&c->ready, c->base, c->fd, (short)(what | EV_PERSIST), on_ready, c) == 0 &&
-           event_add(&c->ready, NULL) == 0;
+    if (c->blocked)
+        return EV_WRITE; /* else what is there to be read would call again and again */
+    return c->rest_len > 0 ? EV_READ | EV_WRITE : EV_READ;
+}
+
+/* Waits for what is due. What OpenSSL holds has a turn of its own. False when out of memory. */
+static bool await(struct connection *c)
+{
+    short what = due(c);
+
+    if (c->awaited != what) {
+        if (c->awaited != 0)
+            event_del(&c->ready);
+        c->awaited = what;
+        (void)event_assign(&c->ready, c->base, c->fd, (short)(what | EV_PERSIST), on_ready, c);
+        if (event_add(&c->ready, NULL) != 0)
+            return false;
+    }
+    if (c->more)
+        event_active(&c->ready, EV_READ, 0);
+    return true;
 }
 
 /* No callback from here on; what arrives stays where it is. */
@@ -102,7 +117,10 @@ static void shake_hands(struct connection *c)
 
     if (step == TLS_ENDED || step == TLS_FAILED) {
         lose_tls(c, err);
-    } else if (!await(c, step == TLS_WAITS_TO_WRITE ? EV_READ | EV_WRITE : EV_READ)) {
+        return;
+    }
+    c->blocked = step == TLS_WAITS_TO_WRITE;
+    if (!await(c)) {
         lose(c, SMTP_FAILURE_LOCAL, "out of memory");
     } else if (step == TLS_DONE) {
         c->secured = true;
@@ -134,8 +152,7 @@ static void send_rest(struct connection *c)
 
     c->rest_len -= n;
     memmove(c->rest, c->rest + n, c->rest_len);
-    if (c->rest_len == 0)
-        (void)await(c, EV_READ);
+    (void)await(c);
 }
 
 /* How much there is to read, up to `size`; and then, or in its place, what comes next. */
@@ -163,24 +180,23 @@ static enum tls_step receive(struct connection *c, char *data, size_t size, size
     return step;
 }
 
-/* What OpenSSL holds, or has seen, the loop does not see: that has a turn of its own. */
 static void hear(struct connection *c)
 {
     char data[CONNECTION_READ_MAX];
     size_t len;
     enum tls_step step = receive(c, data, sizeof(data), &len);
     int err = step == TLS_FAILED ? errno : 0;
-    bool more = step == TLS_DONE || step == TLS_ENDED || step == TLS_FAILED;
 
-    if (len > 0) {
-        if (more)
-            event_active(&c->ready, EV_READ, 0);
+    c->more = step == TLS_DONE || step == TLS_ENDED || step == TLS_FAILED;
+    c->blocked = step == TLS_WAITS_TO_WRITE;
+    if (len > 0 || !c->more)
+        (void)await(c);
+    if (len > 0)
         c->handler.on_data(c->handler.arg, data, len);
-    } else if (more && c->tls != NULL) {
+    else if (c->more && c->tls != NULL)
         lose_tls(c, err);
-    } else if (more) {
+    else if (c->more)
         lose_plain(c, err);
-    }
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -194,7 +210,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     }
     if (c->rest_len > 0)
         send_rest(c);
-    if ((what & EV_READ) != 0)
+    if ((what & EV_READ) != 0 || c->blocked)
         hear(c);
 }
 
@@ -210,7 +226,7 @@ struct connection *connection_open(struct loop *loop, int fd,
     c->base = loop_base(loop);
     c->fd = fd;
     c->handler = *handler;
-    if (!await(c, EV_READ))
+    if (!await(c))
         connection_close(&c);
     return c;
 }
@@ -229,7 +245,7 @@ bool connection_write(struct connection *c, const void *data, size_t len)
     memcpy(rest + c->rest_len, bytes + sent, len - sent);
     c->rest = rest;
     c->rest_len += len - sent;
-    return await(c, EV_READ | EV_WRITE);
+    return await(c);
 }
 
 /* Known without waiting. */
@@ -242,7 +258,7 @@ static ssize_t peek(const struct connection *c)
 
 bool connection_is_quiet(const struct connection *c)
 {
-    return peek(c) < 0 && errno == EAGAIN;
+    return !c->more && peek(c) < 0 && errno == EAGAIN;
 }
 
 enum smtp_failure connection_start_tls(struct connection *c, struct tls_context *tls,
@@ -274,6 +290,8 @@ void connection_close(struct connection **cp)
     if (c == NULL)
         return;
     deafen(c);
+    if (c->tls != NULL && !c->secured)
+        tls_blame(c->tls); /* it may hang because it was to be resumed */
     tls_free(&c->tls);
     (void)close(c->fd);
     free(c->rest);

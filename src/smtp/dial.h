@@ -3,7 +3,7 @@
  * last or at once when that failed; the first to connect wins, and the others are given up
  * (RFC 8305 section 5). It has no deadline; its owner has.
  *
- * Threads: the loop's only. Ownership: the owner closes it, also from inside any callback; not
+ * Threads: the loop's only. Ownership: the owner closes it, but not from inside a callback, nor
  * after on_connected or on_failed, the last to be called, which frees it. No callback fires inside
  * dial_start().
  */

@@ -265,11 +265,18 @@ static void begin(struct session *s, const struct session_target *targets, size_
         client_lost(&s->client, SMTP_FAILURE_LOCAL, "out of memory");
 }
 
+static bool tls_failed(const struct session *s)
+{
+    const struct outcome *o = &s->client.outcome;
+
+    return o->failure == SMTP_FAILURE_TLS ||
+           (o->stage == SMTP_STAGE_TLS && o->failure == SMTP_FAILURE_TIMEOUT);
+}
+
 /* What an earlier session left us does not work any more: that is no word about TLS. */
 static bool may_shake_afresh(const struct session *s)
 {
-    return s->client.outcome.failure == SMTP_FAILURE_TLS && !s->tls_afresh &&
-           connection_resumes_tls(s->conn);
+    return tls_failed(s) && !s->tls_afresh && connection_resumes_tls(s->conn);
 }
 
 /*
@@ -278,11 +285,7 @@ static bool may_shake_afresh(const struct session *s)
  */
 static bool may_go_without(const struct session *s)
 {
-    const struct outcome *o = &s->client.outcome;
-
-    return tls_mode(s) == TLS_MAY &&
-           (o->failure == SMTP_FAILURE_TLS ||
-            (o->stage == SMTP_STAGE_TLS && o->failure == SMTP_FAILURE_TIMEOUT));
+    return tls_mode(s) == TLS_MAY && tls_failed(s);
 }
 
 static bool falls_back(const struct session *s)

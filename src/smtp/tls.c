@@ -10,7 +10,8 @@
 #include "base/str.h"
 #include "smtp/tls_tickets.h"
 
-#define PEERS_MAX 1000 /* that may be resumed with */
+#define PEERS_MAX        1000  /* that may be resumed with */
+#define SESSION_SIZE_MAX 16384 /* octets of its ticket and certificates; usual are 4000 */
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -22,7 +23,8 @@ struct tls {
     struct tls_context *ctx;
     struct ticket_key key;
     bool verify;
-    bool offered; /* a session to resume */
+    bool offered;  /* a session to resume, ... */
+    int64_t until; /* ... which may be used so long, in ms: what is renewed by it, no longer */
 };
 
 /* The one mapper from OpenSSL's errors, those of the thread's queue. */
@@ -48,30 +50,52 @@ static void context_error(struct error *err, const char *what)
     error_set(err, "TLS: %s: %s", what, why[0] != '\0' ? why : "out of memory");
 }
 
-/* How long what was verified may count: no longer than the certificate does. */
-static int64_t life_of(const struct tls *t, const SSL_SESSION *session)
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* In seconds: how long what the handshake has shown may count; a certificate, no longer than it is
+   valid. */
+static int64_t life_of(const struct tls *t, const SSL_SESSION *session, int64_t now_ms)
 {
     int64_t life = (int64_t)SSL_SESSION_get_timeout(session);
     X509 *certificate = SSL_get0_peer_certificate(t->ssl);
     int days = 0, seconds = 0;
 
+    if (SSL_session_reused(t->ssl) == 1)
+        return least(life, (t->until - now_ms) / 1000);
     if (!t->verify)
         return life;
     if (certificate == NULL ||
         ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) != 1)
         return 0;
-    return days < 1 && seconds < life ? seconds : life;
+    return days < 1 ? least(life, seconds) : life;
+}
+
+/* Whoever sends tickets of 64 KB and chains of 100 KB shakes hands each time. */
+static bool is_small(const struct tls *t, const SSL_SESSION *session)
+{
+    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+    const unsigned char *ticket;
+    size_t size = 0;
+
+    SSL_SESSION_get0_ticket(session, &ticket, &size);
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        size += (size_t)i2d_X509(sk_X509_value(chain, i), NULL);
+    return size <= SESSION_SIZE_MAX;
 }
 
 /* The server has something to resume by: 1 when its reference was taken. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls *t = SSL_get_app_data(ssl);
+    int64_t now = clock_mono_ms();
 
-    if (SSL_SESSION_is_resumable(session) != 1 ||
+    if (SSL_SESSION_is_resumable(session) != 1 || !is_small(t, session) ||
         (t->verify && SSL_get_verify_result(ssl) != X509_V_OK))
         return 0;
-    return tls_tickets_put(t->ctx->tickets, &t->key, session, life_of(t, session), clock_mono_ms());
+    return tls_tickets_put(t->ctx->tickets, &t->key, session, life_of(t, session, now), now);
 }
 
 bool tls_context_new(struct tls_context **out, struct error *err)
@@ -89,6 +113,8 @@ bool tls_context_new(struct tls_context **out, struct error *err)
         goto fail;
     SSL_CTX_set_mode(ctx->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* After a message that is no data others have their turn first: it may be one without end. */
+    SSL_CTX_clear_mode(ctx->ssl, SSL_MODE_AUTO_RETRY);
     /* Servers close without close_notify; replies end in a line end, so nothing hides there. */
     SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -138,7 +164,7 @@ static bool set_demands(SSL *ssl, const struct tls_peer *peer)
 /* One that cannot be used is no loss. */
 static void offer_session(struct tls *t)
 {
-    SSL_SESSION *session = tls_tickets_take(t->ctx->tickets, &t->key, clock_mono_ms());
+    SSL_SESSION *session = tls_tickets_take(t->ctx->tickets, &t->key, clock_mono_ms(), &t->until);
 
     if (session == NULL)
         return;

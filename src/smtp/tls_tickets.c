@@ -134,15 +134,18 @@ bool tls_tickets_put(struct tls_tickets *t, const struct ticket_key *key, SSL_SE
     return true;
 }
 
-SSL_SESSION *tls_tickets_take(struct tls_tickets *t, const struct ticket_key *key, int64_t now_ms)
+SSL_SESSION *tls_tickets_take(struct tls_tickets *t, const struct ticket_key *key, int64_t now_ms,
+                              int64_t *until_ms)
 {
     struct peer *p = peer_find(t, key);
 
     while (p != NULL && p->count > 0) {
         struct ticket *newest = &p->tickets[p->count - 1];
 
+        *until_ms = newest->until;
         if (newest->until <= now_ms) {
-            drop_tickets(p);
+            SSL_SESSION_free(newest->session);
+            p->count--;
         } else if (SSL_SESSION_get_protocol_version(newest->session) == TLS1_3_VERSION) {
             p->count--;
             return newest->session;

@@ -30,8 +30,9 @@ void tls_tickets_free(struct tls_tickets **t); /* sets *t to NULL; NULL is allow
 bool tls_tickets_put(struct tls_tickets *t, const struct ticket_key *key, SSL_SESSION *session,
                      int64_t seconds, int64_t now_ms);
 
-/* The caller's reference, or NULL. */
-SSL_SESSION *tls_tickets_take(struct tls_tickets *t, const struct ticket_key *key, int64_t now_ms);
+/* The caller's reference, or NULL. What it is renewed by is not to be kept beyond *until_ms. */
+SSL_SESSION *tls_tickets_take(struct tls_tickets *t, const struct ticket_key *key, int64_t now_ms,
+                              int64_t *until_ms);
 
 /* A handshake by one has failed: those of this peer are gone, and for an hour none is kept. */
 void tls_tickets_refused(struct tls_tickets *t, const struct ticket_key *key, int64_t now_ms);

@@ -176,6 +176,14 @@ static void do_another(struct scripted_server *s)
     EVP_PKEY_free(other);
 }
 
+/* As servers show that were set up by heaping. */
+static void do_long_chain(struct scripted_server *s)
+{
+    for (int i = 0; i < 64; i++)
+        if (SSL_CTX_add1_chain_cert(s->tls, certificate) != 1)
+            complain(s, "cannot use", "a long chain");
+}
+
 static void drain(struct scripted_server *s)
 {
     char bytes[4096];
@@ -199,6 +207,13 @@ static void do_not_tls(struct scripted_server *s)
     if (recv(s->fd, hello, sizeof(hello), 0) <= 0)
         complain(s, "no ClientHello", "connection ended");
     put(s, "500 what is that\r\n", 18);
+}
+
+/* Until the client is gone; it has to answer each, and nobody reads the answers. */
+static void do_key_updates(struct scripted_server *s, int kind)
+{
+    while (SSL_key_update(s->ssl, kind) == 1 && SSL_do_handshake(s->ssl) == 1)
+        ;
 }
 
 static void do_flood(struct scripted_server *s)
@@ -256,8 +271,16 @@ static void do_step(struct scripted_server *s, const char *step)
         do_forget(s);
     else if (strcmp(step, "!another") == 0)
         do_another(s);
+    else if (strcmp(step, "!long chain") == 0)
+        do_long_chain(s);
     else if (strcmp(step, "!not tls") == 0)
         do_not_tls(s);
+    else if (strcmp(step, "!key updates") == 0)
+        do_key_updates(s, SSL_KEY_UPDATE_NOT_REQUESTED);
+    else if (strcmp(step, "!key updates for both") == 0)
+        do_key_updates(s, SSL_KEY_UPDATE_REQUESTED);
+    else if (strcmp(step, "!close_notify") == 0)
+        SSL_shutdown(s->ssl);
     else if (strcmp(step, "!flood") == 0)
         do_flood(s);
     else if (strcmp(step, "!drip") == 0)

@@ -7,11 +7,13 @@
  * "!tls" is the server's side of a handshake, "!tls refused" of one that the client ends, "!tls
  * demanding" of one that wants a certificate of the client, "!tls whole" and "!tls resumed" of one
  * that has to be that. "!tls1.2" lets it have no newer version, "!forget" makes it know its tickets
- * no more, "!another" gives it another certificate for the same names. "!not tls" reads a
- * ClientHello and answers nonsense. "!flood" sends without end until the client is gone, "!drip" a
- * byte at a time and slowly until it says something; "!wait" reads until the client is gone, into
- * the transcript. At the end of its script a connection is closed. What is sent after "!cork" goes
- * out with that, in one segment.
+ * no more, "!another" gives it another certificate for the same names, "!long chain" more behind it
+ * than anybody needs. "!not tls" reads a ClientHello and answers nonsense. "!key updates" sends TLS
+ * 1.3 key updates until the client is gone, "!key updates for both" those that the client has to
+ * answer, "!close_notify" the end of TLS and no more. "!flood" sends without end until the client
+ * is gone, "!drip" a byte at a time and slowly until it says something; "!wait" reads until the
+ * client is gone, into the transcript. At the end of its script a connection is closed. What is
+ * sent after "!cork" goes out with that, in one segment.
  */
 #ifndef TESTS_SCRIPTED_SERVER_H
 #define TESTS_SCRIPTED_SERVER_H

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "scripted_server.h"
 #include "session_run.h"
 #include "suite.h"
+
+#define FORTY_MINUTES_MS 2400000
 
 #define AGAIN ">EHLO me.example", "<250 mx", ACCEPTED
 
@@ -176,6 +179,63 @@ START_TEST(test_resumption_fails)
 }
 END_TEST
 
+/* What takes much memory is not kept. */
+START_TEST(test_long_chain)
+{
+    SCRIPT(heaping, STARTTLS, "!long chain", "!tls whole", AGAIN);
+    SCRIPTS(scripts, heaping, whole);
+
+    begin(scripts);
+    for (int i = 0; i < 2; i++) {
+        visit(TLS_MAY);
+        expect_accepted(false);
+    }
+    end();
+}
+END_TEST
+
+/* Tickets that are renewed and renewed do not spare the whole handshake for longer than one would.
+ */
+START_TEST(test_an_hour_after_the_whole_one)
+{
+    SCRIPT(older, STARTTLS, "!tls1.2", "!tls whole", AGAIN);
+    SCRIPTS(new, whole, resumed, whole, resumed);
+    SCRIPTS(old, older, resumed, whole, resumed);
+
+    trust_certificate();
+    begin(_i % 2 == 0 ? new : old);
+    for (int i = 0; i < 4; i++) {
+        visit(_i / 2 == 0 ? TLS_MAY : TLS_VERIFY);
+        expect_accepted(i % 2 == 1);
+        clocks_ahead_ms += FORTY_MINUTES_MS;
+    }
+    end();
+}
+END_TEST
+
+/* A server may hang where it is to resume: the same. */
+START_TEST(test_resumption_hangs)
+{
+    SCRIPT(hanging, STARTTLS, "!wait");
+    SCRIPT(older, STARTTLS, "!tls1.2", "!tls whole", AGAIN);
+    const char *const *const scripts[] = {_i % 2 == 0 ? whole : older, hanging, whole, whole, NULL};
+    enum tls_mode tls = _i / 2 == 0 ? TLS_MAY : TLS_VERIFY;
+
+    trust_certificate();
+    begin(scripts);
+    visit(tls);
+    expect_accepted(false);
+    run.opts.tls_ms = SHORT_MS;
+    visit(tls);
+    run.opts.tls_ms = LONG_MS;
+    expect_accepted(false);
+    ck_assert(!run.outcome.tls_failed);
+    visit(tls);
+    expect_accepted(false);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("session_resumed");
@@ -188,6 +248,9 @@ int main(void)
     tcase_add_test(tc, test_demands_are_apart);
     tcase_add_test(tc, test_names_are_apart);
     tcase_add_loop_test(tc, test_resumption_fails, 0, 2);
+    tcase_add_test(tc, test_long_chain);
+    tcase_add_loop_test(tc, test_an_hour_after_the_whole_one, 0, 4);
+    tcase_add_loop_test(tc, test_resumption_hangs, 0, 4);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -3,11 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "scripted_server.h"
 #include "session_run.h"
 #include "suite.h"
+
+static struct scripted_server server;
 
 SCRIPT(accepting, EHLO, "<250 mx", ACCEPTED);
 SCRIPT(accepting_in_tls, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ACCEPTED);
@@ -89,6 +93,30 @@ START_TEST(test_injection)
 }
 END_TEST
 
+/* Neither where the 220 ends with what is read at once, and they are still in the kernel. */
+START_TEST(test_injection_behind_a_full_buffer)
+{
+    static char lines[17][1001];
+    static const char *script[32] = {EHLO, "<250-mx", "<250 STARTTLS", ">STARTTLS", "!cork"};
+    const char *const *const scripts[] = {script, NULL};
+    size_t n = 0;
+
+    while (script[n] != NULL)
+        n++;
+    for (unsigned i = 0; i < 16; i++) { /* 1000 octets each */
+        snprintf(lines[i], sizeof(lines[i]), "<220-%0994u", i);
+        script[n++] = lines[i];
+    }
+    snprintf(lines[16], sizeof(lines[16]), "<220 %0*u", 16384 - 16 * 1000 - 6, 16u);
+    script[n++] = lines[16];
+    script[n++] = "<250 injected";
+    script[n] = "!wait";
+    run.opts.tls = TLS_MAY;
+    run_against(scripts, "#\nEHLO me.example\nSTARTTLS\n");
+    run_expect(SMTP_STAGE_STARTTLS, SMTP_FAILURE_PROTOCOL, 0);
+}
+END_TEST
+
 /* The last reply, close_notify and the end of the connection in one go: the reply counts. */
 START_TEST(test_reply_and_end_at_once)
 {
@@ -119,6 +147,79 @@ START_TEST(test_long_replies_in_tls)
     }
     memcpy(script + n, rest, sizeof(rest));
     run.opts.tls = TLS_ENCRYPT;
+    run_against(scripts, NULL);
+    run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 250);
+}
+END_TEST
+
+/* Messages of TLS without end keep nobody from their turn, nor a deadline from passing. */
+START_TEST(test_key_updates)
+{
+    SCRIPT(one, STARTTLS, "!tls", ">EHLO me.example", "!key updates");
+    SCRIPTS(scripts, one);
+    int64_t began = clock_mono_ms();
+
+    run.opts.tls = TLS_ENCRYPT;
+    run.opts.command_ms = run.opts.quit_ms = SHORT_MS;
+    run_against(scripts, NULL);
+    run_expect(SMTP_STAGE_EHLO, SMTP_FAILURE_TIMEOUT, 0);
+    ck_assert_int_lt(clock_mono_ms() - began, 10 * SHORT_MS);
+}
+END_TEST
+
+static int64_t cpu_ms;
+
+static void note_cpu(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    cpu_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Those that are to be answered, by a server that does not read: where the socket (one that takes
+   little) is full, nothing is done but wait. */
+START_TEST(test_key_updates_unread)
+{
+    SCRIPT(one, STARTTLS, "!tls", ">EHLO me.example", "!key updates for both");
+    SCRIPTS(scripts, one);
+    char dir[] = "/tmp/test_session.XXXXXX", path[sizeof(dir) + 8];
+    int64_t before;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/mx", dir);
+    ck_assert(scripted_server_start(&server, path, scripts));
+    run.target.path = path;
+    run.opts.tls = TLS_ENCRYPT;
+    run.opts.command_ms = SHORT_MS;
+    run.opts.quit_ms = 3 * SHORT_MS;
+    run.at_outcome = note_cpu;
+    run_session();
+    run_expect(SMTP_STAGE_EHLO, SMTP_FAILURE_TIMEOUT, 0);
+    before = cpu_ms;
+    note_cpu();
+    ck_assert_int_lt(cpu_ms - before, SHORT_MS / 3);
+    scripted_server_finish(&server);
+    unlink(path);
+    rmdir(dir);
+}
+END_TEST
+
+static void cannot_go_on(void)
+{
+    ck_assert(!session_takes(run.session, "d.example", true));
+    ck_assert(!run_ask("", true));
+}
+
+/* With its reply the server has ended TLS, though not the connection: it is not asked any more. */
+START_TEST(test_reply_and_close_notify)
+{
+    SCRIPT(one, STARTTLS, "!tls", ">EHLO me.example", "<250 mx", ">MAIL FROM:<>", "<250 ok",
+           "!cork", ">RCPT TO:<u@d.example>", "<250 2.1.5 fine", "!close_notify", "!wait");
+    SCRIPTS(scripts, one);
+
+    run.opts.tls = TLS_MAY;
+    run.at_outcome = cannot_go_on;
     run_against(scripts, NULL);
     run_expect(SMTP_STAGE_RCPT, SMTP_FAILURE_NONE, 250);
 }
@@ -178,8 +279,12 @@ int main(void)
     tcase_add_loop_test(tc, test_handshake_fails, 0, 8);
     tcase_add_test(tc, test_no_second_connection_without_time);
     tcase_add_loop_test(tc, test_injection, 0, 2);
+    tcase_add_test(tc, test_injection_behind_a_full_buffer);
     tcase_add_test(tc, test_reply_and_end_at_once);
     tcase_add_test(tc, test_long_replies_in_tls);
+    tcase_add_test(tc, test_key_updates);
+    tcase_add_test(tc, test_key_updates_unread);
+    tcase_add_test(tc, test_reply_and_close_notify);
     tcase_add_loop_test(tc, test_verify, 0, 5);
     tcase_add_test(tc, test_unwanted_in_the_handshake);
     suite_add_tcase(suite, tc);
