@@ -94,7 +94,7 @@ class Known:
 
 
 def run(lab):
-    count, delay = lab.amount(5000, 200), lab.amount(10, 2)
+    count, delay = lab.amount(5000, 200), lab.amount(10, 3)
     rounds = lab.amount(lab.rounds, 1)
     socket = os.path.join(lab.workdir, "policy")
     lab.store(os.path.join(lab.workdir, "state"), KNOWN)
