@@ -394,6 +394,26 @@ def test_hurry(w):
     w.equal("order", [who.split("@")[0] for who in asked(server)], ["first", "b3", "b0", "b1", "b2"])
 
 
+def test_reload_amid_the_queue(w):
+    """Who is at the server, and who waits, goes on by what held when they came, however often that is
+    replaced meanwhile; who comes then is asked about by what holds then."""
+    server, d = world(w, ONE, allowed=["does not resolve|takes no mail"])
+    q = Queue(w, d, server)
+    q.begin()
+    q.join("b@d0.example", "c@d1.example")
+    for name in ("x", "y"):
+        with open(f"{w.workdir}/providers.conf", "w", encoding="utf-8") as f:
+            f.write(f'provider "{name}" {{ mx = "*.big.example" note = "a test" }}\n')
+        d.write_conf(helo_name=f'"{name}.example.net"', probe_sender=f'"probe@{name}.example.net"')
+        before = d.log().count("reload: done")
+        d.kill(signal.SIGHUP)
+        w.until("reloaded", lambda: d.log().count("reload: done") > before)
+    w.equal("answers", q.end(), ["valid/mailbox_exists"] * 3)
+    w.equal("after", told(ask(d, "d@d2.example")), "valid/mailbox_exists")
+    w.equal("HELO", [(r.address.split("@")[0], r.helo) for r in list(server.recipients)],
+            [(who, "probe.example.net") for who in ("first", "b", "c")] + [("d", "y.example.net")])
+
+
 def test_no_turn_in_time(w):
     """Whose turn does not come within timeout.callout is deferred/rate_limited, and asked about the next
     time: nothing of it is stored."""
