@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/thread.h"
 
+#define WAKES_MAX 4 /* other loops written to in one turn; there are two in all */
+
 struct letter {
     loop_fn fn;
     void *arg;
@@ -29,7 +31,12 @@ struct loop {
     atomic_bool stopping;
     pthread_mutex_t lock; /* guards the mailbox */
     struct letter *head, *tail;
+    bool woken;                    /* for those */
+    struct loop *wakes[WAKES_MAX]; /* to be woken when this one's turn is over */
+    size_t wake_count;
 };
+
+static _Thread_local struct loop *running; /* in this thread; NULL: none */
 
 /*
  * Most deadlines are put off again and again, and few ever come: libevent's heap is told of a
@@ -50,6 +57,7 @@ static struct letter *mailbox_take(struct loop *l)
     pthread_mutex_lock(&l->lock);
     all = l->head;
     l->head = l->tail = NULL;
+    l->woken = false;
     pthread_mutex_unlock(&l->lock);
     return all;
 }
@@ -150,12 +158,6 @@ struct event_base *loop_base(struct loop *l)
     return l->base;
 }
 
-void loop_run(struct loop *l)
-{
-    if (event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
-        log_error("%s loop failed and ended", l->name);
-}
-
 static void wake(struct loop *l)
 {
     static const uint64_t one = 1;
@@ -163,6 +165,43 @@ static void wake(struct loop *l)
     /* Can only fail when the counter is full, and then the loop is awake anyhow. */
     if (write(l->wakeup_fd, &one, sizeof(one)) < 0)
         return;
+}
+
+/* Once a turn, however many letters were posted in it: where there are few processors each
+   wake-up is a change of threads and back. */
+static void wake_others(struct loop *l)
+{
+    for (size_t i = 0; i < l->wake_count; i++)
+        wake(l->wakes[i]);
+    l->wake_count = 0;
+}
+
+void loop_run(struct loop *l)
+{
+    int rc;
+
+    running = l;
+    do {
+        rc = event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
+        wake_others(l);
+    } while (rc == 0 && !event_base_got_break(l->base));
+    running = NULL;
+    if (rc < 0)
+        log_error("%s loop failed and ended", l->name);
+}
+
+/* False where that cannot be noted. */
+static bool wake_after_turn(struct loop *l)
+{
+    if (running == NULL)
+        return false;
+    for (size_t i = 0; i < running->wake_count; i++)
+        if (running->wakes[i] == l)
+            return true;
+    if (running->wake_count == WAKES_MAX)
+        return false;
+    running->wakes[running->wake_count++] = l;
+    return true;
 }
 
 void loop_stop(struct loop *l)
@@ -193,10 +232,10 @@ void loop_join(struct loop *l)
     l->threaded = false;
 }
 
-void loop_post(struct loop *l, loop_fn fn, void *arg)
+static void post(struct loop *l, loop_fn fn, void *arg, bool gathered)
 {
     struct letter *one = malloc(sizeof(*one));
-    bool first;
+    bool wakes;
 
     if (one == NULL)
         abort();
@@ -204,15 +243,26 @@ void loop_post(struct loop *l, loop_fn fn, void *arg)
     one->arg = arg;
     one->next = NULL;
     pthread_mutex_lock(&l->lock);
-    first = l->head == NULL;
-    if (first)
+    if (l->head == NULL)
         l->head = one;
     else
         l->tail->next = one;
     l->tail = one;
+    wakes = !l->woken && !(gathered && wake_after_turn(l));
+    l->woken = l->woken || wakes;
     pthread_mutex_unlock(&l->lock);
-    if (first)
+    if (wakes)
         wake(l);
+}
+
+void loop_post(struct loop *l, loop_fn fn, void *arg)
+{
+    post(l, fn, arg, false);
+}
+
+void loop_post_gathered(struct loop *l, loop_fn fn, void *arg)
+{
+    post(l, fn, arg, true);
 }
 
 static void set_timer(struct loop_timer *t, int64_t ms)
@@ -227,7 +277,7 @@ static void set_timer(struct loop_timer *t, int64_t ms)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *t = arg;
-    int64_t left = t->due > t->set_for ? t->due - clock_mono_ms() : 0;
+    int64_t left = t->due - clock_mono_ms(); /* libevent counts from the start of a turn: early */
 
     (void)fd;
     (void)what;

@@ -40,6 +40,10 @@ void loop_join(struct loop *l);
  */
 void loop_post(struct loop *l, loop_fn fn, void *arg);
 
+/* The same for what comes by the hundred: a loop's own callback wakes the other loop with all of
+   them, when its turn is over. Not for who then waits for it. */
+void loop_post_gathered(struct loop *l, loop_fn fn, void *arg);
+
 /* Runs what was posted and what that posts, in the calling thread, once the loop has ended. */
 void loop_drain(struct loop *l);
 

@@ -29,5 +29,5 @@ void delivery_send(struct loop *on, verifier_cb cb, void *arg, const struct verd
     *d = (struct delivery){.cb = cb, .arg = arg, .verdict = *v};
     if (trace != NULL)
         d->trace = strdup(trace);
-    loop_post(on, deliver, d);
+    loop_post_gathered(on, deliver, d);
 }

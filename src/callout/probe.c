@@ -27,8 +27,7 @@ struct probe_run {
     bool done[MX_CANDIDATES_MAX];     /* asked, or not to be */
     uint8_t group[MX_CANDIDATES_MAX]; /* candidates of the turn, in the order of its targets */
     size_t group_count;
-    char destination[DESTINATION_NAME_SIZE]; /* of the turn */
-    char went_to[DESTINATION_NAME_SIZE];     /* of the turn before */
+    char destination[DESTINATION_NAME_SIZE]; /* of the turn; until there is one, of that before */
     struct best *best;                       /* NULL: none */
     bool settled; /* it is the answer; what is asked now is another recipient */
     unsigned soft_hosts;
@@ -277,7 +276,8 @@ static void fill_target(const struct probe_run *p, const struct mx_candidate *c,
 }
 
 /* By the name that comes first, for those of equal preference are shuffled. */
-static const struct provider *name_destination(struct probe_run *p)
+static const struct provider *name_destination(const struct probe_run *p,
+                                               char out[DESTINATION_NAME_SIZE])
 {
     const struct mx_candidate *least = candidate(p, p->group[0]);
     const struct provider *provider = NULL;
@@ -291,11 +291,11 @@ static const struct provider *name_destination(struct probe_run *p)
     }
     if (!p->opts.routed) {
         provider = providers_of_host(p->opts.providers, least->name);
-        destination_name(least, provider, p->destination);
+        destination_name(least, provider, out);
         return provider;
     }
     destination_name(least, NULL, name);
-    (void)str_format(p->destination, sizeof(p->destination), "route/%s", name);
+    (void)str_format(out, DESTINATION_NAME_SIZE, "route/%s", name);
     return NULL;
 }
 
@@ -310,13 +310,10 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         .on_trace = p->handler.on_trace != NULL ? on_trace : NULL,
         .arg = p,
     };
-    const struct provider *provider = name_destination(p);
     struct verdict refused;
     struct turn_ask ask = {
-        .provider = provider,
         .routed = p->opts.routed,
         .priority = p->opts.priority,
-        .goes_on = strcmp(p->went_to, p->destination) == 0,
         .before = before,
         .fresh_session = fresh_session,
         .try_now = p->opts.fresh,
@@ -332,7 +329,9 @@ static void ask_group(struct probe_run *p, bool fresh_session)
 
     for (size_t i = 0; i < p->group_count; i++)
         fill_target(p, candidate(p, p->group[i]), &targets[i]);
-    (void)str_copy(ask.destination, sizeof(ask.destination), p->destination);
+    ask.provider = name_destination(p, ask.destination);
+    ask.goes_on = strcmp(ask.destination, p->destination) == 0;
+    memcpy(p->destination, ask.destination, sizeof(p->destination));
     p->turn = gate_wait(p->engine->gate, &ask, &h, &refused);
     turn_end(&before);
     if (p->turn == NULL) {
@@ -340,7 +339,6 @@ static void ask_group(struct probe_run *p, bool fresh_session)
         finish_later(p);
         return;
     }
-    memcpy(p->went_to, p->destination, sizeof(p->went_to));
     loop_timer_arm(p->timer, p->deadline - clock_mono_ms());
 }
 
@@ -414,7 +412,7 @@ static void all_dead(struct probe_run *p, enum smtp_failure how)
                               .detail = "could not be reached a short while ago"};
 
     p->group[0] = 0;
-    (void)name_destination(p);
+    (void)name_destination(p, p->destination);
     set_best(p, &o, &at);
     finish_later(p);
 }
@@ -451,7 +449,7 @@ struct probe_run *probe_start(struct engine *e, const struct probe_opts *opts,
     p->engine = e;
     p->recipient = recipient;
     p->opts = *opts;
-    (void)str_copy(p->went_to, sizeof(p->went_to), opts->went_to);
+    (void)str_copy(p->destination, sizeof(p->destination), opts->went_to);
     p->plan = plan;
     p->deadline = deadline;
     p->handler = *handler;

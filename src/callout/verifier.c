@@ -242,7 +242,7 @@ static bool post(struct verifier *v, loop_fn fn, void *arg)
     pthread_mutex_lock(&v->door);
     open = !atomic_load(&v->stopping);
     if (open)
-        loop_post(v->engine.loop, fn, arg);
+        loop_post_gathered(v->engine.loop, fn, arg);
     pthread_mutex_unlock(&v->door);
     return open;
 }

@@ -1,7 +1,9 @@
 /* base/loop: the mailbox between threads, and timers. */
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/loop.h"
@@ -172,6 +174,56 @@ START_TEST(timers_are_put_off_and_brought_forward)
 }
 END_TEST
 
+struct gathering {
+    struct loop *self, *other;
+    atomic_int got;
+    int seen;
+};
+
+static void got_one(void *arg)
+{
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void wait_for(struct gathering *g, int count)
+{
+    for (int i = 0; i < 1000 && atomic_load(&g->got) < count; i++)
+        (void)usleep(1000);
+}
+
+/* A letter that is to go out at once takes those with it that were to wait for the turn's end. */
+static void gather_and_wait(void *arg)
+{
+    struct gathering *g = arg;
+
+    loop_post_gathered(g->other, got_one, &g->got);
+    loop_post(g->other, got_one, &g->got);
+    wait_for(g, 2);
+    g->seen = atomic_load(&g->got);
+    loop_post_gathered(g->other, got_one, &g->got);
+    loop_post_gathered(g->other, got_one, &g->got);
+    loop_stop(g->self);
+}
+
+START_TEST(gathered_letters_arrive)
+{
+    struct gathering g = {.self = loop_new("self"), .other = loop_new("other")};
+
+    ck_assert(loop_start_thread(g.other));
+    loop_post_gathered(g.self, gather_and_wait, &g);
+    loop_run(g.self);
+    ck_assert_int_eq(g.seen, 2);
+    wait_for(&g, 4);
+    ck_assert_int_eq(atomic_load(&g.got), 4);
+    loop_post_gathered(g.other, got_one, &g.got);
+    loop_stop(g.other);
+    loop_join(g.other);
+    loop_free(&g.other);
+    loop_free(&g.self);
+    ck_assert_int_eq(atomic_load(&g.got), 5);
+}
+END_TEST
+
 START_TEST(a_loop_in_its_own_thread_stops)
 {
     struct loop *l = loop_new("test");
@@ -196,6 +248,7 @@ int main(void)
     tcase_add_test(t, mailbox_is_emptied_when_freed);
     tcase_add_test(t, timers_fire_once_in_order);
     tcase_add_test(t, timers_are_put_off_and_brought_forward);
+    tcase_add_test(t, gathered_letters_arrive);
     tcase_add_test(t, a_loop_in_its_own_thread_stops);
     suite_add_tcase(s, t);
     return suite_run(s);
