@@ -369,7 +369,7 @@ bool turn_ask_more(struct turn *t, const struct session_job *job, bool new_trans
     return true;
 }
 
-/* By who waits, or may come. */
+/* To who waits, or may come: it is connected, and there is no trouble. */
 static bool is_of_use(const struct line *l)
 {
     const struct desk *d = l->desk;
@@ -377,7 +377,7 @@ static bool is_of_use(const struct line *l)
     struct turn *t = first_turn(d);
     bool wanted = t != NULL && wait_of(t) == 0;
 
-    return !e->stopping && line_is_good(l) &&
+    return !e->stopping && l->peer != NULL && line_is_good(l) &&
            (wanted || (e->opts.idle_ms > 0 && d->gate->starved == NULL));
 }
 

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/loop.h"
@@ -187,8 +187,10 @@ static void got_one(void *arg)
 
 static void wait_for(struct gathering *g, int count)
 {
+    const struct timespec one = {.tv_nsec = 1000000};
+
     for (int i = 0; i < 1000 && atomic_load(&g->got) < count; i++)
-        (void)usleep(1000);
+        (void)nanosleep(&one, NULL);
 }
 
 /* A letter that is to go out at once takes those with it that were to wait for the turn's end. */
