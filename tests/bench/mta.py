@@ -74,6 +74,17 @@ def start_remote(lab):
     lab.start(dns.Nsd(lab.workdir, records))
 
 
+def begin_cold(lab, package, program):
+    """The remote servers and calloutd; None where something is missing, which is told."""
+    why = missing((package, program), ("nsd", "usr/sbin/nsd"))
+    if why:
+        print(why)
+        return None
+    prepare(lab)
+    start_remote(lab)
+    return lab.daemon(CALLOUTD)
+
+
 class Way:
     """One way to have recipients verified: a mail server's port, and all that works for it, by pid."""
 

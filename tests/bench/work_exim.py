@@ -17,13 +17,9 @@ def exim(lab, name, port, at_rcpt):
 
 
 def run(lab):
-    why = mta.missing(("exim4-daemon-light", "usr/sbin/exim4"), ("nsd", "usr/sbin/nsd"))
-    if why:
-        print(why)
+    calloutd = mta.begin_cold(lab, "exim4-daemon-light", "usr/sbin/exim4")
+    if calloutd is None:
         return
-    mta.prepare(lab)
-    mta.start_remote(lab)
-    calloutd = lab.daemon(mta.CALLOUTD)
     asking = exim(lab, "asking", 2501, ASKS % mta.RUN)
     verifying = exim(lab, "verifying", 2502, VERIFIES)
     mta.compare(lab, {

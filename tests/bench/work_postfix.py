@@ -9,13 +9,9 @@ CACHE = "scache unix - - n - 1 scache\n"
 
 
 def run(lab):
-    why = mta.missing(("postfix", "usr/sbin/postfix"), ("nsd", "usr/sbin/nsd"))
-    if why:
-        print(why)
+    calloutd = mta.begin_cold(lab, "postfix", "usr/sbin/postfix")
+    if calloutd is None:
         return
-    mta.prepare(lab)
-    mta.start_remote(lab)
-    calloutd = lab.daemon(mta.CALLOUTD)
     with lab.on_server_cpu():
         postfix = lab.start(mta.postfix(lab, [
             mta.restricted(2501, mta.asks(f"{mta.RUN}/calloutd")),
