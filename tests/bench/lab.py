@@ -20,7 +20,12 @@ from harness import client, daemon, namespace
 PATIENCE = 120.0
 DECISION = " action="  # in the log line of each
 SYSLOGD_QUEUE = 512  # datagrams: as systemd has it, and with it most servers
+ENOUGH = 100  # questions, for the later percentiles to mean anything
 FIGURES = (("p50", "p50"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9"))
+
+
+class Missing(Exception):
+    """What a work needs is not here; says what."""
 
 
 class Process:
@@ -175,9 +180,12 @@ class Lab:
         works of this run have in common."""
         made = os.path.join(self.stores, str(count))
         if not os.path.exists(made):
+            shutil.rmtree(made + ".new", ignore_errors=True)  # of one that was interrupted
             os.makedirs(made + ".new")
-            subprocess.run([self.program("store_fill"), "-d", made + ".new", "-n", str(count)],
-                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            filled = subprocess.run([self.program("store_fill"), "-d", made + ".new", "-n", str(count)],
+                                    check=False, capture_output=True, text=True)
+            if filled.returncode != 0:
+                raise RuntimeError(f"store_fill -n {count}: {filled.stderr.strip()}")
             os.rename(made + ".new", made)
         shutil.copytree(made, directory, dirs_exist_ok=True)
 
@@ -212,27 +220,31 @@ class Lab:
         reached = ratio <= bound if most else ratio >= bound
         sign = "≤" if most else "≥"
         verdict = "ok" if reached else "SHORT"
-        print(f"{ratio:8.2f} {unit} {sign} {bound:<6g} {verdict:<6} {work}", flush=True)
+        print(f"{ratio:8.3f} {unit:<2} {sign} {bound:<6g} {verdict:<6} {work}", flush=True)
         if not reached:
             self.short.append(work)
 
     def ratio(self, work, ratio):
         """The same where nothing is to be reached."""
-        print(f"{ratio:8.2f} ×{'':17}{work}", flush=True)
+        print(f"{ratio:8.3f} ×{'':18}{work}", flush=True)
 
     def detail(self, what, sample, **more):
         """What the ratios were made of."""
         rate = sample["count"] / sample["seconds"]
-        parts = [f"{rate:,.0f}/s"] + [f"{name} {microseconds(sample[key])}" for key, name in FIGURES]
+        figures = FIGURES if sample["count"] >= ENOUGH else (("p50", "p50"), ("max", "longest"))
+        parts = [f"{rate:,.0f}/s"] + [f"{name} {microseconds(sample[key])}" for key, name in figures]
         if "cpu_us" in sample:
             parts.append(f"CPU {sample['cpu_us']:.1f} ms per 1,000")
         parts += [f"{key.replace('_', ' ')} {value}" for key, value in more.items()]
         print(f"{'':20}{what:<12} {'  '.join(parts)}", flush=True)
 
     def end(self):
-        """Stops everything, last started first."""
+        """Stops everything, last started first, also what a signal has ended already."""
         while self._ends:
-            self._ends.pop()()
+            try:
+                self._ends.pop()()
+            except Exception as e:
+                self.problems.append(f"at the end: {e}")
 
 
 def middle(samples):

@@ -5,7 +5,7 @@ import time
 
 from harness import dns, namespace, peers
 
-from lab import cpu_seconds, middle
+from lab import Missing, cpu_seconds, middle
 
 SESSIONS = 10
 RUN = "/run/bench"  # sockets that mail servers can reach
@@ -31,12 +31,13 @@ AGAIN = 10  # times the same recipients are named once they are known: that is q
 SETTLED = 1.0  # seconds: the last QUITs are said, and children have ended
 
 
-def missing(*programs):
-    """Why what stands in .peers as (package, program) cannot be measured here; None where it can."""
+def need(*programs):
+    """Raises Missing where what stands in .peers as (package, program) cannot be measured here."""
     if not namespace.is_real_root():
-        return "real mail servers need root"
+        raise Missing("needs root")
     gone = [package for package, program in programs if not os.path.exists(peers.peer(package, program))]
-    return f"not there: contrib/peers {' '.join(gone)}" if gone else None
+    if gone:
+        raise Missing(f"not unpacked by contrib/peers: {' '.join(gone)}")
 
 
 def prepare(lab):
@@ -75,11 +76,8 @@ def start_remote(lab):
 
 
 def begin_cold(lab, package, program):
-    """The remote servers and calloutd; None where something is missing, which is told."""
-    why = missing((package, program), ("nsd", "usr/sbin/nsd"))
-    if why:
-        print(why)
-        return None
+    """The remote servers and calloutd."""
+    need((package, program), ("nsd", "usr/sbin/nsd"))
     prepare(lab)
     start_remote(lab)
     return lab.daemon(CALLOUTD)
@@ -122,7 +120,7 @@ def compare(lab, ways, count):
             known[name] = way.ask(where, first, count, AGAIN)
             first += count
         _table(lab, f"not known, {REMOTE[where][1]} ms a reply", cold)
-        _table(lab, "the same again", known)
+        _table(lab, "known by now", known)
 
 
 def _table(lab, what, found):

@@ -87,7 +87,7 @@ class Known:
             if ("in flight", connections) not in self.samples:
                 raise RuntimeError("the callouts had landed before anything was asked meanwhile")
             idle, flying = (middle(self.samples[when, connections]) for when in ("idle", "in flight"))
-            self.lab.row(f"flight: known answers meanwhile, {connections} connections: p99 / idle p99",
+            self.lab.row(f"flight: known answers meanwhile, {connections} at a time: p99 / idle p99",
                          flying["p99"] / idle["p99"], 2, most=True)
             self.lab.detail("idle", idle)
             self.lab.detail("in flight", flying)

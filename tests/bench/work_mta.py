@@ -16,10 +16,7 @@ SETTINGS = {**mta.CALLOUTD, **{f'action "outbound".{status}': "accept"
 
 
 def run(lab):
-    why = mta.missing(("postfix", "usr/sbin/postfix"))
-    if why:
-        print(why)
-        return
+    mta.need(("postfix", "usr/sbin/postfix"))
     people = lab.amount("1m", "10k")
     mta.prepare(lab)
     lab.store(f"{lab.workdir}/state", people)

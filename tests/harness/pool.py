@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import signal
+import sys
 import traceback
 
 from . import namespace, report
@@ -9,8 +11,20 @@ from . import namespace, report
 
 def run(items, jobs, keep, work, done):
     """work(item, workdir) -> something for JSON, in a child; done(item, workdir, result) here,
-    and true from it keeps the work directory. result is None where the child died."""
-    running, queue = {}, list(items)
+    and true from it keeps the work directory. result is None where the child died. An exception, as
+    on Ctrl-C, ends the children first, and nothing is kept."""
+    running = {}
+    try:
+        _run(list(items), running, jobs, keep, work, done)
+    except BaseException:
+        for pid, (_item, workdir) in running.items():
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
+            shutil.rmtree(workdir, ignore_errors=True)
+        raise
+
+
+def _run(queue, running, jobs, keep, work, done):
     while queue or running:
         if queue and len(running) < jobs:
             item = queue.pop(0)
@@ -28,17 +42,27 @@ def run(items, jobs, keep, work, done):
 
 def _child(item, workdir, work):
     code = 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     try:
         namespace.new_network()
         result = work(item, workdir)
         with open(os.path.join(workdir, "result.json"), "w", encoding="utf-8") as f:
             json.dump(result, f)
         code = 0
+    except (SystemExit, KeyboardInterrupt):
+        pass
     except BaseException:  # a broken test is a failed test
-        with open(os.path.join(workdir, "traceback"), "w", encoding="utf-8") as f:
-            traceback.print_exc(file=f)
+        _write_traceback(workdir)
     finally:
         os._exit(code)
+
+
+def _write_traceback(workdir):
+    try:
+        with open(os.path.join(workdir, "traceback"), "w", encoding="utf-8") as f:
+            traceback.print_exc(file=f)
+    except OSError:  # a full disk
+        traceback.print_exc()
 
 
 def _read(workdir):
