@@ -96,20 +96,6 @@ static void on_libevent_message(int severity, const char *text)
         log_debug("libevent: %s", text);
 }
 
-/* What is wanted of one descriptor changes more than once in a turn: the kernel is told in the end.
-   (Not for descriptors that are dup()ed.) */
-static struct event_base *base_new(void)
-{
-    struct event_config *how = event_config_new();
-    struct event_base *base = NULL;
-
-    if (how != NULL && event_config_set_flag(how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
-        base = event_base_new_with_config(how);
-    if (how != NULL)
-        event_config_free(how);
-    return base;
-}
-
 struct loop *loop_new(const char *name)
 {
     struct loop *l = calloc(1, sizeof(*l));
@@ -120,7 +106,7 @@ struct loop *loop_new(const char *name)
     l->name = name;
     l->wakeup_fd = -1;
     pthread_mutex_init(&l->lock, NULL);
-    l->base = base_new();
+    l->base = event_base_new();
     l->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->base != NULL && l->wakeup_fd >= 0)
         l->wakeup = event_new(l->base, l->wakeup_fd, EV_READ | EV_PERSIST, on_wakeup, l);
