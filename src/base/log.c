@@ -19,7 +19,7 @@
 #include "base/thread.h"
 
 #define LOG_LINE_MAX  4096
-#define LOG_BATCH_MAX (1U << 20) /* octets that wait; what is beyond is dropped, and counted */
+#define LOG_BATCH_MAX (4U << 20) /* octets that wait; what is beyond is dropped, and counted */
 #define REST_NS       1000000    /* between batches: to be woken is dearer than the line */
 #define CLOSE_S       5          /* for the writer to write what is left */
 
