@@ -50,7 +50,8 @@ def lookups(lab, stores):
 
 
 def starts(lab, stores):
-    daemons = {count: daemon.Daemon(lab.build, directory, {"policy.listen": f'{{"unix:{directory}/policy"}}'})
+    daemons = {count: daemon.Daemon(lab.build, directory, {
+        "policy.listen": f'{{"unix:{directory}/policy"}}', "cache.size": '"64GiB"'})
                for count, directory in stores.items()}
 
     def start(count):
