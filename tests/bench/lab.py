@@ -98,7 +98,6 @@ class Lab:
         cpus = sorted(os.sched_getaffinity(0))
         self.server_cpu, self.load_cpu = cpus[0], cpus[-1]
         self.problems = []
-        self.short = []  # rows that do not reach their bound
         self._ends = []
         _set_affinity(self.load_cpu)
         _raise_files()
@@ -221,8 +220,6 @@ class Lab:
         sign = "≤" if most else "≥"
         verdict = "ok" if reached else "SHORT"
         print(f"{ratio:8.3f} {unit:<2} {sign} {bound:<6g} {verdict:<6} {work}", flush=True)
-        if not reached:
-            self.short.append(work)
 
     def ratio(self, work, ratio):
         """The same where nothing is to be reached."""
