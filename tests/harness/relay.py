@@ -25,6 +25,11 @@ class Tap:
     def connections(self):
         return len(self.sessions)
 
+    def asked(self):
+        """The recipients of all RCPTs, in no order that means anything."""
+        return [line[9:-1] for lines in self.sessions for line in lines
+                if line.upper().startswith("RCPT TO:<")]
+
     def stop(self):
         self._wake.send(b"x")
         self._acceptor.join(20)
