@@ -11,6 +11,7 @@ import time
 
 PEER = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                      "..", "..", ".peers", "nsd"))
+PATIENCE = 60.0
 DEFAULT_TTL = 300
 ROOT = """$ORIGIN .
 $TTL {ttl}
@@ -65,7 +66,7 @@ class Nsd:
             [_program(), "-d", "-c", os.path.join(self.dir, "nsd.conf")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=_environment())
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self.proc.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"nsd does not answer: {self.log()}")
@@ -73,7 +74,7 @@ class Nsd:
     def stop(self):
         if self.proc is not None:
             self.proc.terminate()
-            self.proc.wait(20)
+            self.proc.wait(PATIENCE)
             self.proc = None
 
     def log(self):
@@ -86,7 +87,7 @@ class Nsd:
     def _answers(self):
         query = struct.pack("!6H", 7, 0, 1, 0, 0, 0) + b"\0" + struct.pack("!2H", 6, 1)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(0.05)
+            s.settimeout(1)
             s.connect(("127.0.0.1", self.port))
             try:
                 s.send(query)
@@ -132,7 +133,7 @@ class FaultyDns:
     def stop(self):
         self._stop.set()
         self._wake.send(b"x")
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         for s in (self._udp, self._tcp, self._wake, self._woken):
             s.close()
 
@@ -148,7 +149,7 @@ class FaultyDns:
 
     def _serve_tcp(self, conn):
         with conn:
-            conn.settimeout(5)
+            conn.settimeout(PATIENCE)
             try:
                 size = _read_exactly(conn, 2)
                 query = _read_exactly(conn, struct.unpack("!H", size)[0])
@@ -182,7 +183,7 @@ class FaultyDns:
 
     def _ask(self, query):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(5)
+            s.settimeout(PATIENCE)
             s.connect(("127.0.0.1", self.upstream))
             s.send(query)
             return s.recv(65535)

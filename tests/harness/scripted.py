@@ -332,13 +332,15 @@ class Servers:
             self._fillers.append(filler)
 
     def _accept_all(self):
+        """Until it is woken and nobody waits any more: who came before stop() counts."""
         while True:
             woken = ready([*self._listeners, self._woken])
-            if self._woken in woken:
+            if woken == [self._woken]:
                 return
             for listener in woken:
-                sock, _peer = listener.accept()
-                self._converse(sock, address_of(listener))
+                if listener is not self._woken:
+                    sock, _peer = listener.accept()
+                    self._converse(sock, address_of(listener))
 
     def _converse(self, sock, address):
         with self._lock:
@@ -361,6 +363,8 @@ class Servers:
             thread.join(PATIENCE)
         self._wake.send(b"x")
         self._acceptor.join(PATIENCE)
+        for thread in self._threads:  # those that only then were accepted
+            thread.join(PATIENCE)
         for s in (*self._listeners, *self._fillers, self._wake, self._woken):
             s.close()
         hung = ["a conversation hangs"] if any(t.is_alive() for t in self._threads) else []
