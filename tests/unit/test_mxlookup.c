@@ -119,7 +119,6 @@ static void setup(void)
     ck_assert_ptr_nonnull(loop);
     server = fixture_new(loop, "127.0.0.1", 0, rules);
     ro = fixture_opts(server);
-    ro.try_ms = 60;
     ck_assert(resolver_new(&resolver, loop, &ro, NULL));
 }
 
