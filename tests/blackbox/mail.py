@@ -78,7 +78,7 @@ class Mail:
 def test_answers_and_store(w):
     """250, 550, 556, 553 as they should be; the second time, and after kill -9, without asking."""
     m = Mail(w)
-    d = w.daemon({"timeout.greeting": "1s"})
+    d = w.daemon({"timeout.greeting": "4s"})
     everyone = [*CERTAIN, *DEFERRED]
     accepted = {r: r"250 " for r in DEFERRED}
     first = mailworld.ask(everyone)

@@ -38,7 +38,7 @@ zone:
     name: "."
     zonefile: "root.zone"
 """
-FAULTS = ("dead", "drop", "truncate", "garbage", "refuse", "spoof", "servfail", "lie")
+FAULTS = ("dead", "hold", "drop", "truncate", "garbage", "refuse", "spoof", "servfail", "lie")
 ROOT_SOA = b"\0" + struct.pack("!2HIH", 6, 1, 3600, 22) + b"\0\0" + struct.pack("!5I", 1, 1, 1, 1, 3600)
 
 
@@ -104,15 +104,17 @@ class FaultyDns:
     """Passes queries on to the server at `upstream`, except for one fault of FAULTS:
     dead (never answers), drop N (ignores the first N times a question is asked), truncate (UDP
     answers are cut, TCP is whole), garbage, refuse, spoof (a wrong answer with a wrong id first),
-    servfail, lie (no name exists, not even the root, and that for an hour). None: no fault."""
+    servfail, lie (no name exists, not even the root, and that for an hour), hold (what is asked is
+    answered when it has become something else, and by that). None: no fault."""
 
     def __init__(self, fault=None, count=0, port=5300, upstream=53):
+        self._wake, self._woken = socket.socketpair()
         self.become(fault, count)
         self.port, self.upstream = port, upstream
         self.asked = {}
         self.over_tcp = 0
+        self._held = []
         self._stop = threading.Event()
-        self._wake, self._woken = socket.socketpair()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", port))
         self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -126,6 +128,7 @@ class FaultyDns:
         if fault is not None and fault not in FAULTS:
             raise ValueError(f"unknown DNS fault {fault}")
         self.count, self.fault = count, fault
+        self._wake.send(b"x")
 
     def start(self):
         self._thread.start()
@@ -140,10 +143,16 @@ class FaultyDns:
     def _run(self):
         while not self._stop.is_set():
             ready, _, _ = select.select([self._udp, self._tcp, self._woken], [], [])
+            if self._woken in ready:
+                self._woken.recv(1)
+                held, self._held = self._held, []
+                for query, peer in held:
+                    self._answer(query, peer)
             if self._udp in ready:
                 query, peer = self._udp.recvfrom(65535)
-                for answer in self._answers(query):
-                    self._udp.sendto(answer, peer)
+                question = _question(query)
+                self.asked[question] = self.asked.get(question, 0) + 1
+                self._answer(query, peer)
             if self._tcp in ready:
                 self._serve_tcp(self._tcp.accept()[0])
 
@@ -160,9 +169,15 @@ class FaultyDns:
                 answer = self._ask(query)
                 conn.sendall(struct.pack("!H", len(answer)) + answer)
 
+    def _answer(self, query, peer):
+        if self.fault == "hold":
+            self._held.append((query, peer))
+            return
+        for answer in self._answers(query):
+            self._udp.sendto(answer, peer)
+
     def _answers(self, query):
         question = _question(query)
-        self.asked[question] = self.asked.get(question, 0) + 1
         if self.fault == "dead" or (self.fault == "drop" and self.asked[question] <= self.count):
             return []
         if self.fault == "garbage":
