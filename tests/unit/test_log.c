@@ -148,7 +148,7 @@ int main(void)
     tcase_add_test(t, long_lines_are_cut_and_none_is_lost);
     tcase_add_test(t, a_stalled_log_stops_nothing_and_tells_what_it_lost);
     tcase_add_test(t, a_log_that_nobody_reads_can_be_closed);
-    tcase_set_timeout(t, 20);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return suite_run(s);
 }
