@@ -14,7 +14,7 @@
 #define LISTENERS_MAX   32
 #define ACCEPT_PAUSE_MS 1000  /* after an accept() that failed, e.g. for want of descriptors */
 #define OUTPUT_MAX      65536 /* answers a client may leave unread before no more are worked on */
-#define INPUT_MAX       (POLICY_REQUEST_MAX + 2) /* a request with its empty line, or one too long */
+#define INPUT_MAX       (POLICY_REQUEST_MAX + 1) /* a request, or one too long */
 #define ANSWER_SIZE     (TEMPLATE_MAX + 64)
 
 struct policy_service {
@@ -164,36 +164,34 @@ static enum step connection_refuse(struct connection *c, const char *why)
     return STEP_GONE;
 }
 
-/* The length of the next request with its empty line; 0: not here yet. */
-static size_t next_request(struct connection *c, const char *text, size_t len)
+/* Whether a request is here up to its empty line. Nearly always nothing is behind that. */
+static bool has_request(struct connection *c, const char *text, size_t len)
 {
     const char *end = text + len, *from = text + c->searched, *newline = NULL;
 
+    if (len >= 2 && end[-2] == '\n' && end[-1] == '\n')
+        return true;
     while (from < end && (newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
         from = newline + 1;
-        if (from < end && *from == '\n') {
-            c->searched = 0;
-            return (size_t)(from + 1 - text);
-        }
+        if (from < end && *from == '\n')
+            return true;
     }
     c->searched = newline != NULL ? (size_t)(newline - text) : len;
-    return 0;
+    return false;
 }
 
 static enum step connection_step(struct connection *c)
 {
-    size_t there, len;
+    size_t there;
     char *text = stream_input(&c->stream, &there);
     const char *why;
 
-    len = next_request(c, text, there);
-    if (len > POLICY_REQUEST_MAX || (len == 0 && there > POLICY_REQUEST_MAX))
-        return connection_refuse(c, "request longer than 65536 octets");
-    if (len == 0)
+    if (!has_request(c, text, there) && there <= POLICY_REQUEST_MAX)
         return STEP_WAIT;
-    if (!policy_request_parse(text, len - 1, &c->request, &why))
+    c->searched = 0;
+    c->request_len = policy_request_parse(text, there, &c->request, &why);
+    if (c->request_len == 0)
         return connection_refuse(c, why);
-    c->request_len = len;
     connection_serve(c);
     return STEP_AGAIN;
 }
