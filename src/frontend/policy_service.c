@@ -92,17 +92,6 @@ static void on_decision(void *arg, const struct decision *d)
     connection_pump(arg);
 }
 
-/* What is behind the last @, but for a dot at its end; "" where that is nothing. */
-static void recipient_domain(const struct policy_request *rq, char *domain, size_t size)
-{
-    const char *at = strrchr(rq->recipient, '@');
-    size_t len = at != NULL ? strlen(at + 1) : 0;
-
-    if (len > 0 && at[len] == '.')
-        len--;
-    (void)str_copyn(domain, size, len > 0 ? at + 1 : "", len);
-}
-
 /* NULL where the text is no address. */
 static const struct address *read_address(const char *text, struct address *out)
 {
@@ -118,36 +107,52 @@ static enum path_kind read_sender(const char *text, struct address *out)
     return read_address(text, out) != NULL ? PATH_ADDRESS : PATH_BAD;
 }
 
-static void ask(struct connection *c)
+/* What is behind the last @, but for a dot at its end; "" where that is nothing. */
+static void recipient_domain(const struct policy_request *rq, char *domain, size_t size)
+{
+    const char *at = strrchr(rq->recipient, '@');
+    size_t len = at != NULL ? strlen(at + 1) : 0;
+
+    if (len > 0 && at[len] == '.')
+        len--;
+    (void)str_copyn(domain, size, len > 0 ? at + 1 : "", len);
+}
+
+static void ask(struct connection *c, const struct address *recipient)
 {
     const struct policy_request *rq = &c->request;
     struct frontend *fe = c->service->fe;
-    struct decision d;
+    struct rcpt *r = &c->rcpt;
+    const struct decision *d;
 
-    c->rcpt = (struct rcpt){
-        .client = {rq->sasl_username, rq->ccert_fingerprint, rq->client_address},
-        .queue_id = rq->queue_id,
-        .sender = rq->sender,
-        .read_sender = read_sender,
-        .text = rq->recipient,
-        .address = rq->recipient_cut ? NULL : read_address(rq->recipient, &c->address),
-        .domain = c->domain,
-    };
+    r->client = (struct mail_client){rq->sasl_username, rq->ccert_fingerprint, rq->client_address};
+    r->queue_id = rq->queue_id;
+    r->sender = rq->sender;
+    r->read_sender = read_sender;
+    r->text = rq->recipient;
+    r->address = recipient;
+    r->domain = c->domain;
     c->busy = true;
-    if (rcpt_decide(&c->rcpt, &fe->rcpt, fe->loop, on_decision, c, &d))
-        connection_answer(c, &d);
+    d = rcpt_decide(r, &fe->rcpt, fe->loop, on_decision, c);
+    if (d != NULL)
+        connection_answer(c, d);
 }
 
 static void connection_serve(struct connection *c)
 {
     static const struct decision none = {.action = ACTION_ACCEPT};
     const struct policy_request *rq = &c->request;
+    const struct address *recipient = NULL;
 
-    recipient_domain(rq, c->domain, sizeof(c->domain));
-    if (strcmp(rq->protocol_state, "RCPT") != 0 || (c->domain[0] == '\0' && !rq->recipient_cut))
-        connection_answer(c, &none); /* nothing to say, and no decision */
+    if (!rq->recipient_cut)
+        recipient = read_address(rq->recipient, &c->address);
+    if (recipient == NULL)
+        recipient_domain(rq, c->domain, sizeof(c->domain));
+    if (strcmp(rq->protocol_state, "RCPT") == 0 &&
+        (recipient != NULL || c->domain[0] != '\0' || rq->recipient_cut))
+        ask(c, recipient);
     else
-        ask(c);
+        connection_answer(c, &none); /* nothing to say, and no decision */
 }
 
 enum step {
