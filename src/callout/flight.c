@@ -19,7 +19,6 @@
 
 #define ROUTED_DEFERRED_REFRESH 10 /* seconds */
 #define ROUTED_DEFERRED_FORGET  60
-#define OVERLOAD_QUIET_MS       60000
 #define LANDED_MAX              10000 /* more do not wait for a store that is so slow */
 
 struct waiter {
@@ -536,12 +535,9 @@ static void flight_becomes_again(struct flight *f, const struct flight_ask *ask)
 
 static void tell_overload(struct engine *e)
 {
-    int64_t now = clock_mono_ms();
-
-    if (now < e->overload_quiet_until)
-        return;
-    e->overload_quiet_until = now + OVERLOAD_QUIET_MS;
-    log_warning("max_waiting: %u clients wait, others are told unknown/overload", e->waiter_count);
+    if (log_ratelimit(&e->overload))
+        log_warning("max_waiting: %u clients wait, others are told unknown/overload",
+                    e->waiter_count);
 }
 
 /* Bulk leaves half of it to others. */
