@@ -114,7 +114,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    send_unsent(s);
+    if (!s->broken)
+        send_unsent(s);
     if (!s->broken && stream_unsent(s) > 0) {
         s->broken = event_add(s->writable, NULL) != 0;
         if (!s->broken)
