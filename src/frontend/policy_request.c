@@ -5,7 +5,6 @@
 
 #define STRING_OF_(x) #x
 #define STRING_OF(x)  STRING_OF_(x)
-#define TOO_LONG      "request longer than " STRING_OF(POLICY_REQUEST_MAX) " octets"
 
 enum attribute_id {
 #define X(id) ATTRIBUTE_##id,
@@ -67,17 +66,19 @@ static const char *line_parse(char *line, size_t len, struct policy_request *out
     return NULL;
 }
 
-/* request = *(line LF) LF, *used octets. Returns what is wrong with it, or NULL. */
+/* request = *(line LF) LF, *used octets: 0 where its end is not here. Returns what is wrong with a
+   line, or NULL. */
 static const char *lines_parse(char *data, size_t len, struct policy_request *out, size_t *used)
 {
     const char *end = data + len, *why = NULL;
     char *line = data, *newline;
     unsigned seen = 0;
 
+    *used = 0;
     for (; why == NULL; line = newline + 1) {
         newline = memchr(line, '\n', (size_t)(end - line));
         if (newline == NULL)
-            return len < POLICY_REQUEST_MAX ? "no empty line" : TOO_LONG;
+            return NULL;
         if (newline == line) {
             *used = (size_t)(newline + 1 - data);
             return NULL;
@@ -87,6 +88,14 @@ static const char *lines_parse(char *data, size_t len, struct policy_request *ou
     return why;
 }
 
+/* Of one whose end is not in the `clean` octets before a NUL, of `len`. */
+static const char *why_unended(size_t clean, size_t len)
+{
+    if (clean == POLICY_REQUEST_MAX)
+        return "request longer than " STRING_OF(POLICY_REQUEST_MAX) " octets";
+    return clean < len ? "NUL byte" : "no empty line";
+}
+
 size_t policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why)
 {
     static const struct policy_request empty = {
@@ -94,13 +103,13 @@ size_t policy_request_parse(char *data, size_t len, struct policy_request *out, 
         POLICY_ATTRIBUTES(X)
 #undef X
     };
-    size_t used = 0;
+    size_t clean = strnlen(data, len < POLICY_REQUEST_MAX ? len : POLICY_REQUEST_MAX), used;
 
     *out = empty;
-    *why = "NUL byte";
-    if (memchr(data, '\0', len) == NULL)
-        *why = lines_parse(data, len < POLICY_REQUEST_MAX ? len : POLICY_REQUEST_MAX, out, &used);
-    if (*why == NULL && strcmp(out->request, "smtpd_access_policy") != 0)
+    *why = lines_parse(data, clean, out, &used);
+    if (*why == NULL && used == 0)
+        *why = why_unended(clean, len);
+    else if (*why == NULL && strcmp(out->request, "smtpd_access_policy") != 0)
         *why = "not an smtpd_access_policy request";
     return *why == NULL ? used : 0;
 }

@@ -36,8 +36,8 @@ struct policy_request {
 /*
  * Reads the first request of `data`, up to its empty line; returns its length with that. The values
  * stay where they are in `data`, each ended by a NUL in its place. 0: close the connection; *why is
- * a constant reason ("line without =", "NUL byte", also behind the request, "not an
- * smtpd_access_policy request", "recipient given twice", "no empty line").
+ * a constant reason ("line without =", "NUL byte", "not an smtpd_access_policy
+ * request", "recipient given twice", "no empty line").
  */
 size_t policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why);
 

@@ -106,6 +106,16 @@ START_TEST(test_nul)
 }
 END_TEST
 
+START_TEST(test_nul_behind_it)
+{
+    static char text[] = HEAD "\nrecipient=a\0b@example.com\n\n";
+    struct policy_request r;
+    const char *why = NULL;
+
+    ck_assert_uint_eq(policy_request_parse(text, sizeof(text) - 1, &r, &why), sizeof(HEAD));
+}
+END_TEST
+
 START_TEST(test_no_empty_line)
 {
     static const char *const texts[] = {"", HEAD, HEAD "recipient=a@example.com"};
@@ -182,6 +192,7 @@ int main(void)
     tcase_add_test(t, test_absent_ones_are_empty);
     tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
     tcase_add_test(t, test_nul);
+    tcase_add_test(t, test_nul_behind_it);
     tcase_add_loop_test(t, test_no_empty_line, 0, 3);
     tcase_add_test(t, test_lengths);
     tcase_add_test(t, test_unknown_ones_may_repeat);
