@@ -14,6 +14,7 @@
 #include <systemd/sd-journal.h>
 #endif
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/syslog_socket.h"
 #include "base/thread.h"
@@ -22,6 +23,7 @@
 #define LOG_BATCH_MAX (4U << 20) /* octets that wait; what is beyond is dropped, and counted */
 #define REST_NS       1000000    /* between batches: to be woken is dearer than the line */
 #define CLOSE_S       5          /* for the writer to write what is left */
+#define QUIET_MS      60000
 
 /* Lines one behind the other, each its level, its text and a NUL. */
 struct batch {
@@ -290,4 +292,11 @@ void log_write(enum log_level level, const char *fmt, ...)
     va_end(ap);
     str_readable(line, sizeof(line), raw, strlen(raw));
     log_line(level, line);
+}
+
+bool log_ratelimit(struct log_ratelimit *r)
+{
+    int64_t now = clock_mono_ms(), quiet = atomic_load(&r->quiet_until);
+
+    return now >= quiet && atomic_compare_exchange_strong(&r->quiet_until, &quiet, now + QUIET_MS);
 }

@@ -12,6 +12,7 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -49,6 +50,14 @@ void log_write(enum log_level level, const char *fmt, ...) __attribute__((format
 
 /* The same for a line that is readable already (str_readable). */
 void log_line(enum log_level level, const char *line);
+
+/* Of lines that come in thousands where one tells as much; all zero before its first. */
+struct log_ratelimit {
+    _Atomic int64_t quiet_until; /* clock_mono_ms */
+};
+
+/* Whether one of them may be logged now: then none for a minute. Any thread. */
+bool log_ratelimit(struct log_ratelimit *r);
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -106,6 +106,8 @@ struct loop *loop_new(const char *name)
     l->name = name;
     l->wakeup_fd = -1;
     pthread_mutex_init(&l->lock, NULL);
+    /* Without EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST: what that tells the kernel at the end of a turn
+       may be of a descriptor that is another thread's by then. */
     l->base = event_base_new();
     l->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->base != NULL && l->wakeup_fd >= 0)

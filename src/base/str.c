@@ -5,21 +5,25 @@
 #include <string.h>
 #include <strings.h>
 
-bool str_copyn(char *dst, size_t size, const char *src, size_t len)
+static bool copy(char *dst, size_t size, const char *src, size_t len)
 {
-    size_t n = strnlen(src, len);
-    bool fits = n < size;
+    bool fits = len < size;
 
     if (!fits)
-        n = size - 1;
-    memcpy(dst, src, n);
-    dst[n] = '\0';
+        len = size - 1;
+    memcpy(dst, src, len);
+    dst[len] = '\0';
     return fits;
+}
+
+bool str_copyn(char *dst, size_t size, const char *src, size_t len)
+{
+    return copy(dst, size, src, strnlen(src, len));
 }
 
 bool str_copy(char *dst, size_t size, const char *src)
 {
-    return str_copyn(dst, size, src, strlen(src));
+    return copy(dst, size, src, strlen(src));
 }
 
 bool str_format(char *dst, size_t size, const char *fmt, ...)

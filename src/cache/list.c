@@ -1,18 +1,13 @@
 #include "cache/list.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cache/key.h"
 
-#define REPORT_QUIET_MS 60000
-
-/* No report of a damaged record before this time of clock_mono_ms(): of all lists. */
-static _Atomic int64_t quiet_until;
+static struct log_ratelimit reports; /* of damaged records, of all lists */
 
 struct writing {
     enum store_table table;
@@ -42,10 +37,9 @@ void cache_list_begin(struct cache_list *l, const struct cache_filter *filter)
 
 static void report(enum store_table table, const void *key, size_t key_len)
 {
-    int64_t now = clock_mono_ms(), quiet = atomic_load(&quiet_until);
     char name[STORE_KEY_MAX + 1];
 
-    if (now < quiet || !atomic_compare_exchange_strong(&quiet_until, &quiet, now + REPORT_QUIET_MS))
+    if (!log_ratelimit(&reports))
         return;
     str_printable(name, sizeof(name), key, key_len);
     log_warning("store: damaged record left out: table=%s key=\"%s\"; more of this is not logged "

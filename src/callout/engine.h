@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "callout/dead.h"
 #include "callout/facts.h"
@@ -44,7 +45,7 @@ struct engine {
     unsigned flight_count;
     unsigned landed_count; /* of them, those that only wait for their commit */
     unsigned waiter_count;
-    int64_t overload_quiet_until; /* clock_mono_ms: it was logged a short while ago */
+    struct log_ratelimit overload;
     bool stopping;
     loop_fn on_idle; /* called when stopping and nothing is left; set by verifier.c */
     void *idle_arg;

@@ -19,8 +19,8 @@
 
 #define ROUTED_DEFERRED_REFRESH 10 /* seconds */
 #define ROUTED_DEFERRED_FORGET  60
-#define OVERLOAD_QUIET_MS       60000
 #define LANDED_MAX              10000 /* more do not wait for a store that is so slow */
+#define KEY_CATCH_ALL           2     /* in a key's last octet */
 
 struct waiter {
     struct flight *flight;
@@ -401,7 +401,7 @@ static size_t flight_key(const struct flight_ask *ask, uint8_t *key)
 {
     size_t len = record_key(&ask->address, ask->apart, key);
 
-    key[len] = (uint8_t)(ask->no_probe | ask->want_catch_all << 1);
+    key[len] = (uint8_t)(ask->no_probe | (ask->want_catch_all ? KEY_CATCH_ALL : 0));
     return len + 1;
 }
 
@@ -506,13 +506,13 @@ static bool answer_without_flight(struct engine *e, const struct flight_ask *ask
 static struct flight *flight_find(struct engine *e, const struct flight_ask *ask)
 {
     uint8_t key[RECORD_KEY_SIZE + 1];
-    struct flight_ask more = *ask;
+    size_t len = flight_key(ask, key);
     struct flight *f;
 
-    HASH_FIND(hh, e->flights, key, flight_key(ask, key), f);
+    HASH_FIND(hh, e->flights, key, len, f);
     if (f == NULL && !ask->want_catch_all) {
-        more.want_catch_all = true;
-        HASH_FIND(hh, e->flights, key, flight_key(&more, key), f);
+        key[len - 1] |= KEY_CATCH_ALL;
+        HASH_FIND(hh, e->flights, key, len, f);
     }
     return f;
 }
@@ -536,12 +536,9 @@ static void flight_becomes_again(struct flight *f, const struct flight_ask *ask)
 
 static void tell_overload(struct engine *e)
 {
-    int64_t now = clock_mono_ms();
-
-    if (now < e->overload_quiet_until)
-        return;
-    e->overload_quiet_until = now + OVERLOAD_QUIET_MS;
-    log_warning("max_waiting: %u clients wait, others are told unknown/overload", e->waiter_count);
+    if (log_ratelimit(&e->overload))
+        log_warning("max_waiting: %u clients wait, others are told unknown/overload",
+                    e->waiter_count);
 }
 
 /* Bulk leaves half of it to others. */

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "callout/codec.h"
@@ -18,16 +17,15 @@
  * All integers little-endian, times in milliseconds; source in the one text netaddr_format()
  * writes.
  */
-#define ENTRY_VERSION   1
-#define FLAG_APART      1u
-#define FLAG_NULL       2u
-#define FLAG_CATCH_ALL  4u
-#define FLAG_SAID_SO    8u
-#define FLAG_CONFIRM    16u
-#define FLAGS_ALL       (FLAG_APART | FLAG_NULL | FLAG_CATCH_ALL | FLAG_SAID_SO | FLAG_CONFIRM)
-#define KEPT_AFTER      86400 /* seconds behind the last try, for a daemon that was down */
-#define ROOM_FIRST      64    /* entries */
-#define REPORT_QUIET_MS 60000
+#define ENTRY_VERSION  1
+#define FLAG_APART     1u
+#define FLAG_NULL      2u
+#define FLAG_CATCH_ALL 4u
+#define FLAG_SAID_SO   8u
+#define FLAG_CONFIRM   16u
+#define FLAGS_ALL      (FLAG_APART | FLAG_NULL | FLAG_CATCH_ALL | FLAG_SAID_SO | FLAG_CONFIRM)
+#define KEPT_AFTER     86400 /* seconds behind the last try, for a daemon that was down */
+#define ROOM_FIRST     64    /* entries */
 
 /* An entry waits encoded: a hundred thousand are a few dozen megabytes. */
 struct waiting {
@@ -46,7 +44,7 @@ struct schedule {
     struct waiting **heap; /* binary: none is before its parent, which is at (i - 1) / 2 */
     size_t count, room;
     uint64_t next_order;
-    int64_t quiet_until; /* clock_mono_ms: no complaint before */
+    struct log_ratelimit complaints;
 };
 
 /*
@@ -204,11 +202,9 @@ static void name_key(const uint8_t *key, size_t key_len, char name[RECORD_KEY_SI
 static void complain(struct schedule *s, const uint8_t *key, size_t key_len, const char *why)
 {
     char name[RECORD_KEY_SIZE + 1];
-    int64_t now = clock_mono_ms();
 
-    if (now < s->quiet_until)
+    if (!log_ratelimit(&s->complaints))
         return;
-    s->quiet_until = now + REPORT_QUIET_MS;
     name_key(key, key_len, name);
     log_warning("schedule: \"%s\" is not asked again: %s; more of this is not logged for a "
                 "minute",

@@ -34,8 +34,7 @@ struct milter_conn {
 struct waiting {
     pthread_mutex_t lock;
     pthread_cond_t decided;
-    bool is_decided;
-    struct decision *decision;
+    const struct decision *decision; /* NULL: not yet */
 };
 
 /* libmilter hands its callbacks nothing of ours but what belongs to a connection. */
@@ -108,11 +107,8 @@ unsigned milter_filter_early(void)
 /* The value of a macro; "" where the MTA has not sent it. libmilter's prototype lacks a const. */
 static const char *macro(SMFICTX *ctx, const char *name)
 {
-    char copy[32];
-    const char *value;
+    const char *value = smfi_getsymval(ctx, (char *)name);
 
-    (void)str_copy(copy, sizeof(copy), name);
-    value = smfi_getsymval(ctx, copy);
     return value != NULL ? value : "";
 }
 
@@ -242,26 +238,27 @@ static void on_decision(void *arg, const struct decision *d)
     struct waiting *w = arg;
 
     pthread_mutex_lock(&w->lock);
-    *w->decision = *d;
-    w->is_decided = true;
+    w->decision = d;
     pthread_cond_signal(&w->decided);
     pthread_mutex_unlock(&w->lock);
 }
 
-/* The decision comes within the longest wait: see rcpt_decide(). */
-static void decide(const struct rcpt_env *env, struct rcpt *r, struct decision *out)
+/* The decision, in `r`, comes within the longest wait: see rcpt_decide(). */
+static const struct decision *decide(const struct rcpt_env *env, struct rcpt *r)
 {
-    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, out};
+    struct waiting w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
+    const struct decision *d = rcpt_decide(r, env, verifier_loop(env->verifier), on_decision, &w);
 
-    if (rcpt_decide(r, env, verifier_loop(env->verifier), on_decision, &w, out))
-        return;
+    if (d != NULL)
+        return d;
     milter_socket_knock(filter.spec);
     pthread_mutex_lock(&w.lock);
-    while (!w.is_decided)
+    while (w.decision == NULL)
         pthread_cond_wait(&w.decided, &w.lock);
     pthread_mutex_unlock(&w.lock);
     pthread_cond_destroy(&w.decided);
     pthread_mutex_destroy(&w.lock);
+    return w.decision;
 }
 
 /* A percent sign in a reply is doubled: Sendmail takes the text for a format, and Postfix follows
@@ -325,7 +322,6 @@ static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *tex
 {
     struct milter_conn *c = connection(ctx);
     struct address address;
-    struct decision d;
     struct rcpt r = {.queue_id = macro(ctx, "i")};
     char inside[TEXT_MAX];
     const char *from = text;
@@ -344,8 +340,7 @@ static sfsistat answer(SMFICTX *ctx, const struct rcpt_env *env, const char *tex
     r.read_sender = read_sender;
     r.address = kind == PATH_ADDRESS ? &address : NULL;
     r.domain = address.domain;
-    decide(env, &r, &d);
-    return reply(ctx, &d);
+    return reply(ctx, decide(env, &r));
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **argv)

@@ -42,60 +42,74 @@ static bool keep_value(char *value, size_t len, struct policy_request *out,
     return cut;
 }
 
-/* line = name "=" *octet; the name has no "=", the value may. `seen` is a set of attributes. */
-static bool line_parse(char *line, size_t len, struct policy_request *out, unsigned *seen,
-                       const char **why)
+/* line = name "=" *octet; the name has no "=", the value may. `seen` is a set of attributes.
+   Returns what is wrong with it, or NULL. */
+static const char *line_parse(char *line, size_t len, struct policy_request *out, unsigned *seen)
 {
     char *equals = memchr(line, '=', len);
     const struct attribute *a;
     unsigned bit;
 
-    *why = NULL;
     if (equals == NULL)
-        *why = "line without =";
-    else if (equals == line)
-        *why = "line without a name";
-    if (*why != NULL)
-        return false;
+        return "line without =";
+    if (equals == line)
+        return "line without a name";
     a = attribute_find(line, (size_t)(equals - line));
     if (a == NULL)
-        return true;
+        return NULL;
     bit = 1U << (a - attributes);
     if (*seen & bit)
-        *why = a->twice;
-    else if (keep_value(equals + 1, len - (size_t)(equals - line) - 1, out, a))
-        out->recipient_cut |= a->offset == offsetof(struct policy_request, recipient);
+        return a->twice;
     *seen |= bit;
-    return *why == NULL;
+    if (keep_value(equals + 1, len - (size_t)(equals - line) - 1, out, a))
+        out->recipient_cut |= a->offset == offsetof(struct policy_request, recipient);
+    return NULL;
 }
 
-bool policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why)
+/* request = *(line LF) LF, *used octets: 0 where its end is not here. Returns what is wrong with a
+   line, or NULL. */
+static const char *lines_parse(char *data, size_t len, struct policy_request *out, size_t *used)
+{
+    const char *end = data + len, *why = NULL;
+    char *line = data, *newline;
+    unsigned seen = 0;
+
+    *used = 0;
+    for (; why == NULL; line = newline + 1) {
+        newline = memchr(line, '\n', (size_t)(end - line));
+        if (newline == NULL)
+            return NULL;
+        if (newline == line) {
+            *used = (size_t)(newline + 1 - data);
+            return NULL;
+        }
+        why = line_parse(line, (size_t)(newline - line), out, &seen);
+    }
+    return why;
+}
+
+/* Of one whose end is not in the `clean` octets before a NUL, of `len`. */
+static const char *why_unended(size_t clean, size_t len)
+{
+    if (clean == POLICY_REQUEST_MAX)
+        return "request longer than " STRING_OF(POLICY_REQUEST_MAX) " octets";
+    return clean < len ? "NUL byte" : "no empty line";
+}
+
+size_t policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why)
 {
     static const struct policy_request empty = {
 #define X(id) .id = "",
         POLICY_ATTRIBUTES(X)
 #undef X
     };
-    const char *end = data + len;
-    char *newline;
-    unsigned seen = 0;
+    size_t clean = strnlen(data, len < POLICY_REQUEST_MAX ? len : POLICY_REQUEST_MAX), used;
 
     *out = empty;
-    *why = NULL;
-    if (len > POLICY_REQUEST_MAX)
-        *why = "request longer than " STRING_OF(POLICY_REQUEST_MAX) " octets";
-    else if (len > 0 && memchr(data, '\0', len) != NULL)
-        *why = "NUL byte";
-    else if (len > 0 && end[-1] != '\n')
-        *why = "last line without an end";
-    if (*why != NULL)
-        return false;
-    for (char *line = data; line < end; line = newline + 1) {
-        newline = memchr(line, '\n', (size_t)(end - line));
-        if (newline == NULL || !line_parse(line, (size_t)(newline - line), out, &seen, why))
-            return false;
-    }
-    if (strcmp(out->request, "smtpd_access_policy") != 0)
+    *why = lines_parse(data, clean, out, &used);
+    if (*why == NULL && used == 0)
+        *why = why_unended(clean, len);
+    else if (*why == NULL && strcmp(out->request, "smtpd_access_policy") != 0)
         *why = "not an smtpd_access_policy request";
-    return *why == NULL;
+    return *why == NULL ? used : 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The Postfix policy delegation protocol, requests only (SMTPD_POLICY_README): name=value lines,
- * an empty line ends a request. Pure: the connection finds the empty line, this reads what is
- * before it.
+ * an empty line ends a request. Pure: the connection sees that there is an empty line, this reads
+ * what is before it.
  *
  * Threads: a plain value.
  */
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define POLICY_REQUEST_MAX   65536 /* bytes of one request, all lines */
+#define POLICY_REQUEST_MAX   65536 /* bytes of one request, with its empty line */
 #define POLICY_ATTRIBUTE_MAX 1023  /* bytes of a kept value; longer ones are cut */
 
 /* The attributes that are read; others are ignored. Absent ones are "". X(name) */
@@ -34,11 +34,11 @@ struct policy_request {
 };
 
 /*
- * Reads the lines of one request, each ended by '\n', without the empty line. The values stay where
- * they are in `data`, each ended by a NUL in its place. False: close the connection; *why is a
- * constant reason ("line without =", "NUL byte", "not an smtpd_access_policy request", "recipient
- * given twice").
+ * Reads the first request of `data`, up to its empty line; returns its length with that. The values
+ * stay where they are in `data`, each ended by a NUL in its place. 0: close the connection; *why is
+ * a constant reason ("line without =", "NUL byte", "not an smtpd_access_policy
+ * request", "recipient given twice", "no empty line").
  */
-bool policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why);
+size_t policy_request_parse(char *data, size_t len, struct policy_request *out, const char **why);
 
 #endif

@@ -14,7 +14,7 @@
 #define LISTENERS_MAX   32
 #define ACCEPT_PAUSE_MS 1000  /* after an accept() that failed, e.g. for want of descriptors */
 #define OUTPUT_MAX      65536 /* answers a client may leave unread before no more are worked on */
-#define INPUT_MAX       (POLICY_REQUEST_MAX + 2) /* a request with its empty line, or one too long */
+#define INPUT_MAX       (POLICY_REQUEST_MAX + 1) /* a request, or one too long */
 #define ANSWER_SIZE     (TEMPLATE_MAX + 64)
 
 struct policy_service {
@@ -92,17 +92,6 @@ static void on_decision(void *arg, const struct decision *d)
     connection_pump(arg);
 }
 
-/* What is behind the last @, but for a dot at its end; "" where that is nothing. */
-static void recipient_domain(const struct policy_request *rq, char *domain, size_t size)
-{
-    const char *at = strrchr(rq->recipient, '@');
-    size_t len = at != NULL ? strlen(at + 1) : 0;
-
-    if (len > 0 && at[len] == '.')
-        len--;
-    (void)str_copyn(domain, size, len > 0 ? at + 1 : "", len);
-}
-
 /* NULL where the text is no address. */
 static const struct address *read_address(const char *text, struct address *out)
 {
@@ -118,36 +107,52 @@ static enum path_kind read_sender(const char *text, struct address *out)
     return read_address(text, out) != NULL ? PATH_ADDRESS : PATH_BAD;
 }
 
-static void ask(struct connection *c)
+/* What is behind the last @, but for a dot at its end; "" where that is nothing. */
+static void recipient_domain(const struct policy_request *rq, char *domain, size_t size)
+{
+    const char *at = strrchr(rq->recipient, '@');
+    size_t len = at != NULL ? strlen(at + 1) : 0;
+
+    if (len > 0 && at[len] == '.')
+        len--;
+    (void)str_copyn(domain, size, len > 0 ? at + 1 : "", len);
+}
+
+static void ask(struct connection *c, const struct address *recipient)
 {
     const struct policy_request *rq = &c->request;
     struct frontend *fe = c->service->fe;
-    struct decision d;
+    struct rcpt *r = &c->rcpt;
+    const struct decision *d;
 
-    c->rcpt = (struct rcpt){
-        .client = {rq->sasl_username, rq->ccert_fingerprint, rq->client_address},
-        .queue_id = rq->queue_id,
-        .sender = rq->sender,
-        .read_sender = read_sender,
-        .text = rq->recipient,
-        .address = rq->recipient_cut ? NULL : read_address(rq->recipient, &c->address),
-        .domain = c->domain,
-    };
+    r->client = (struct mail_client){rq->sasl_username, rq->ccert_fingerprint, rq->client_address};
+    r->queue_id = rq->queue_id;
+    r->sender = rq->sender;
+    r->read_sender = read_sender;
+    r->text = rq->recipient;
+    r->address = recipient;
+    r->domain = c->domain;
     c->busy = true;
-    if (rcpt_decide(&c->rcpt, &fe->rcpt, fe->loop, on_decision, c, &d))
-        connection_answer(c, &d);
+    d = rcpt_decide(r, &fe->rcpt, fe->loop, on_decision, c);
+    if (d != NULL)
+        connection_answer(c, d);
 }
 
 static void connection_serve(struct connection *c)
 {
     static const struct decision none = {.action = ACTION_ACCEPT};
     const struct policy_request *rq = &c->request;
+    const struct address *recipient = NULL;
 
-    recipient_domain(rq, c->domain, sizeof(c->domain));
-    if (strcmp(rq->protocol_state, "RCPT") != 0 || (c->domain[0] == '\0' && !rq->recipient_cut))
-        connection_answer(c, &none); /* nothing to say, and no decision */
+    if (!rq->recipient_cut)
+        recipient = read_address(rq->recipient, &c->address);
+    if (recipient == NULL)
+        recipient_domain(rq, c->domain, sizeof(c->domain));
+    if (strcmp(rq->protocol_state, "RCPT") == 0 &&
+        (recipient != NULL || c->domain[0] != '\0' || rq->recipient_cut))
+        ask(c, recipient);
     else
-        ask(c);
+        connection_answer(c, &none); /* nothing to say, and no decision */
 }
 
 enum step {
@@ -164,36 +169,34 @@ static enum step connection_refuse(struct connection *c, const char *why)
     return STEP_GONE;
 }
 
-/* The length of the next request with its empty line; 0: not here yet. */
-static size_t next_request(struct connection *c, const char *text, size_t len)
+/* Whether a request is here up to its empty line. Nearly always nothing is behind that. */
+static bool has_request(struct connection *c, const char *text, size_t len)
 {
     const char *end = text + len, *from = text + c->searched, *newline = NULL;
 
+    if (len >= 2 && end[-2] == '\n' && end[-1] == '\n')
+        return true;
     while (from < end && (newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
         from = newline + 1;
-        if (from < end && *from == '\n') {
-            c->searched = 0;
-            return (size_t)(from + 1 - text);
-        }
+        if (from < end && *from == '\n')
+            return true;
     }
     c->searched = newline != NULL ? (size_t)(newline - text) : len;
-    return 0;
+    return false;
 }
 
 static enum step connection_step(struct connection *c)
 {
-    size_t there, len;
+    size_t there;
     char *text = stream_input(&c->stream, &there);
     const char *why;
 
-    len = next_request(c, text, there);
-    if (len > POLICY_REQUEST_MAX || (len == 0 && there > POLICY_REQUEST_MAX))
-        return connection_refuse(c, "request longer than 65536 octets");
-    if (len == 0)
+    if (!has_request(c, text, there) && there <= POLICY_REQUEST_MAX)
         return STEP_WAIT;
-    if (!policy_request_parse(text, len - 1, &c->request, &why))
+    c->searched = 0;
+    c->request_len = policy_request_parse(text, there, &c->request, &why);
+    if (c->request_len == 0)
         return connection_refuse(c, why);
-    c->request_len = len;
     connection_serve(c);
     return STEP_AGAIN;
 }

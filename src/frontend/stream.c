@@ -1,15 +1,16 @@
 #include "frontend/stream.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define INPUT_FIRST 2048 /* octets of a buffer that grows; more than a request of Postfix has */
-#define INPUT_KEPT  8192 /* of one that is kept while nothing is in it */
+#define INPUT_FIRST  2048 /* octets of a buffer that grows; more than a request of Postfix has, */
+#define UNSENT_FIRST 128  /* and more than most answers */
+#define UNSENT_MOST  (1U << 20) /* far more than who asks stream_unsent() lets it be */
+#define KEPT_MAX     8192       /* of one that is kept while nothing is in it */
 
 static bool passes(int error)
 {
@@ -25,41 +26,57 @@ static void listen_to(struct stream *s, bool on)
         s->broken = true;
 }
 
-/* Makes room behind the input: what was dropped before it, or else a bigger buffer. */
-static bool make_room(struct stream *s)
+/* Makes room for `len` more behind those that are there: what was dropped before them, or else a
+   bigger buffer, of `first` to begin with. False where that would be more than `most`. */
+static bool make_room(struct stream_octets *o, size_t len, size_t first, size_t most)
 {
-    size_t size = s->size == 0 ? INPUT_FIRST : 2 * s->size;
+    size_t size = o->size > 0 ? o->size : first;
     char *grown;
 
-    if (s->from > 0) {
-        memmove(s->input, s->input + s->from, s->until - s->from);
-        s->until -= s->from;
-        s->from = 0;
+    if (o->from > 0) {
+        memmove(o->at, o->at + o->from, o->until - o->from);
+        o->until -= o->from;
+        o->from = 0;
     }
-    if (s->until < s->size)
+    if (len <= o->size - o->until)
         return true;
-    if (size > s->most)
-        size = s->most;
-    grown = size > s->size ? realloc(s->input, size) : NULL;
+    while (len > size - o->until && size < most)
+        size *= 2;
+    if (size > most)
+        size = most;
+    grown = len <= size - o->until ? realloc(o->at, size) : NULL;
     if (grown == NULL)
         return false;
-    s->input = grown;
-    s->size = size;
+    o->at = grown;
+    o->size = size;
     return true;
+}
+
+static void drop(struct stream_octets *o, size_t len)
+{
+    o->from += len;
+    if (o->from < o->until)
+        return;
+    o->from = o->until = 0;
+    if (o->size > KEPT_MAX) {
+        free(o->at);
+        *o = (struct stream_octets){.at = NULL};
+    }
 }
 
 /* False when there is nothing to tell. */
 static bool take_input(struct stream *s)
 {
+    struct stream_octets *in = &s->input;
     ssize_t n = -1;
 
     errno = ENOBUFS;
-    if (make_room(s))
-        n = recv(s->fd, s->input + s->until, s->size - s->until, 0);
+    if (make_room(in, 1, INPUT_FIRST, s->most))
+        n = recv(s->fd, in->at + in->until, in->size - in->until, 0);
     if (n < 0 && passes(errno))
         return false;
     if (n > 0)
-        s->until += (size_t)n;
+        in->until += (size_t)n;
     else
         listen_to(s, false);
     s->eof |= n == 0;
@@ -79,14 +96,27 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         s->on_ready(s->arg);
 }
 
-/* Writes what there is to be sent; what is left then waits until the socket takes it. */
+/* As much as the socket takes. */
+static void send_unsent(struct stream *s)
+{
+    ssize_t n = send(s->fd, s->unsent.at + s->unsent.from, stream_unsent(s), MSG_NOSIGNAL);
+
+    if (n >= 0)
+        drop(&s->unsent, (size_t)n);
+    else
+        s->broken |= !passes(errno);
+}
+
+/* What is left then waits until the socket takes it. */
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct stream *s = arg;
 
+    (void)fd;
     (void)what;
-    s->broken |= evbuffer_write(s->unsent, fd) < 0 && !passes(errno);
-    if (!s->broken && evbuffer_get_length(s->unsent) > 0) {
+    if (!s->broken)
+        send_unsent(s);
+    if (!s->broken && stream_unsent(s) > 0) {
         s->broken = event_add(s->writable, NULL) != 0;
         if (!s->broken)
             return;
@@ -99,8 +129,7 @@ bool stream_open(struct stream *s, struct loop *l, int fd, size_t most, loop_fn 
     *s = (struct stream){.fd = fd, .most = most, .on_ready = on_ready, .arg = arg, .deaf = true};
     s->readable = event_new(loop_base(l), fd, EV_READ | EV_PERSIST, on_readable, s);
     s->writable = event_new(loop_base(l), fd, EV_WRITE, on_writable, s);
-    s->unsent = evbuffer_new();
-    if (s->readable != NULL && s->writable != NULL && s->unsent != NULL)
+    if (s->readable != NULL && s->writable != NULL)
         listen_to(s, true);
     if (!s->deaf && !s->broken)
         return true;
@@ -111,37 +140,30 @@ bool stream_open(struct stream *s, struct loop *l, int fd, size_t most, loop_fn 
 
 void stream_close(struct stream *s)
 {
-    if (s->fd >= 0 && !s->broken && evbuffer_get_length(s->unsent) > 0)
-        (void)evbuffer_write(s->unsent, s->fd);
+    if (s->fd >= 0 && !s->broken && stream_unsent(s) > 0)
+        send_unsent(s);
     if (s->readable != NULL)
         event_free(s->readable);
     if (s->writable != NULL)
         event_free(s->writable);
-    if (s->unsent != NULL)
-        evbuffer_free(s->unsent);
     if (s->fd >= 0)
         close(s->fd);
-    free(s->input);
+    free(s->input.at);
+    free(s->unsent.at);
     *s = (struct stream){.fd = -1};
 }
 
 char *stream_input(const struct stream *s, size_t *len)
 {
-    *len = s->until - s->from;
-    return s->input != NULL ? s->input + s->from : NULL;
+    const struct stream_octets *in = &s->input;
+
+    *len = in->until - in->from;
+    return in->at != NULL ? in->at + in->from : NULL;
 }
 
 void stream_drop(struct stream *s, size_t len)
 {
-    s->from += len;
-    if (s->from < s->until)
-        return;
-    s->from = s->until = 0;
-    if (s->size > INPUT_KEPT) {
-        free(s->input);
-        s->input = NULL;
-        s->size = 0;
-    }
+    drop(&s->input, len);
 }
 
 void stream_hold(struct stream *s, bool held)
@@ -153,12 +175,19 @@ void stream_hold(struct stream *s, bool held)
 
 void stream_send(struct stream *s, const char *data, size_t len)
 {
-    if (evbuffer_get_length(s->unsent) == 0)
+    struct stream_octets *out = &s->unsent;
+
+    if (stream_unsent(s) == 0)
         event_active(s->writable, EV_WRITE, 0); /* behind those that are active already */
-    s->broken |= evbuffer_add(s->unsent, data, len) != 0;
+    if (!make_room(out, len, UNSENT_FIRST, UNSENT_MOST)) {
+        s->broken = true;
+        return;
+    }
+    memcpy(out->at + out->until, data, len);
+    out->until += len;
 }
 
 size_t stream_unsent(const struct stream *s)
 {
-    return evbuffer_get_length(s->unsent);
+    return s->unsent.until - s->unsent.from;
 }

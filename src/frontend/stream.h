@@ -13,8 +13,13 @@
 
 #include "base/loop.h"
 
-struct event;    /* libevent's */
-struct evbuffer; /* the same */
+struct event; /* libevent's */
+
+/* Octets in one piece: those from `from` until `until` are there. */
+struct stream_octets {
+    char *at;
+    size_t size, from, until;
+};
 
 /* To be read: `eof` and `broken`. The rest is private. */
 struct stream {
@@ -23,10 +28,8 @@ struct stream {
     bool broken;
     bool held, deaf; /* deaf: `readable` is not waited for */
     struct event *readable, *writable;
-    char *input;
-    size_t size, from, until; /* of the input; what is there and was not dropped */
-    size_t most;
-    struct evbuffer *unsent;
+    struct stream_octets input, unsent;
+    size_t most; /* octets of the input */
     loop_fn on_ready;
     void *arg;
 };
@@ -52,7 +55,8 @@ void stream_drop(struct stream *s, size_t len);
 /* While it is held, no more input is taken: what is there stays where it is. */
 void stream_hold(struct stream *s, bool held);
 
-/* It goes out at the end of the turn of the loop, never inside this call. */
+/* It goes out at the end of the turn of the loop, never inside this call. The stream is broken when
+   more than 1 MiB would be unsent. */
 void stream_send(struct stream *s, const char *data, size_t len);
 
 /* How many octets are still to be written. */

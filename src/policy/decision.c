@@ -277,7 +277,8 @@ static void write_reply(const struct decision_opts *opts, const struct decision_
 void decision_make(const struct decision_opts *opts, const struct decision_about *about,
                    const struct verdict *v, struct decision *out)
 {
-    memset(out, 0, sizeof(*out));
+    out->code = 0;
+    out->enhanced[0] = out->text[0] = '\0';
     out->would = choose(opts, about, v);
     out->action =
         about->unrefusable || opts->monitor[about->mail_class] ? ACTION_ACCEPT : out->would;

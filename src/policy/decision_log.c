@@ -10,7 +10,7 @@
 
 struct line {
     char text[3072];
-    size_t len; /* always less than that */
+    size_t len; /* always less than that; the NUL comes last */
 };
 
 static void put_octets(struct line *l, const char *text, size_t len)
@@ -20,7 +20,6 @@ static void put_octets(struct line *l, const char *text, size_t len)
     len = len < room ? len : room;
     memcpy(l->text + l->len, text, len);
     l->len += len;
-    l->text[l->len] = '\0';
 }
 
 static void put(struct line *l, const char *text)
@@ -70,7 +69,6 @@ static bool put_bare(struct line *l, const char *text)
         at[n] = text[n];
     if (n == room || text[n] != '\0')
         return false;
-    at[n] = '\0';
     l->len += n;
     return true;
 }
@@ -190,5 +188,6 @@ void decision_log(const struct asker *who, enum mail_class c, const struct verdi
     add(&l, KEY("client"), who->client);
     add(&l, KEY("sasl"), who->sasl);
     add(&l, KEY("queue_id"), who->queue_id);
+    l.text[l.len] = '\0';
     log_line(LOG_LEVEL_INFO, l.text);
 }

@@ -48,7 +48,7 @@ static void count(struct rcpt *r, enum mail_class c, const struct verdict *v)
     const char *sasl = r->client.sasl_username, *ip = r->client.address;
 
     if (v->reason == REASON_SKIPPED || (c != CLASS_SENDER && r->route != NULL) ||
-        !brake_count(r->env->brake, o, &r->client, v->status == STATUS_INVALID, clock_mono_ms()))
+        !brake_count(r->env->brake, o, &r->client, v->status == STATUS_INVALID, r->now))
         return;
     log_warning("brake: %u invalid addresses: no more callouts for %lld s: client=%s sasl=%s",
                 o->invalid, (long long)(o->window_ms / 1000), ip != NULL ? ip : "",
@@ -64,7 +64,7 @@ static void finish(struct rcpt *r)
 static bool ask(struct rcpt *r, enum mail_class c, const struct address *a, verifier_cb cb,
                 struct verdict *v)
 {
-    int64_t left = r->deadline - clock_mono_ms();
+    int64_t left = r->deadline - r->now;
     struct verifier_request rq = {.address = a, .wait_ms = left > 0 ? left : 1};
 
     rq.no_probe = r->braked && (c == CLASS_SENDER || r->route == NULL);
@@ -76,6 +76,7 @@ static void on_recipient(void *arg, const struct verdict *v, const char *trace)
     struct rcpt *r = arg;
 
     (void)trace;
+    r->now = clock_mono_ms();
     count(r, r->mail_class, v);
     (void)decided(r, r->mail_class, v);
     finish(r);
@@ -118,6 +119,7 @@ static void on_sender(void *arg, const struct verdict *v, const char *trace)
     struct rcpt *r = arg;
 
     (void)trace;
+    r->now = clock_mono_ms();
     if (go_on(r, v))
         r->cb(r->arg, &r->decision);
 }
@@ -166,22 +168,22 @@ static bool is_exempt(const struct rcpt *r)
 /* Also of a recipient without a valid syntax: it is the domain's whose users it cannot be. */
 static void find_route(struct rcpt *r)
 {
+    const char *domain = r->key, *why;
     char text[ADDRESS_TEXT_SIZE];
     struct address any;
-    const char *why;
 
     if (r->address != NULL)
-        (void)str_copy(r->key, sizeof(r->key), r->address->domain);
+        domain = r->address->domain;
     else if (str_format(text, sizeof(text), "a@%s", r->domain) &&
              address_parse(text, strlen(text), &any, &why))
         (void)str_copy(r->key, sizeof(r->key), any.domain);
     else
-        (void)str_copy(r->key, sizeof(r->key), "");
-    r->route = route_find(r->opts->routes, r->key);
+        r->key[0] = '\0';
+    r->route = route_find(r->opts->routes, domain);
 }
 
 /* True when the decision is there. */
-static bool begin(struct rcpt *r, int64_t now)
+static bool begin(struct rcpt *r)
 {
     struct verdict v;
 
@@ -191,28 +193,24 @@ static bool begin(struct rcpt *r, int64_t now)
         finish(r);
         return true;
     }
-    r->braked = brake_holds(r->env->brake, &r->opts->brake, &r->client, now);
+    r->braked = brake_holds(r->env->brake, &r->opts->brake, &r->client, r->now);
     if (!sender_wanted(r))
         return ask_recipient(r);
     return ask(r, CLASS_SENDER, &r->sender_address, on_sender, &v) && go_on(r, &v);
 }
 
-bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
-                 struct decision *now)
+const struct decision *rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on,
+                                   rcpt_cb cb, void *arg)
 {
-    int64_t at = clock_mono_ms();
-
     r->env = env;
     r->opts = policy_get(env->policy);
     r->mail_class = mail_class_of(r->opts, &r->client);
     read_sender(r);
     find_route(r);
-    r->deadline = at + r->opts->wait_ms;
+    r->now = clock_mono_ms();
+    r->deadline = r->now + r->opts->wait_ms;
     r->on = on;
     r->cb = cb;
     r->arg = arg;
-    if (!begin(r, at))
-        return false;
-    *now = r->decision;
-    return true;
+    return begin(r) ? &r->decision : NULL;
 }

@@ -26,7 +26,8 @@ struct rcpt_env {
 
 struct rcpt;
 
-/* Fires on the loop given, once; the rcpt is free to be used again, or freed. */
+/* Fires on the loop given, once; the rcpt, which has the decision in it, is free to be used again,
+   or freed. */
 typedef void (*rcpt_cb)(void *arg, const struct decision *d);
 
 /* Reads a sender in the form in which the frontend has it. */
@@ -45,18 +46,18 @@ struct rcpt {
     rcpt_read_fn read_sender;      /* called where the sender counts: most is decided without */
     const char *text;              /* the recipient as it was handed over, for the log */
     const struct address *address; /* NULL: no quoting makes an address of the text */
-    const char *domain;            /* where that has no valid syntax: what is behind its last @ */
+    const char *domain;            /* where there is none: what is behind the last @ */
 
     /* Private from here on. */
     const struct rcpt_env *env;
     const struct policy_opts *opts;
-    char key[ADDRESS_DOMAIN_MAX + 1]; /* the recipient's domain, as routes have it */
+    char key[ADDRESS_DOMAIN_MAX + 1]; /* `domain`, as routes have it, where that counts */
     const struct route *route;        /* NULL: none */
     enum path_kind sender_kind;       /* PATH_BAD also where nobody needs to know */
     struct address sender_address;    /* of PATH_ADDRESS */
     enum mail_class mail_class;
     bool braked;
-    int64_t deadline; /* clock_mono_ms of the answer */
+    int64_t now, deadline; /* clock_mono_ms: when something last happened, and of the answer */
     struct loop *on;
     rcpt_cb cb;
     void *arg;
@@ -64,10 +65,10 @@ struct rcpt {
 };
 
 /*
- * True: *now is the decision, and cb is never called. False: cb fires exactly once, later, on the
- * loop `on`, within the longest wait.
+ * The decision, in `r`, and cb is never called. NULL: cb fires exactly once, later, on the loop
+ * `on`, within the longest wait.
  */
-bool rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on, rcpt_cb cb, void *arg,
-                 struct decision *now);
+const struct decision *rcpt_decide(struct rcpt *r, const struct rcpt_env *env, struct loop *on,
+                                   rcpt_cb cb, void *arg);
 
 #endif

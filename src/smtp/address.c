@@ -35,31 +35,30 @@ static size_t atext_length(const unsigned char *p, size_t n)
     return p[0] < 0x80 ? atext[p[0]] : str_utf8_length(p, n);
 }
 
-/* Dot-string = Atom *("." Atom), Atom = 1*atext: how many octets of `s` are one; 0 is none. */
+/* Atom = 1*atext: how many octets of `s` are one; 0 is none. */
+static size_t atom_span(const unsigned char *s, size_t len)
+{
+    size_t i = 0, n;
+
+    while (i < len && (n = atext_length(s + i, len - i)) > 0)
+        i += n;
+    return i;
+}
+
+/* Dot-string = Atom *("." Atom): how many octets of `s` are one; 0 is none. */
 static size_t dot_string_span(const unsigned char *s, size_t len, const char **why)
 {
-    bool after_dot = true;
-    size_t i = 0;
+    size_t n = atom_span(s, len), i = n;
 
-    while (i < len && s[i] != '@') {
-        size_t n;
-
-        if (s[i] == '.') {
-            if (after_dot)
-                break;
-            after_dot = true;
-            i++;
-            continue;
-        }
-        n = atext_length(s + i, len - i);
-        if (n == 0)
-            return fail(why, s[i] >= 0x80 ? "local part is not UTF-8" : "character in local part");
-        after_dot = false;
-        i += n;
+    while (n > 0 && i < len && s[i] == '.') {
+        n = atom_span(s + i + 1, len - i - 1);
+        i += 1 + n;
     }
+    if (i < len && s[i] != '@' && s[i] != '.')
+        return fail(why, s[i] >= 0x80 ? "local part is not UTF-8" : "character in local part");
     if (i == 0 && len > 0 && s[0] == '@')
         return fail(why, "empty local part");
-    if (after_dot)
+    if (n == 0)
         return fail(why, "misplaced dot in local part");
     return i;
 }
@@ -182,26 +181,22 @@ static bool literal_set(const char *text, size_t len, struct address *out, const
     return true;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* sub-domain = Let-dig [Ldh-str], of 63 octets at most: into small letters, and its length; 0 is
-   none. */
+   none. Of these characters all but the capitals have the bit that makes a letter small. */
 static size_t label_fold(const char *label, size_t len, char out[LABEL_MAX], const char **why)
 {
     if (len == 0)
         return fail(why, "empty label in domain");
+    if (len > LABEL_MAX)
+        return fail(why, "label longer than 63 octets");
     for (size_t i = 0; i < len; i++) {
         if (!ldh[(unsigned char)label[i]])
             return fail(why, "character in domain");
-        if (i < LABEL_MAX)
-            out[i] = lower(label[i]);
+        out[i] = (char)(label[i] | ('a' - 'A'));
     }
     if (label[0] == '-' || label[len - 1] == '-')
         return fail(why, "hyphen at the edge of a label");
-    return len <= LABEL_MAX ? len : fail(why, "label longer than 63 octets");
+    return len;
 }
 
 /* The same of a U-label, by way of its A-label: RFC 5891 section 5. */
@@ -302,6 +297,11 @@ static bool canonical_quoted(struct address *out, bool fold, const char **why)
         str_lower(raw);
     return local_quote(raw, len, local, why) &&
            join(local, out->domain, out->canonical, sizeof(out->canonical));
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 /* A dot-string is its own canonical form, but for its case. */

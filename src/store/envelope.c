@@ -8,6 +8,7 @@
  */
 #include "store/envelope.h"
 
+#include <endian.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -19,17 +20,16 @@
 
 static void put_le64(uint8_t *out, uint64_t n)
 {
-    for (int i = 0; i < 8; i++)
-        out[i] = (uint8_t)(n >> (8 * i));
+    n = htole64(n);
+    memcpy(out, &n, sizeof(n));
 }
 
 static uint64_t get_le64(const uint8_t *in)
 {
-    uint64_t n = 0;
+    uint64_t n;
 
-    for (int i = 0; i < 8; i++)
-        n |= (uint64_t)in[i] << (8 * i);
-    return n;
+    memcpy(&n, in, sizeof(n));
+    return le64toh(n);
 }
 
 static uint64_t checksum(struct bytes key, const uint8_t *sealed, size_t len)

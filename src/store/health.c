@@ -1,11 +1,9 @@
 #include "store/health.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/rfc3339.h"
 #include "base/str.h"
 
-#define QUIET_MS       60000
 #define KEY_SHOWN_SIZE 512
 
 void health_init(struct health *h, const char *path)
@@ -19,17 +17,9 @@ void health_destroy(struct health *h)
     pthread_mutex_destroy(&h->lock);
 }
 
-/* True once a minute. */
-static bool may_log(_Atomic int64_t *quiet_until)
-{
-    int64_t now = clock_mono_ms(), quiet = atomic_load(quiet_until);
-
-    return now >= quiet && atomic_compare_exchange_strong(quiet_until, &quiet, now + QUIET_MS);
-}
-
 static bool log_fault(struct health *h, const char *what, const char *why)
 {
-    if (!may_log(&h->faults_quiet))
+    if (!log_ratelimit(&h->faults))
         return false;
     log_error("store %s: %s: %s; more of this is not logged for a minute", h->path, what, why);
     return true;
@@ -44,7 +34,7 @@ void health_damage(struct health *h, struct bytes key, const char *why)
 {
     char name[KEY_SHOWN_SIZE];
 
-    if (!may_log(&h->damage_quiet))
+    if (!log_ratelimit(&h->damage))
         return;
     str_printable(name, sizeof(name), key.data, key.len);
     log_error("store %s: ignored the value of \"%s\": %s; more of this is not logged for a minute",

@@ -13,12 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "store/envelope.h"
 
 struct health {
-    const char *path;             /* of the data file; borrowed */
-    _Atomic int64_t faults_quiet; /* clock_mono_ms: no line of its kind before */
-    _Atomic int64_t damage_quiet;
+    const char *path; /* of the data file; borrowed */
+    struct log_ratelimit faults, damage;
     _Atomic bool failing;
     pthread_mutex_t lock; /* guards what follows */
     int64_t since;        /* seconds since the epoch */

@@ -26,6 +26,7 @@ void upkeep_init(struct upkeep *u, struct recovery *r)
     u->environment = r->environment;
     u->health = r->health;
     u->step = step < STEP_MIN ? STEP_MIN : step > STEP_MAX ? STEP_MAX : (unsigned)step;
+    u->look_at = clock_mono_ms() + LOOK_MS; /* a start is waited for; what expired is not */
 }
 
 /* Room goes with the changes, and in a small store fast. */

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "suite.h"
 
@@ -139,6 +140,19 @@ START_TEST(a_log_that_nobody_reads_can_be_closed)
 }
 END_TEST
 
+START_TEST(one_of_a_kind_in_a_while)
+{
+    struct log_ratelimit one = {0}, other = {0};
+
+    ck_assert(log_ratelimit(&one));
+    ck_assert(!log_ratelimit(&one));
+    ck_assert(log_ratelimit(&other));
+    one.quiet_until = clock_mono_ms(); /* the minute is over */
+    ck_assert(log_ratelimit(&one));
+    ck_assert(!log_ratelimit(&one));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -148,6 +162,7 @@ int main(void)
     tcase_add_test(t, long_lines_are_cut_and_none_is_lost);
     tcase_add_test(t, a_stalled_log_stops_nothing_and_tells_what_it_lost);
     tcase_add_test(t, a_log_that_nobody_reads_can_be_closed);
+    tcase_add_test(t, one_of_a_kind_in_a_while);
     tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     return suite_run(s);

@@ -3,19 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "frontend/policy_request.h"
 #include "suite.h"
 
 #define HEAD "request=smtpd_access_policy\n"
 
-/* The values are in a copy that lasts until the next one. */
+/* With an empty line behind it, and then some. The values are in a copy that lasts until the next
+   one. */
 static bool parse(const char *text, struct policy_request *r, const char **why)
 {
+    static const char behind[] = "\nrequest=";
     static char copy[1024];
+    size_t len = strlen(text), used;
 
-    ck_assert_uint_lt(strlen(text), sizeof(copy));
-    memcpy(copy, text, strlen(text) + 1);
-    return policy_request_parse(copy, strlen(text), r, why);
+    ck_assert_uint_lt(len + sizeof(behind), sizeof(copy));
+    memcpy(copy, text, len);
+    memcpy(copy + len, behind, sizeof(behind));
+    used = policy_request_parse(copy, len + sizeof(behind) - 1, r, why);
+    ck_assert(used == 0 || used == len + 1);
+    return used > 0;
 }
 
 START_TEST(test_a_request_of_postfix)
@@ -71,9 +78,8 @@ static const struct {
     {"request=junk_mail\n", "not an smtpd_access_policy request"},
     {"request=SMTPD_ACCESS_POLICY\n", "not an smtpd_access_policy request"},
     {HEAD "GET / HTTP/1.1\n", "line without ="},
-    {HEAD "\nrecipient=a@example.com\n", "line without ="},
     {HEAD "=value\n", "line without a name"},
-    {HEAD "recipient=a@example.com", "last line without an end"},
+    {"\n" HEAD, "not an smtpd_access_policy request"},
     {HEAD "recipient=a@example.com\nrecipient=b@example.com\n", "recipient given twice"},
     {HEAD "recipient=\nrecipient=b@example.com\n", "recipient given twice"},
     {HEAD "queue_id=\nqueue_id=\n", "queue_id given twice"},
@@ -91,12 +97,35 @@ END_TEST
 
 START_TEST(test_nul)
 {
-    static char text[] = HEAD "recipient=a\0b@example.com\n";
+    static char text[] = HEAD "recipient=a\0b@example.com\n\n";
     struct policy_request r;
     const char *why = NULL;
 
     ck_assert(!policy_request_parse(text, sizeof(text) - 1, &r, &why));
     ck_assert_str_eq(why, "NUL byte");
+}
+END_TEST
+
+START_TEST(test_nul_behind_it)
+{
+    static char text[] = HEAD "\nrecipient=a\0b@example.com\n\n";
+    struct policy_request r;
+    const char *why = NULL;
+
+    ck_assert_uint_eq(policy_request_parse(text, sizeof(text) - 1, &r, &why), sizeof(HEAD));
+}
+END_TEST
+
+START_TEST(test_no_empty_line)
+{
+    static const char *const texts[] = {"", HEAD, HEAD "recipient=a@example.com"};
+    char copy[100];
+    struct policy_request r;
+    const char *why = NULL;
+
+    (void)str_copy(copy, sizeof(copy), texts[_i]);
+    ck_assert_uint_eq(policy_request_parse(copy, strlen(copy), &r, &why), 0);
+    ck_assert_str_eq(why, "no empty line");
 }
 END_TEST
 
@@ -111,6 +140,7 @@ static size_t long_request(char *buf, const char *name, size_t n)
     buf[at++] = '=';
     memset(buf + at, 'x', n);
     at += n;
+    buf[at++] = '\n';
     buf[at++] = '\n';
     return at;
 }
@@ -162,6 +192,8 @@ int main(void)
     tcase_add_test(t, test_absent_ones_are_empty);
     tcase_add_loop_test(t, test_bad, 0, (int)(sizeof(bad) / sizeof(bad[0])));
     tcase_add_test(t, test_nul);
+    tcase_add_test(t, test_nul_behind_it);
+    tcase_add_loop_test(t, test_no_empty_line, 0, 3);
     tcase_add_test(t, test_lengths);
     tcase_add_test(t, test_unknown_ones_may_repeat);
     suite_add_tcase(s, t);

@@ -121,7 +121,7 @@ START_TEST(what_is_not_read_waits)
     static char text[100000];
     size_t sent = 0, got = 0;
 
-    for (; sent < 20 * sizeof(text); sent += sizeof(text))
+    for (; sent < 10 * sizeof(text); sent += sizeof(text))
         stream_send(&stream, text, sizeof(text));
     ck_assert_uint_eq(stream_unsent(&stream), sent);
     run(50);
@@ -186,9 +186,9 @@ START_TEST(a_big_buffer_is_given_back)
 
     say(text, sizeof(text));
     expect_input(text, sizeof(text));
-    ck_assert_uint_eq(stream.size, MOST);
+    ck_assert_uint_eq(stream.input.size, MOST);
     stream_drop(&stream, sizeof(text));
-    ck_assert_uint_eq(stream.size, 0);
+    ck_assert_uint_eq(stream.input.size, 0);
     say("next", 4);
     expect_input("next", 4);
 }
