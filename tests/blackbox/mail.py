@@ -43,7 +43,7 @@ class Mail:
         w.dns(*mailworld.records(*DEAD, *OTHERS))
         self.mute = mailworld.mute("192.0.2.93")
         self.scripted = w.servers(self.mute, ordered=False)
-        self.mx = [mailworld.postfix_mx(w.workdir, w.certs() if tls else None),
+        self.mx = [mailworld.postfix_mx(w.workdir, w.certs if tls else None),
                    mailworld.exim_mx(w.workdir), mailworld.opensmtpd_mx(w.workdir)]
         for mta in self.mx:
             w.start(mta)

@@ -64,6 +64,8 @@ class Tap:
 
     def _pass(self, client, lines):
         with client, socket.create_connection(("127.0.0.1", self.upstream)) as server:
+            for s in (client, server):
+                scripted.send_at_once(s)
             pending = b""
             while True:
                 woken = scripted.ready([client, server], seconds=60)

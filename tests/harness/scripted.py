@@ -78,6 +78,7 @@ class Conversation:
         self.quit = self.ended = self.gone = False
         self.problem = None
         sock.settimeout(PATIENCE)
+        send_at_once(sock)
 
     def run(self):
         try:
@@ -401,6 +402,12 @@ def ready(readers, writers=(), seconds=None):
     got = {fd for fd, mask in poll.poll(None if seconds is None else seconds * 1000)
            if mask & ~select.POLLOUT}
     return [s for s in readers if s.fileno() in got]
+
+
+def send_at_once(sock):
+    """Else a second line waits until the other side has acknowledged the first: 40 ms."""
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def place(address, port):
