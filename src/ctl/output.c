@@ -40,6 +40,21 @@ static bool is_stdout(const struct stat *st)
     return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == st->st_dev && out.st_ino == st->st_ino;
 }
 
+/* A signal that comes between the making of the file and the noting of its name waits. */
+static int make_beside(struct ctl_output *o)
+{
+    sigset_t all, before;
+    int fd;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    fd = mkostemp(o->beside, O_CLOEXEC); /* mode 0600: whom we write to is nobody's business */
+    if (fd >= 0)
+        unfinished = o->beside;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return fd;
+}
+
 static bool open_beside(struct ctl_output *o)
 {
     int fd;
@@ -49,12 +64,11 @@ static bool open_beside(struct ctl_output *o)
         errno = ENAMETOOLONG;
         return false;
     }
-    fd = mkostemp(o->beside, O_CLOEXEC); /* mode 0600: whom we write to is nobody's business */
+    fd = make_beside(o);
     if (fd < 0) {
         o->beside[0] = '\0';
         return false;
     }
-    unfinished = o->beside;
     if ((o->f = fdopen(fd, "w")) == NULL)
         close(fd);
     return o->f != NULL;

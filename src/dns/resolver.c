@@ -45,6 +45,7 @@ struct question {
     enum dns_type type;
     const struct dns_channel *channel; /* that it was sent to, */
     uint64_t asked;                    /* and when; see `events` */
+    int64_t asked_at;                  /* clock_mono_ms, by the first who waits */
     bool shared; /* in the resolver's table: nobody joins it, and it isn't kept, otherwise */
     struct resolver_query *waiters;
     struct question *prev, *next; /* while it is held back */
@@ -249,7 +250,7 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
 
     if (a == NULL)
         return dns_answer_ref(q->resolver->not_asked);
-    a->made_at = clock_mono_ms();
+    a->asked_at = q->asked_at;
     if (msg != NULL)
         a->heard = ++q->resolver->events;
     return a;
@@ -304,6 +305,7 @@ static struct question *question_new(struct resolver *r, const struct dns_key *k
     q->resolver = r;
     q->key = *key;
     q->type = type;
+    q->asked_at = clock_mono_ms();
     str_copy(q->name, sizeof(q->name), name);
     HASH_ADD_KEYPTR(hh, r->questions, q->key.bytes, q->key.len, q);
     if (q->hh.tbl == NULL) {

@@ -1,4 +1,5 @@
 """Which address is connected to, when, and from which of ours."""
+import asyncio
 import signal
 import subprocess
 
@@ -286,6 +287,22 @@ def test_throttled_source_rests_without_a_word(w):
     rests_while_others_go_on(w, "450 4.7.28 Too fast from your address")
 
 
+class Gathering:
+    """The first so many who say MAIL wait for each other, and then a while for one too many."""
+
+    def __init__(self, count):
+        self.count, self.conns = count, []
+
+    def mail(self, conn, _sender):
+        self.conns.append(conn)
+        if len(self.conns) < self.count:
+            return hostile.SILENCE
+        if len(self.conns) == self.count:
+            for other in self.conns[:-1]:
+                asyncio.get_running_loop().call_later(0.2, other.speak, hostile.OK)
+        return hostile.Reply(hostile.OK, after=0.2)
+
+
 def test_connections_are_halved(w):
     """With a source at rest the destination as a whole gets half as many connections."""
     count = 20
@@ -297,7 +314,7 @@ def test_connections_are_halved(w):
     d.wait_idle()
     state = [t["level"] for t in d.status()["destinations"] if t["name"] == "mx/shared.example"]
     w.equal("level", state, [1])
-    server.rules.insert(0, hostile.On(mail=hostile.Reply("250 Ok", after=0.2)))
+    server.rules.insert(0, Gathering(4))
     before = len(server.connections)
     ask_for(d, [f"v@d{n}.shared.example" for n in range(9)], connections=9)  # the tenth takes it back
     server.wait("they end", lambda: not server.open())

@@ -1,5 +1,6 @@
 """What fails around calloutd: DNS, disk, time. None of it ever rejects a recipient."""
 import os
+import signal
 import subprocess
 import time
 
@@ -106,8 +107,11 @@ def test_stale_rejecting_without_answer(w):
     """... and where no new one comes it is the deferred action, not the old reject."""
     w.dns()
     w.servers(answering("550 5.1.1 User unknown"), scripted.script("192.0.2.1", "C: QUIT"))
-    d = w.daemon({"cache.invalid": "{1s, 1h}", "timeout.greeting": "300ms", **TEMPFAIL})
+    d = w.daemon({"cache.invalid": "{1s, 1h}", **TEMPFAIL})
     first = w.ctl(d.conf, "check", "--json", "bob@example.org").verdicts[0]
+    d.write_conf(**{"timeout.greeting": "300ms"})
+    d.kill(signal.SIGHUP)
+    d.wait_notified("READY=1")
     wait_stale(first)
     with client.PolicyClient() as c:
         w.matches("no answer", c.ask("bob@example.org"), r"^450 4\.4\.2")

@@ -128,8 +128,9 @@ class Greylisting:
         w.matches("an unknown one", policy(nobody), r"^(450 4\.7\.1|550 5\.1\.1)")
         w.until("let in", lambda: known(d, alice) == "valid/mailbox_exists")
         tries = self.tries("alice")
-        w.equal("tries of another", len(tries), 2)
-        w.check(tries[1] - tries[0] >= self.DELAY, "not by the delay that was learned")
+        if not late:  # else the first delay of all was enough, and is what was learned
+            w.equal("tries of another", len(tries), 2)
+            w.check(tries[1] - tries[0] >= self.DELAY, "not by the delay that was learned")
         w.until("not let in", lambda: known(d, nobody) == "invalid/no_mailbox")
         d.wait_idle()
         w.equal("left", d.status()["greylisted"], 0)
@@ -307,11 +308,10 @@ def test_learned_delay(w):
     """What a destination let us in after comes first the next time there, also after kill -9."""
     w.dns("example.org. MX 10 mx1.example.org.", "mx1.example.org. A 192.0.2.1",
           "other.example. MX 10 mx2.example.org.", "mx2.example.org. A 192.0.2.2")
-    server, d = start(w, hostile.Greylister(2.5), retry="{1s, 1s, 1s, 1s, 1s}",
-                      addresses=["192.0.2.1", "192.0.2.2"])
+    server, d = start(w, Replies(bob=[GREY, GREY, GREY, "250 Ok"]), hostile.Greylister(2.5),
+                      retry="{1s, 1s, 1s, 1s, 1s}", addresses=["192.0.2.1", "192.0.2.2"])
     ask(d, "bob@example.org")
     w.until("let in", lambda: known(d, "bob@example.org") == "valid/mailbox_exists")
-    bob = server.tries("bob@example.org")
     d.wait_idle()
     w.problems += d.stop(signal.SIGKILL)
     d.start()
@@ -321,8 +321,7 @@ def test_learned_delay(w):
         w.until("let in", lambda r=r: known(d, r) == "valid/mailbox_exists")
         tries = server.tries(r)
         w.equal(f"tries of {r}", len(tries), 2)
-        w.check(tries[1].at - tries[0].at >= 2.5, "not by the delay that was learned")
-    w.check(len(bob) > 2, f"nothing to be learned: {bob}")
+        none_early(w, tries, 3)
 
 
 def test_absence_is_not_learned(w):
@@ -507,7 +506,7 @@ def test_sender_apart(w):
     """A sender's callout, with the null sender, and one of the same address as a recipient have each
     a schedule of their own."""
     w.dns()
-    server, d = start(w, hostile.Greylister(0.5), settings={
+    server, d = start(w, hostile.Greylister(0.5), retry="{3s}", settings={
         "sender_callout.enable": "true", "local_domains": '{"inside.example"}',
         "probe_sender": '"bob@example.org"', 'action "sender".deferred': "tempfail"})
     w.matches("as a sender", policy("x@inside.example", sender="anna@example.org",

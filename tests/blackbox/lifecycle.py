@@ -173,6 +173,7 @@ def test_kill_under_load(w):
     d = loaded(w, cut="killed")
     with client.PolicyClient() as c:
         c.ask("early@example.org")
+    d.wait_idle()
     for _ in range(3):
         load = Load()
         w.until("some answers", lambda: len(load.answers) > 60)

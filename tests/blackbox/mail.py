@@ -43,7 +43,7 @@ class Mail:
         w.dns(*mailworld.records(*DEAD, *OTHERS))
         self.mute = mailworld.mute("192.0.2.93")
         self.scripted = w.servers(self.mute, ordered=False)
-        self.mx = [mailworld.postfix_mx(w.workdir, w.certs() if tls else None),
+        self.mx = [mailworld.postfix_mx(w.workdir, w.certs if tls else None),
                    mailworld.exim_mx(w.workdir), mailworld.opensmtpd_mx(w.workdir)]
         for mta in self.mx:
             w.start(mta)
@@ -78,7 +78,7 @@ class Mail:
 def test_answers_and_store(w):
     """250, 550, 556, 553 as they should be; the second time, and after kill -9, without asking."""
     m = Mail(w)
-    d = w.daemon({"timeout.greeting": "1s"})
+    d = w.daemon({"timeout.greeting": "4s"})
     everyone = [*CERTAIN, *DEFERRED]
     accepted = {r: r"250 " for r in DEFERRED}
     first = mailworld.ask(everyone)

@@ -45,7 +45,7 @@ def test_same_as_policy_service(w):
     m = Mail(w)
     w.start(mailworld.front_milter(w.workdir))
     w.start(mailworld.sendmail(w.workdir))
-    d = w.milter({"timeout.greeting": "1s", 'action "outbound".deferred': "tempfail"})
+    d = w.milter({"timeout.greeting": "4s", 'action "outbound".deferred': "tempfail"})
     everyone = [*CERTAIN, *DEFERRED]
     by_policy = mailworld.ask(everyone)
     m.expect("policy service", by_policy, {**CERTAIN, **DEFERRED})

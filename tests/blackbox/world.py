@@ -1,27 +1,20 @@
 """What a blackbox test is made of: the parts of harness, started and stopped together."""
-import os
 import re
 import select
 import time
 
-from harness import certs, client, daemon, dns, milter, scripted
+from harness import client, daemon, dns, milter, scripted
 
 PATIENCE = 60.0
 
 
 class World:
-    """Everything of one test; `problems` collects what is wrong."""
+    """Everything of one test; `problems` collects what is wrong. `certs`: their directory."""
 
-    def __init__(self, build, workdir):
-        self.build, self.workdir = build, workdir
+    def __init__(self, build, workdir, certs):
+        self.build, self.workdir, self.certs = build, workdir, certs
         self.problems = []
         self._ends = []
-        self._certs = None
-
-    def certs(self):
-        if self._certs is None:
-            self._certs = certs.make(os.path.join(self.workdir, "certs"))
-        return self._certs
 
     def dns(self, *records):
         server = dns.Nsd(self.workdir, records or ("example.org. MX 10 mx1.example.org.",
@@ -31,7 +24,7 @@ class World:
         return server
 
     def servers(self, *scripts, ordered=True):
-        made = scripted.Servers(list(scripts), self.certs(), ordered=ordered)
+        made = scripted.Servers(list(scripts), self.certs, ordered=ordered)
         made.start()
         self._ends.append(lambda: self.problems.extend(made.stop()))
         return made

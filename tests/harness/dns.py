@@ -11,6 +11,7 @@ import time
 
 PEER = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                      "..", "..", ".peers", "nsd"))
+PATIENCE = 60.0
 DEFAULT_TTL = 300
 ROOT = """$ORIGIN .
 $TTL {ttl}
@@ -37,7 +38,7 @@ zone:
     name: "."
     zonefile: "root.zone"
 """
-FAULTS = ("dead", "drop", "truncate", "garbage", "refuse", "spoof", "servfail", "lie")
+FAULTS = ("dead", "hold", "drop", "truncate", "garbage", "refuse", "spoof", "servfail", "lie")
 ROOT_SOA = b"\0" + struct.pack("!2HIH", 6, 1, 3600, 22) + b"\0\0" + struct.pack("!5I", 1, 1, 1, 1, 3600)
 
 
@@ -65,7 +66,7 @@ class Nsd:
             [_program(), "-d", "-c", os.path.join(self.dir, "nsd.conf")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=_environment())
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self.proc.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"nsd does not answer: {self.log()}")
@@ -73,7 +74,7 @@ class Nsd:
     def stop(self):
         if self.proc is not None:
             self.proc.terminate()
-            self.proc.wait(20)
+            self.proc.wait(PATIENCE)
             self.proc = None
 
     def log(self):
@@ -86,7 +87,7 @@ class Nsd:
     def _answers(self):
         query = struct.pack("!6H", 7, 0, 1, 0, 0, 0) + b"\0" + struct.pack("!2H", 6, 1)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(0.05)
+            s.settimeout(1)
             s.connect(("127.0.0.1", self.port))
             try:
                 s.send(query)
@@ -103,15 +104,17 @@ class FaultyDns:
     """Passes queries on to the server at `upstream`, except for one fault of FAULTS:
     dead (never answers), drop N (ignores the first N times a question is asked), truncate (UDP
     answers are cut, TCP is whole), garbage, refuse, spoof (a wrong answer with a wrong id first),
-    servfail, lie (no name exists, not even the root, and that for an hour). None: no fault."""
+    servfail, lie (no name exists, not even the root, and that for an hour), hold (what is asked is
+    answered when it has become something else, and by that). None: no fault."""
 
     def __init__(self, fault=None, count=0, port=5300, upstream=53):
+        self._wake, self._woken = socket.socketpair()
         self.become(fault, count)
         self.port, self.upstream = port, upstream
         self.asked = {}
         self.over_tcp = 0
+        self._held = []
         self._stop = threading.Event()
-        self._wake, self._woken = socket.socketpair()
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", port))
         self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -125,6 +128,7 @@ class FaultyDns:
         if fault is not None and fault not in FAULTS:
             raise ValueError(f"unknown DNS fault {fault}")
         self.count, self.fault = count, fault
+        self._wake.send(b"x")
 
     def start(self):
         self._thread.start()
@@ -132,23 +136,29 @@ class FaultyDns:
     def stop(self):
         self._stop.set()
         self._wake.send(b"x")
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         for s in (self._udp, self._tcp, self._wake, self._woken):
             s.close()
 
     def _run(self):
         while not self._stop.is_set():
             ready, _, _ = select.select([self._udp, self._tcp, self._woken], [], [])
+            if self._woken in ready:
+                self._woken.recv(1)
+                held, self._held = self._held, []
+                for query, peer in held:
+                    self._answer(query, peer)
             if self._udp in ready:
                 query, peer = self._udp.recvfrom(65535)
-                for answer in self._answers(query):
-                    self._udp.sendto(answer, peer)
+                question = _question(query)
+                self.asked[question] = self.asked.get(question, 0) + 1
+                self._answer(query, peer)
             if self._tcp in ready:
                 self._serve_tcp(self._tcp.accept()[0])
 
     def _serve_tcp(self, conn):
         with conn:
-            conn.settimeout(5)
+            conn.settimeout(PATIENCE)
             try:
                 size = _read_exactly(conn, 2)
                 query = _read_exactly(conn, struct.unpack("!H", size)[0])
@@ -159,9 +169,15 @@ class FaultyDns:
                 answer = self._ask(query)
                 conn.sendall(struct.pack("!H", len(answer)) + answer)
 
+    def _answer(self, query, peer):
+        if self.fault == "hold":
+            self._held.append((query, peer))
+            return
+        for answer in self._answers(query):
+            self._udp.sendto(answer, peer)
+
     def _answers(self, query):
         question = _question(query)
-        self.asked[question] = self.asked.get(question, 0) + 1
         if self.fault == "dead" or (self.fault == "drop" and self.asked[question] <= self.count):
             return []
         if self.fault == "garbage":
@@ -182,7 +198,7 @@ class FaultyDns:
 
     def _ask(self, query):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(5)
+            s.settimeout(PATIENCE)
             s.connect(("127.0.0.1", self.upstream))
             s.send(query)
             return s.recv(65535)

@@ -32,9 +32,9 @@ class Tap:
 
     def stop(self):
         self._wake.send(b"x")
-        self._acceptor.join(20)
+        self._acceptor.join(scripted.PATIENCE)
         for t in self._threads:
-            t.join(20)
+            t.join(scripted.PATIENCE)
         for s in (self._listener, self._wake, self._woken):
             s.close()
 
@@ -51,7 +51,8 @@ class Tap:
 
     def _accept(self):
         while True:
-            if self._woken in scripted.ready([self._listener, self._woken]):
+            woken = scripted.ready([self._listener, self._woken])
+            if self._listener not in woken:
                 return
             sock, _peer = self._listener.accept()
             lines = []
@@ -63,6 +64,8 @@ class Tap:
 
     def _pass(self, client, lines):
         with client, socket.create_connection(("127.0.0.1", self.upstream)) as server:
+            for s in (client, server):
+                scripted.send_at_once(s)
             pending = b""
             while True:
                 woken = scripted.ready([client, server], seconds=60)
@@ -74,13 +77,13 @@ class Tap:
                         continue
                     try:
                         data = here.recv(65536)
+                        if here is client:  # first, or its answer might be there before it is noted
+                            pending = _note(lines, pending + data)
                         there.sendall(data)
                     except OSError:
                         data = b""
                     if not data:
                         return
-                    if here is client:
-                        pending = _note(lines, pending + data)
 
 
 def _note(lines, data):

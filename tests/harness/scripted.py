@@ -78,6 +78,7 @@ class Conversation:
         self.quit = self.ended = self.gone = False
         self.problem = None
         sock.settimeout(PATIENCE)
+        send_at_once(sock)
 
     def run(self):
         try:
@@ -332,13 +333,15 @@ class Servers:
             self._fillers.append(filler)
 
     def _accept_all(self):
+        """Until it is woken and nobody waits any more: who came before stop() counts."""
         while True:
             woken = ready([*self._listeners, self._woken])
-            if self._woken in woken:
+            if woken == [self._woken]:
                 return
             for listener in woken:
-                sock, _peer = listener.accept()
-                self._converse(sock, address_of(listener))
+                if listener is not self._woken:
+                    sock, _peer = listener.accept()
+                    self._converse(sock, address_of(listener))
 
     def _converse(self, sock, address):
         with self._lock:
@@ -361,6 +364,8 @@ class Servers:
             thread.join(PATIENCE)
         self._wake.send(b"x")
         self._acceptor.join(PATIENCE)
+        for thread in self._threads:  # those that only then were accepted
+            thread.join(PATIENCE)
         for s in (*self._listeners, *self._fillers, self._wake, self._woken):
             s.close()
         hung = ["a conversation hangs"] if any(t.is_alive() for t in self._threads) else []
@@ -397,6 +402,12 @@ def ready(readers, writers=(), seconds=None):
     got = {fd for fd, mask in poll.poll(None if seconds is None else seconds * 1000)
            if mask & ~select.POLLOUT}
     return [s for s in readers if s.fileno() in got]
+
+
+def send_at_once(sock):
+    """Else a second line waits until the other side has acknowledged the first: 40 ms."""
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def place(address, port):

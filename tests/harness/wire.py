@@ -18,6 +18,14 @@ SO_TIMESTAMPNS = 35           # not in Python's socket module
 Attempt = collections.namedtuple("Attempt", "at source destination")
 
 
+def wall_ahead():
+    """Of time.monotonic(); not taken where something came between the two clocks."""
+    while True:
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        if after - before < 0.001:
+            return wall - before
+
+
 class Wire:
     """Listens from the time it is made on. Needs what makes a network namespace."""
 
@@ -73,7 +81,7 @@ class Wire:
             except OSError:  # lo was taken down
                 continue
             seconds, ns = STAMP.unpack(stamps[0][2])
-            self._read(packet, seconds + ns / 1e9 - time.time() + time.monotonic())
+            self._read(packet, seconds + ns / 1e9 - wall_ahead())
 
     def _read(self, packet, now):
         version = packet[0] >> 4
