@@ -68,8 +68,8 @@ struct dns_answer {
     size_t count; /* records, in whichever of the two arrays the type calls for; NS: in neither */
     struct netaddr *ips;
     struct dns_mx *mxs;
-    int64_t asked_at; /* clock_mono_ms: when somebody first wanted it */
-    uint64_t heard;   /* in the order of resolver_vouched(); 0: no server has said this */
+    int64_t made_at; /* clock_mono_ms: when it was heard, or given up */
+    uint64_t heard;  /* in the order of resolver_vouched(); 0: no server has said this */
     unsigned refs;
 };
 
@@ -87,7 +87,7 @@ bool dns_name_clean(const char *name, char out[DNS_NAME_SIZE]);
 /*
  * Reads a whole message (wire format) as the answer to `type` at `name` (clean, or "" for the
  * root). CNAMEs in it are followed from `name`, at most 16 of them. `heard` and
- * `asked_at` are left to the caller.
+ * `made_at` are left to the caller.
  * Never fails but for memory: NULL.
  *
  * SERVFAIL: any rcode but NOERROR and NXDOMAIN, a message that is malformed, no response or still

@@ -143,6 +143,11 @@ static void on_sock_state(void *arg, ares_socket_t fd, int readable, int writabl
         watch_drop(w);
 }
 
+int dns_channel_try_ms(const struct resolver_opts *opts)
+{
+    return opts->try_ms > 0 ? opts->try_ms : TRY_MS_DEFAULT;
+}
+
 const char *dns_channel_conf_path(const struct resolver_opts *opts)
 {
     return opts->resolv_conf[0] != '\0' ? opts->resolv_conf : "/etc/resolv.conf";
@@ -170,7 +175,7 @@ static int ares_start(struct side *s, const struct resolver_opts *opts, int flag
     static char nowhere[] = "/dev/null"; /* named servers do not depend on resolv.conf */
     char path[sizeof(opts->resolv_conf)];
     struct ares_options o = {.flags = flags,
-                             .timeout = opts->try_ms > 0 ? opts->try_ms : TRY_MS_DEFAULT,
+                             .timeout = dns_channel_try_ms(opts),
                              .tries = TRIES,
                              .udp_port = opts->port,
                              .tcp_port = opts->port,

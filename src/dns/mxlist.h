@@ -63,7 +63,7 @@ struct mx_plan {
     uint64_t host_set; /* tells sets of MX hosts apart, whatever of them resolves now; may be
                           stored. 0 for an address literal */
     size_t count;      /* candidates, in the order they are to be tried */
-    bool old_failure;  /* a failure that it rests on was asked for before. Of mxlookup */
+    bool old_failure;  /* a failure that it rests on was known before. Of mxlookup */
     uint64_t heard;    /* the newest of what this rests on: see resolver_vouched(). 0: no server was
                           asked. Of mxlookup */
     char detail[160];  /* printable, for log and JSON: "NXDOMAIN", "mx1.example: SERVFAIL" */

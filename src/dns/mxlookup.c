@@ -63,7 +63,7 @@ static void heard_note(struct mx_lookup *l, const struct dns_answer *answer)
 
     if (answer->heard > l->heard)
         l->heard = answer->heard;
-    if (failed && answer->asked_at < l->began)
+    if (failed && answer->made_at < l->began)
         l->old_failure = true;
 }
 

@@ -45,7 +45,7 @@ struct question {
     enum dns_type type;
     const struct dns_channel *channel; /* that it was sent to, */
     uint64_t asked;                    /* and when; see `events` */
-    int64_t asked_at;                  /* clock_mono_ms, by the first who waits */
+    int64_t made_at;                   /* clock_mono_ms */
     bool shared; /* in the resolver's table: nobody joins it, and it isn't kept, otherwise */
     struct resolver_query *waiters;
     struct question *prev, *next; /* while it is held back */
@@ -104,15 +104,20 @@ static bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp
            a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
-/* Questions under way go on by themselves: the new servers may know better. */
+/* It goes on by itself. */
+static void question_part(struct question *q)
+{
+    HASH_DEL(q->resolver->questions, q);
+    q->shared = false;
+}
+
+/* The new servers may know better. */
 static void questions_part(struct resolver *r)
 {
     struct question *q, *tmp;
 
-    HASH_ITER (hh, r->questions, q, tmp) {
-        HASH_DEL(r->questions, q);
-        q->shared = false;
-    }
+    HASH_ITER (hh, r->questions, q, tmp)
+        question_part(q);
 }
 
 /* What the servers of before have shown says nothing of the present ones. */
@@ -250,7 +255,7 @@ static struct dns_answer *answer_read(const struct question *q, enum dns_status 
 
     if (a == NULL)
         return dns_answer_ref(q->resolver->not_asked);
-    a->asked_at = q->asked_at;
+    a->made_at = clock_mono_ms();
     if (msg != NULL)
         a->heard = ++q->resolver->events;
     return a;
@@ -305,7 +310,7 @@ static struct question *question_new(struct resolver *r, const struct dns_key *k
     q->resolver = r;
     q->key = *key;
     q->type = type;
-    q->asked_at = clock_mono_ms();
+    q->made_at = clock_mono_ms();
     str_copy(q->name, sizeof(q->name), name);
     HASH_ADD_KEYPTR(hh, r->questions, q->key.bytes, q->key.len, q);
     if (q->hh.tbl == NULL) {
@@ -343,6 +348,21 @@ static void on_pace(void *arg)
     }
 }
 
+/*
+ * The question that is under way; NULL: none, or its first try was in vain. Then the servers may
+ * have been away when it went out, and be back: its time-out would say nothing to who comes now.
+ */
+static struct question *question_to_join(struct resolver *r, const struct dns_key *key)
+{
+    struct question *q;
+
+    HASH_FIND(hh, r->questions, key->bytes, key->len, q);
+    if (q == NULL || clock_mono_ms() - q->made_at < dns_channel_try_ms(&r->opts))
+        return q;
+    question_part(q);
+    return NULL;
+}
+
 /* With a question under way, or with a new one. */
 static bool query_ask(struct resolver *r, struct resolver_query *query, const char *name,
                       enum dns_type type)
@@ -351,7 +371,7 @@ static bool query_ask(struct resolver *r, struct resolver_query *query, const ch
     struct question *q;
 
     dns_key_make(&key, name, type);
-    HASH_FIND(hh, r->questions, key.bytes, key.len, q);
+    q = question_to_join(r, &key);
     if (q != NULL) {
         query_move(query, &q->waiters);
         return true;

@@ -3,8 +3,8 @@
  * fenced into dns/channel.
  *
  * Answers live in the cache for as long as their TTL says (caps in dns/answer.h), "no" by its SOA
- * (RFC 2308), failures for a few seconds (dns/cache.h). The same question asked again while it is
- * under way joins it. Every server is asked up to three times before a question ends as a timeout.
+ * (RFC 2308), failures for a few seconds (dns/cache.h). The same question asked again in its first
+ * try joins it. Every server is asked up to three times before a question ends as a timeout.
  * A changed resolv.conf is noticed at the next question; those under way finish with the servers
  * they were sent to.
  *

@@ -38,6 +38,7 @@ static struct fixture_rule rules[] = {
     {"fail.test", DNS_A, .rcode = RCODE_SERVFAIL},
     {"refused.test", DNS_A, .rcode = RCODE_REFUSED},
     {"silent.test", DNS_A, .drop = 1000},
+    {"mute.test", DNS_A, .drop = 1000},
     {"late.test", DNS_A, .drop = 1, .rrs = {A("late.test", 300, "192.0.2.5")}},
     {"slow.test", DNS_A, .drop = 2, .rrs = {A("slow.test", 300, "192.0.2.2")}},
     {"big.test", DNS_A, .truncate = true, .rrs = {A("big.test", 300, "192.0.2.3")}},
@@ -171,6 +172,25 @@ START_TEST(silence_is_a_timeout)
     try_for(TRY_MS);
     ck_assert_int_eq(asked("silent.test").status, DNS_TIMEOUT);
     ck_assert_uint_ge(rule("silent.test")->asked, 3);
+}
+END_TEST
+
+/* The servers may have been away when it went out: its next try is no business of who comes now. */
+START_TEST(what_was_asked_in_vain_is_asked_anew)
+{
+    struct asker first, second;
+    unsigned tries;
+
+    try_for(TRY_MS);
+    ck_assert_int_eq(asked("mute.test").status, DNS_TIMEOUT);
+    tries = rule("mute.test")->asked;
+    ask(&first, "silent.test");
+    while (rule("silent.test")->asked < 2)
+        ck_assert_int_eq(event_base_loop(loop_base(loop), EVLOOP_ONCE), 0);
+    ask(&second, "silent.test");
+    while (first.calls + second.calls < 2)
+        run();
+    ck_assert_uint_gt(rule("silent.test")->asked, tries);
 }
 END_TEST
 
@@ -528,6 +548,7 @@ static Suite *suite(void)
     tcase_add_test(t, no_is_kept_by_its_soa);
     tcase_add_test(t, failures_of_the_server);
     tcase_add_test(t, silence_is_a_timeout);
+    tcase_add_test(t, what_was_asked_in_vain_is_asked_anew);
     tcase_add_test(t, tries_do_not_wait_for_each_other);
     tcase_add_test(t, third_try_is_answered);
     tcase_add_test(t, truncated_goes_to_tcp);
