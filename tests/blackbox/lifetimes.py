@@ -79,6 +79,7 @@ def test_asked_once_more_before_it_is_turned(w):
     w.check(second > first + 1, f"asked again after {second - first} s")
     w.matches("answer", policy(BOB), r"^550 5\.1\.1 ")
     said = r"<bob@example\.org> was valid and is said to be no_mailbox: code=550 .* User unknown"
+    w.until("it is logged", lambda: len(re.findall(said, d.log())) >= 2)
     w.equal("log lines", len(re.findall(said, d.log())), 2)
     w.equal("of them, to be confirmed", len(re.findall(said + "; it stays valid", d.log())), 1)
     d.wait_idle()

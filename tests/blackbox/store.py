@@ -338,6 +338,7 @@ def test_damaged_record(w):
         w.equal("the second", c.ask("no-jim@example.org"), "DUNNO")
         w.equal("the first again", c.ask("no-bob@example.org"), "DUNNO")
     w.equal("tries", [len(server_.tries(f"no-{who}@example.org")) for who in ("bob", "jim")], [2, 2])
+    d.wait_log("it is damaged")
     w.equal("log lines", d.log().count("it is damaged"), 1)
     w.equal("health", health(d), ["ok", ""])
     d.wait_idle()

@@ -297,6 +297,7 @@ static void *serve(void *arg)
 {
     struct scripted_server *s = arg;
     const struct timeval patience = {.tv_sec = PATIENCE_S};
+    const int on = 1;
 
     for (const char *const *const *script = s->scripts; *script != NULL; script++) {
         s->fd = accept(s->listener, NULL, NULL);
@@ -305,6 +306,7 @@ static void *serve(void *arg)
             break;
         }
         setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* no wait between lines */
         note(s, "#");
         for (const char *const *step = *script; *step != NULL; step++)
             do_step(s, *step);

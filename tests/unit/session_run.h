@@ -10,7 +10,7 @@
 #include "smtp/session.h"
 
 #define LONG_MS  15000 /* never reached where all is well */
-#define SHORT_MS 300   /* awaited; far above what a loaded machine needs for a loopback reply */
+#define SHORT_MS 600   /* awaited; far above what a loaded machine needs for a loopback reply */
 #define BRIEF_MS 30    /* awaited where nothing is to happen before */
 
 struct run {

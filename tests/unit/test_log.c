@@ -163,7 +163,7 @@ int main(void)
     tcase_add_test(t, a_stalled_log_stops_nothing_and_tells_what_it_lost);
     tcase_add_test(t, a_log_that_nobody_reads_can_be_closed);
     tcase_add_test(t, one_of_a_kind_in_a_while);
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 180);
     suite_add_tcase(s, t);
     return suite_run(s);
 }

@@ -406,7 +406,7 @@ int main(void)
     TCase *tc = tcase_create("expiry");
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 180);
     tcase_add_test(tc, the_expired_are_swept);
     tcase_add_test(tc, many_are_swept_in_steps);
     tcase_add_test(tc, a_put_moves_its_entry);

@@ -409,7 +409,7 @@ int main(void)
     TCase *tc = tcase_create("failing");
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 180);
     tcase_add_test(tc, a_full_disk);
     tcase_add_test(tc, a_disk_that_became_read_only);
     tcase_add_test(tc, a_disk_that_does_not_sync);
