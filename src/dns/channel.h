@@ -30,7 +30,7 @@ typedef void (*dns_channel_cb)(void *arg, enum dns_status status, const uint8_t 
 /* The file the servers are read from where the options name none. */
 const char *dns_channel_conf_path(const struct resolver_opts *opts);
 
-/* How long the first try of a question waits, in ms. */
+/* How long the first try of a question waits at most, in ms. */
 int dns_channel_try_ms(const struct resolver_opts *opts);
 
 /* Reads resolv.conf unless the options name servers; a missing or empty one means 127.0.0.1. */
